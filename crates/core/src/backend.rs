@@ -1,0 +1,92 @@
+//! What a kernel backend promises to the agent.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::plan::{Change, ServicePlan};
+
+/// A failure of a backend. Its text tells the operator what to check.
+pub type BackendError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What a backend needs to know about the node besides plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Networks of all ServiceCIDR objects: addresses in them that no service has are
+    /// dropped.
+    pub service_cidrs: Vec<IpNet>,
+    /// Addresses of this node that take NodePorts, or match-all, IPv4.
+    pub node_ports_v4: NodePortAddresses,
+    /// The same for IPv6.
+    pub node_ports_v6: NodePortAddresses,
+    /// How connections of local pods are recognised, IPv4.
+    pub local_pods_v4: LocalPods,
+    /// The same for IPv6.
+    pub local_pods_v6: LocalPods,
+}
+
+/// Which addresses of this node take NodePorts in one family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NodePortAddresses {
+    /// Every local address but loopback.
+    #[default]
+    Any,
+    /// These addresses only; sorted, no duplicates, no loopback; may be empty.
+    Listed(Vec<IpAddr>),
+}
+
+/// How connections of local pods are recognised in one family
+/// (`--detect-local-mode` of kube-proxy).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LocalPods {
+    /// They are not: no ClusterIP connection is masqueraded, no pod is short-circuited.
+    #[default]
+    Unknown,
+    /// By source address.
+    Source(IpNet),
+    /// By the name of the interface they come in on.
+    Interface(String),
+    /// By the first characters of that name.
+    InterfacePrefix(String),
+}
+
+/// What one call did to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SyncReport {
+    /// Objects and elements added or changed. Zero means that nothing was sent.
+    pub added: usize,
+    /// Objects and elements deleted.
+    pub deleted: usize,
+    /// Kernel transactions, or single requests where there are no transactions.
+    pub transactions: usize,
+    /// Bytes sent to the kernel.
+    pub bytes: usize,
+    /// Time spent waiting for the kernel.
+    pub kernel: Duration,
+}
+
+/// Programs plans into a kernel. Calls block; the agent gives each backend a thread.
+///
+/// After an error the kernel is as [`Backend::atomic`] says, and the caller must use
+/// [`Backend::converge`] before it applies further changes.
+pub trait Backend: Send {
+    /// The name by which operators choose it: `nftables` or `ipvs`.
+    fn name(&self) -> &'static str;
+
+    /// Whether a call takes effect as a whole or not at all. A backend that answers
+    /// `false` orders its operations so that no step breaks traffic.
+    fn atomic(&self) -> bool;
+
+    /// Observes the kernel and makes it what `plans` and `environment` say, sending only
+    /// the difference. Used at start, after an error, and when the environment changes.
+    fn converge(
+        &mut self,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError>;
+
+    /// Applies changes since the last successful call. Costs as much as the changes.
+    fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError>;
+}

@@ -1,0 +1,36 @@
+//! Services, EndpointSlices, endpoint selection and the plan.
+//!
+//! ```text
+//!  Update ──▶ Index ──▶ select ──▶ compile ──▶ ServicePlan ──▶ Change (old, new)
+//! ```
+//!
+//! [`Index`] keeps what the cluster said and the plan that follows from it. An
+//! [`Update`] marks the services it touches; [`Index::take_changes`] compiles those
+//! again and hands out what really changed. Backends, `dump`, `render` and the tests
+//! all read the same [`ServicePlan`]; nothing downstream looks at a Service again.
+//!
+//! Pure: no async, no clock, no Kubernetes client, no kernel.
+#![forbid(unsafe_code)]
+
+pub mod backend;
+mod compile;
+mod index;
+pub mod model;
+pub mod plan;
+mod problem;
+mod select;
+mod update;
+
+pub use backend::{Backend, BackendError, Environment, SyncReport};
+pub use index::{Index, IndexCounts};
+pub use model::{
+    Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, NodeInfo, ObjectName,
+    Protocol, Service, ServicePort, ServiceType, SessionAffinity,
+};
+pub use plan::{
+    Action, Change, Destination, EndpointAddress, Frontend, Masquerade, Pool, PortPlan,
+    ServicePlan, Traffic,
+};
+pub use problem::{ObjectKind, Problem};
+pub use select::{Selection, SelectionPolicy, select};
+pub use update::Update;
