@@ -1,1 +1,17 @@
-//! netlink
+//! Netlink as Portolan needs it: one socket, messages written and read byte by byte, and
+//! on top of them nf_tables.
+//!
+//! ```text
+//! nftables::Batch ──▶ nftables::Connection ──▶ kernel      one transaction, all or nothing
+//! nftables::{Table, Chain, Rule, Set, ElementView} ◀── dumps
+//! ```
+//!
+//! The crate knows nothing of Kubernetes or services. What it decodes may come from any
+//! program that edits the kernel's tables, so every decoder takes any bytes whatever: it
+//! answers with an error or an `Unknown` form, and never panics.
+
+pub mod nftables;
+
+mod error;
+
+pub use error::{NetlinkError, Refusal};

@@ -1,0 +1,113 @@
+//! What can go wrong between this process and the kernel.
+
+use std::io;
+
+use nix::errno::Errno;
+
+/// A failed conversation with the kernel. The text tells the operator what to check.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetlinkError {
+    /// The socket could not be made, or reading or writing it failed.
+    #[error("cannot {action}")]
+    Socket {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel wants a privilege that this process has not.
+    #[error(
+        "the kernel refused to {action}: this needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
+    )]
+    Permission {
+        /// What was tried.
+        action: String,
+    },
+    /// A transaction must travel in one piece, and this one is larger than the socket's
+    /// send buffer may become. Nothing was sent.
+    #[error(
+        "a transaction of {bytes} bytes exceeds the send buffer of {limit} bytes: raise net.core.wmem_max to at least {} or give the process CAP_NET_ADMIN in the initial user namespace",
+        bytes.div_ceil(2)
+    )]
+    TooLarge {
+        /// The size of the transaction.
+        bytes: usize,
+        /// The most that one send can carry.
+        limit: usize,
+    },
+    /// Something changed the tables after [`generation`](crate::nftables::Connection::generation)
+    /// was read. Nothing was applied: observe again and repeat.
+    #[error("the nf_tables generation is no longer {generation}: another program changed a table")]
+    StaleGeneration {
+        /// The generation that the transaction was made for.
+        generation: u32,
+    },
+    /// The kernel refused one request; of a transaction nothing was applied.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// Other programs kept changing the tables while they were read.
+    #[error("cannot list {what}: the tables changed during each of {attempts} attempts")]
+    Interrupted {
+        /// What was listed.
+        what: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The kernel did not answer.
+    #[error("the kernel did not answer a request to {action}")]
+    NoAnswer {
+        /// What was requested.
+        action: String,
+    },
+    /// The kernel's answer was not a netlink message that can be understood.
+    #[error("the kernel's answer to a request to {action} cannot be read: {reason}")]
+    Malformed {
+        /// What was requested.
+        action: String,
+        /// What is wrong with the answer.
+        reason: &'static str,
+    },
+    /// A name, key or text given by the caller does not fit into an attribute, whose length
+    /// is a 16-bit number. Nothing was sent.
+    #[error("{operation} does not fit into a netlink attribute (64 KiB)")]
+    Unencodable {
+        /// The operation, with the name of its object.
+        operation: String,
+    },
+}
+
+/// One request that the kernel refused, and all that it said about why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was requested, with the names of the objects.
+    pub operation: String,
+    /// The error number.
+    pub errno: Errno,
+    /// The kernel's own words (extended acknowledgement), if it had any.
+    pub message: Option<String>,
+    /// The attribute that the kernel points at, e.g.
+    /// `NFTA_SET_ELEM_LIST_ELEMENTS[3].NFTA_SET_ELEM_KEY`.
+    pub attribute: Option<String>,
+    /// What the operator should check, where that is known.
+    pub hint: Option<String>,
+}
+
+impl std::error::Error for Refusal {}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot {}: {}", self.operation, self.errno.desc())?;
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
+        }
+        if let Some(attribute) = &self.attribute {
+            write!(f, " (at {attribute})")?;
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
