@@ -13,8 +13,10 @@
 #![forbid(unsafe_code)]
 
 pub mod backend;
+mod claim;
 mod compile;
 mod index;
+mod merge;
 pub mod model;
 pub mod plan;
 mod problem;
@@ -32,5 +34,5 @@ pub use plan::{
     ServicePlan, Traffic,
 };
 pub use problem::{ObjectKind, Problem};
-pub use select::{Selection, SelectionPolicy, select};
+pub use select::{Candidate, Placement, Selection, SelectionPolicy, select};
 pub use update::Update;

@@ -1,0 +1,222 @@
+//! Claims: the addresses and ports at which a Service wants to be reached.
+//!
+//! A claim becomes a frontend unless an older service has the same one.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::model::{Family, Protocol, Service, ServicePort, ServiceType};
+use crate::plan::Destination;
+use crate::problem::{ObjectKind, Problem};
+
+/// What only one service can have: an address or the NodePorts of a family, with
+/// protocol and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FrontendKey {
+    /// `None` for NodePorts.
+    address: Option<IpAddr>,
+    family: Family,
+    protocol: Protocol,
+    port: u16,
+}
+
+impl fmt::Display for FrontendKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FrontendKey { address, family, protocol, port } = self;
+        match address {
+            Some(address) => write!(f, "{protocol} port {port} of {address}"),
+            None => write!(f, "{family} {protocol} node port {port}"),
+        }
+    }
+}
+
+/// One frontend that a Service wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    /// The index in `spec.ports`.
+    pub(crate) port_index: usize,
+    /// The number of that port, host byte order.
+    pub(crate) port_number: u16,
+    /// The family; NodePorts are claimed once for each.
+    pub(crate) family: Family,
+    /// The address.
+    pub(crate) destination: Destination,
+    /// The protocol.
+    pub(crate) protocol: Protocol,
+    /// The port on that address, host byte order.
+    pub(crate) port: u16,
+    /// Where the Service says so.
+    pub(crate) field: Field,
+}
+
+impl Claim {
+    /// What two services would fight for.
+    pub(crate) fn key(&self) -> FrontendKey {
+        FrontendKey {
+            address: self.destination.address(),
+            family: self.family,
+            protocol: self.protocol,
+            port: self.port,
+        }
+    }
+
+    /// Whether it is there for clients outside the cluster.
+    pub(crate) fn is_external(&self) -> bool {
+        !matches!(self.destination, Destination::ClusterIp(_))
+    }
+}
+
+/// A field of a Service, printed as the API writes its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    ClusterIp(usize),
+    ExternalIp(usize),
+    /// Without an index: entries without a usable address are not in the model.
+    LoadBalancerIp,
+    Port(usize),
+    NodePort(usize),
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::ClusterIp(index) => write!(f, "spec.clusterIPs[{index}]"),
+            Field::ExternalIp(index) => write!(f, "spec.externalIPs[{index}]"),
+            Field::LoadBalancerIp => f.write_str("status.loadBalancer.ingress"),
+            Field::Port(index) => write!(f, "spec.ports[{index}].port"),
+            Field::NodePort(index) => write!(f, "spec.ports[{index}].nodePort"),
+        }
+    }
+}
+
+/// What a Service asks for.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceClaims {
+    /// By family, protocol and number of the Service port; no key twice.
+    pub(crate) claims: Vec<Claim>,
+    /// What cannot be served, whatever other services say.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads off a Service which frontends it wants.
+///
+/// A family is served only if the Service has a ClusterIP of it, also for external
+/// addresses and NodePorts, as kube-proxy does. The type is of no account but for
+/// `ExternalName`: a NodePort or an ingress address that is there is served.
+pub(crate) fn claims(service: &Service) -> ServiceClaims {
+    let mut asked = ServiceClaims::default();
+    if service.service_type == ServiceType::ExternalName {
+        return asked;
+    }
+    let ports = distinct_ports(service, &mut asked.problems);
+    let mut seen = HashSet::new();
+    for family in Family::BOTH {
+        let addresses = addresses(service, family, &mut asked.problems);
+        for &(index, port) in &ports {
+            for claim in port_claims(index, port, family, &addresses) {
+                if seen.insert(claim.key()) {
+                    asked.claims.push(claim);
+                } else if claim.destination == Destination::NodePort {
+                    let reason = format!("{} is taken by an earlier port; skipped", claim.key());
+                    asked.problems.push(problem(service, claim.field, reason));
+                }
+            }
+        }
+    }
+    asked.claims.sort_by_key(|claim| (claim.family, claim.protocol, claim.port_number));
+    asked
+}
+
+/// The ports whose protocol and number no earlier port has.
+fn distinct_ports<'a>(
+    service: &'a Service,
+    problems: &mut Vec<Problem>,
+) -> Vec<(usize, &'a ServicePort)> {
+    let mut seen = HashSet::new();
+    let mut ports = Vec::with_capacity(service.ports.len());
+    for (index, port) in service.ports.iter().enumerate() {
+        if seen.insert((port.protocol, port.port)) {
+            ports.push((index, port));
+        } else {
+            let reason = format!("an earlier port is {} {} too; skipped", port.protocol, port.port);
+            problems.push(problem(service, Field::Port(index), reason));
+        }
+    }
+    ports
+}
+
+/// The addresses of a family, each with the field it comes from; what cannot be served
+/// is reported.
+fn addresses(
+    service: &Service,
+    family: Family,
+    problems: &mut Vec<Problem>,
+) -> Vec<(Destination, Field)> {
+    let mut cluster_ips = of_family(&service.cluster_ips, family)
+        .map(|(index, ip)| (Destination::ClusterIp(ip), Field::ClusterIp(index)));
+    let first = cluster_ips.next();
+    for (destination, field) in cluster_ips {
+        let reason = format!("{destination} is a second {family} ClusterIP; skipped");
+        problems.push(problem(service, field, reason));
+    }
+    let external = external_addresses(service, family);
+    match first {
+        Some(cluster_ip) => std::iter::once(cluster_ip).chain(external).collect(),
+        None => {
+            problems.extend(external.map(|(destination, field)| {
+                let reason =
+                    format!("{destination} is skipped: the Service has no {family} ClusterIP");
+                problem(service, field, reason)
+            }));
+            Vec::new()
+        }
+    }
+}
+
+/// A load balancer's address comes before an external IP, because the source ranges must
+/// hold for an address that is both.
+fn external_addresses(
+    service: &Service,
+    family: Family,
+) -> impl Iterator<Item = (Destination, Field)> {
+    let balancer = of_family(&service.load_balancer_ips, family)
+        .map(|(_, ip)| (Destination::LoadBalancerIp(ip), Field::LoadBalancerIp));
+    let external = of_family(&service.external_ips, family)
+        .map(|(index, ip)| (Destination::ExternalIp(ip), Field::ExternalIp(index)));
+    balancer.chain(external)
+}
+
+fn of_family(ips: &[IpAddr], family: Family) -> impl Iterator<Item = (usize, IpAddr)> {
+    ips.iter().copied().enumerate().filter(move |&(_, ip)| Family::of(ip) == family)
+}
+
+/// What one port asks for; nothing if its family has no address.
+fn port_claims(
+    port_index: usize,
+    port: &ServicePort,
+    family: Family,
+    addresses: &[(Destination, Field)],
+) -> impl Iterator<Item = Claim> {
+    let (protocol, number) = (port.protocol, port.port);
+    let claim = move |destination, port, field| Claim {
+        port_index,
+        port_number: number,
+        family,
+        destination,
+        protocol,
+        port,
+        field,
+    };
+    let node_port = port.node_port.filter(|_| !addresses.is_empty());
+    let on_addresses =
+        addresses.iter().map(move |&(destination, field)| claim(destination, number, field));
+    let on_node =
+        node_port.map(|number| claim(Destination::NodePort, number, Field::NodePort(port_index)));
+    on_addresses.chain(on_node)
+}
+
+fn problem(service: &Service, field: Field, reason: String) -> Problem {
+    let object = service.name.clone();
+    Problem { kind: ObjectKind::Service, object, field: field.to_string(), reason }
+}

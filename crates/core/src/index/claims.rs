@@ -1,0 +1,159 @@
+//! Who owns which frontend.
+//!
+//! The older of two services that claim one frontend has it; the other one waits. Every
+//! operation costs as much as the claims of the service it is about.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::claim::{Claim, Field, FrontendKey};
+use crate::model::{ObjectName, Service};
+use crate::problem::{ObjectKind, Problem};
+
+/// All claims of all services.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    /// Frontends that one service claims: nearly all of them.
+    undisputed: HashMap<FrontendKey, Claimant>,
+    /// Frontends that several services claim; the first one owns it.
+    disputed: BTreeMap<FrontendKey, BTreeSet<Claimant>>,
+    /// How many claims are lost.
+    lost: usize,
+}
+
+impl Registry {
+    /// Enters the claims of a service, and gives `displaced` the services that lose a
+    /// frontend to it.
+    pub(super) fn register(
+        &mut self,
+        service: &Arc<Service>,
+        claims: &[Claim],
+        mut displaced: impl FnMut(&ObjectName),
+    ) {
+        for claim in claims {
+            let key = claim.key();
+            let claimant = Claimant { service: Arc::clone(service), field: claim.field };
+            if let Some(claimants) = self.disputed.get_mut(&key) {
+                if let Some(owner) = claimants.first().filter(|owner| claimant < **owner) {
+                    displaced(owner.name());
+                }
+                claimants.insert(claimant);
+                self.lost += 1;
+            } else if let Some(owner) = self.undisputed.remove(&key) {
+                if claimant < owner {
+                    displaced(owner.name());
+                }
+                self.disputed.insert(key, BTreeSet::from([owner, claimant]));
+                self.lost += 1;
+            } else {
+                self.undisputed.insert(key, claimant);
+            }
+        }
+    }
+
+    /// Strikes out the claims of a service, which must be those it was registered with,
+    /// and gives `heir` the services that inherit a frontend.
+    pub(super) fn release(
+        &mut self,
+        service: &Arc<Service>,
+        claims: &[Claim],
+        mut heir: impl FnMut(&ObjectName),
+    ) {
+        for claim in claims {
+            let key = claim.key();
+            let Some(claimants) = self.disputed.get_mut(&key) else {
+                self.undisputed.remove(&key);
+                continue;
+            };
+            let claimant = Claimant { service: Arc::clone(service), field: claim.field };
+            let owned = claimants.first() == Some(&claimant);
+            if !claimants.remove(&claimant) {
+                continue;
+            }
+            self.lost -= 1;
+            if let Some(next) = claimants.first().filter(|_| owned) {
+                heir(next.name());
+            }
+            if claimants.len() == 1
+                && let Some(last) = self.disputed.remove(&key).and_then(|mut all| all.pop_first())
+            {
+                self.undisputed.insert(key, last);
+            }
+        }
+    }
+
+    /// Whether a service that claims a frontend has it.
+    pub(super) fn owns(&self, service: &ObjectName, claim: &Claim) -> bool {
+        let key = claim.key();
+        let owner = self.undisputed.get(&key);
+        let owner = owner.or_else(|| self.disputed.get(&key)?.first());
+        owner.is_some_and(|owner| owner.name() == service)
+    }
+
+    /// How many claims are lost.
+    pub(super) fn lost(&self) -> usize {
+        self.lost
+    }
+
+    /// One problem for every claim that is lost.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
+        self.disputed.iter().flat_map(|(key, claimants)| {
+            let owner = claimants.first();
+            claimants.iter().skip(1).filter_map(move |loser| Some(loser.problem(key, owner?)))
+        })
+    }
+}
+
+/// A service that claims some frontend, and the field by which it does. Ordered by the
+/// right to have it: the oldest first, then by name.
+#[derive(Clone, Debug)]
+struct Claimant {
+    service: Arc<Service>,
+    field: Field,
+}
+
+impl Claimant {
+    fn name(&self) -> &ObjectName {
+        &self.service.name
+    }
+
+    /// A service of unknown age counts as newest.
+    fn seniority(&self) -> (bool, Option<i64>, &ObjectName) {
+        (self.service.created.is_none(), self.service.created, self.name())
+    }
+
+    fn problem(&self, key: &FrontendKey, owner: &Claimant) -> Problem {
+        let reason = if self.service.created == owner.service.created {
+            "comes first by name"
+        } else {
+            "is older"
+        };
+        Problem {
+            kind: ObjectKind::Service,
+            object: self.name().clone(),
+            field: self.field.to_string(),
+            reason: format!("{key} belongs to Service {}, which {reason}; skipped", owner.name()),
+        }
+    }
+}
+
+impl Ord for Claimant {
+    fn cmp(&self, other: &Claimant) -> Ordering {
+        self.seniority().cmp(&other.seniority())
+    }
+}
+
+impl PartialOrd for Claimant {
+    fn partial_cmp(&self, other: &Claimant) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Claimant {
+    fn eq(&self, other: &Claimant) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Claimant {}
