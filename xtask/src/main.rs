@@ -1,2 +1,72 @@
-//! Stub.
-fn main() {}
+//! `cargo xtask`: the project's one entry point for tests and what they need.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use xtask::lanes::{self, LANES, Lane};
+use xtask::tools;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
+        ["tools"] => print_tools(false),
+        ["tools", "--refresh"] => print_tools(true),
+        [] | ["help" | "--help" | "-h"] => {
+            print_help();
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("unknown arguments {:?}; see `cargo xtask help`", other.join(" ")),
+    }
+}
+
+/// The lanes that `--lane NAME`, given any number of times, asks for; all without it.
+fn chosen(arguments: &[&str]) -> Result<Vec<&'static Lane>> {
+    let mut names = Vec::new();
+    let mut rest = arguments;
+    while let [flag, tail @ ..] = rest {
+        rest = match (flag.strip_prefix("--lane="), *flag, tail) {
+            (Some(name), _, _) => {
+                names.push(name);
+                tail
+            }
+            (None, "--lane", [name, tail @ ..]) => {
+                names.push(*name);
+                tail
+            }
+            _ => bail!("expected `--lane NAME`, found {flag:?}; see `cargo xtask help`"),
+        };
+    }
+    lanes::named(&names)
+}
+
+fn print_tools(refresh: bool) -> Result<ExitCode> {
+    if refresh {
+        tools::remove()?;
+    }
+    for tool in tools::ensure()? {
+        eprintln!("{:<9} {}", tool.suite.codename(), tool.version);
+        println!("export {}='{}'", tool.suite.variable(), tool.path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_help() {
+    println!("cargo xtask test [--lane NAME]...   run all lanes, or those named:");
+    for lane in LANES {
+        println!("    {:<8} {}", lane.name, lane.purpose);
+    }
+    println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
+    println!("                                    and print the variables that name it");
+}
