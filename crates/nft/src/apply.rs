@@ -1,0 +1,237 @@
+//! From changed plans to a delta, at a cost that follows the change.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use portolan_core::{Change, Family, ObjectName};
+use portolan_netlink::nftables::Rule;
+
+use crate::chain_name::ServingChain;
+use crate::container::{Container, size_for};
+use crate::delta::Delta;
+use crate::diff::{add_chain, add_rules, diff_elements, put, uses_any};
+use crate::element::{Element, Value, own_elements, shared_addresses, shared_element};
+use crate::key::Key;
+use crate::lower::lower;
+use crate::slots::PlacedService;
+use crate::state::{FamilyState, State};
+use crate::table::{ObservedElement, require};
+
+/// Unused chains that are kept: an endpoint count that was left is often come back to.
+const UNUSED_CHAINS_KEPT: usize = 64;
+
+/// The elements of changed services in one container: before and after.
+#[derive(Default)]
+struct Turnover {
+    before: HashMap<Key, ObservedElement>,
+    after: Vec<Element>,
+}
+
+type Turnovers = BTreeMap<(Family, Container), Turnover>;
+
+/// Takes changes into the state and returns what the kernel must do to follow.
+pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, Delta> {
+    let mut turnovers = Turnovers::new();
+    let mut shared: BTreeMap<(Container, IpAddr), isize> = BTreeMap::new();
+    for change in changes {
+        let old = state.services.remove(&change.service);
+        if let Some(old) = &old {
+            leave(old, &mut turnovers, &mut shared);
+        }
+        if let Some(plan) = &change.new {
+            let placed = match &old {
+                Some(old) => old.succeeded_by(plan.clone()),
+                None => PlacedService::fresh(plan.clone()),
+            };
+            enter(&placed, &mut turnovers, &mut shared);
+            state.services.insert(change.service.clone(), placed);
+        }
+    }
+    share(&mut state.shared, shared, &mut turnovers);
+    let mut by_family: BTreeMap<Family, BTreeMap<Container, Turnover>> = BTreeMap::new();
+    for ((family, container), turnover) in turnovers {
+        by_family.entry(family).or_default().insert(container, turnover);
+    }
+    let mut deltas = BTreeMap::new();
+    let State { services, shared, families } = state;
+    for (family, turnovers) in by_family {
+        let Some(table) = families.get_mut(&family) else { continue };
+        let mut delta = table.turn_over(turnovers);
+        table.grow(&mut delta, services, shared);
+        if !delta.is_empty() {
+            deltas.insert(family, delta);
+        }
+    }
+    deltas
+}
+
+fn leave(
+    service: &PlacedService,
+    turnovers: &mut Turnovers,
+    shared: &mut BTreeMap<(Container, IpAddr), isize>,
+) {
+    own_elements(service, &mut |family, container, element| {
+        let there = ObservedElement { value: element.value, comment: element.comment };
+        turnovers.entry((family, container)).or_default().before.insert(element.key, there);
+    });
+    shared_addresses(service, &mut |container, ip| {
+        *shared.entry((container, ip)).or_default() -= 1;
+    });
+}
+
+fn enter(
+    service: &PlacedService,
+    turnovers: &mut Turnovers,
+    shared: &mut BTreeMap<(Container, IpAddr), isize>,
+) {
+    own_elements(service, &mut |family, container, element| {
+        turnovers.entry((family, container)).or_default().after.push(element);
+    });
+    shared_addresses(service, &mut |container, ip| {
+        *shared.entry((container, ip)).or_default() += 1;
+    });
+}
+
+/// Counts who shares an address, and turns over those that nobody shared before or shares
+/// any more.
+fn share(
+    counts: &mut HashMap<(Container, IpAddr), usize>,
+    changes: BTreeMap<(Container, IpAddr), isize>,
+    turnovers: &mut Turnovers,
+) {
+    for ((container, ip), change) in changes {
+        let before = counts.get(&(container, ip)).copied().unwrap_or_default();
+        let after = before.saturating_add_signed(change);
+        if (before == 0) != (after == 0) {
+            let turnover = turnovers.entry((Family::of(ip), container)).or_default();
+            let element = shared_element(container, ip);
+            if before == 0 {
+                turnover.after.push(element);
+            } else {
+                let there = ObservedElement { value: element.value, comment: element.comment };
+                turnover.before.insert(element.key, there);
+            }
+        }
+        if after == 0 {
+            counts.remove(&(container, ip));
+        } else {
+            counts.insert((container, ip), after);
+        }
+    }
+}
+
+impl FamilyState {
+    fn turn_over(&mut self, turnovers: BTreeMap<Container, Turnover>) -> Delta {
+        let mut delta = Delta::default();
+        let unused = self.unused_chains();
+        let mut needed = BTreeSet::new();
+        for (container, Turnover { before, after }) in turnovers {
+            for element in &after {
+                self.refer(element.value, 1);
+                if let Value::Chain(chain) = element.value {
+                    require(&mut needed, chain);
+                }
+            }
+            before.values().for_each(|element| self.refer(element.value, -1));
+            let count = (self.count(container) + after.len()).saturating_sub(before.len());
+            let (deleted, added) = diff_elements(after, before);
+            put(&mut delta, container, deleted, added);
+            self.counts.insert(container, count);
+        }
+        for chain in &needed {
+            if self.chains.insert(*chain) {
+                let chain = self.settings.serving_chain(*chain);
+                add_chain(&chain, self.lower(&chain.rules), &mut delta);
+            }
+        }
+        for chain in unused.difference(&needed) {
+            self.chains.remove(chain);
+            delta.remove_chains.push(chain.to_string());
+        }
+        delta
+    }
+
+    /// Chains that nothing led to before this transaction, once they are many.
+    fn unused_chains(&self) -> BTreeSet<ServingChain> {
+        // A chain leads to two others at the most.
+        if self.chains.len() <= 3 * self.references.len() + UNUSED_CHAINS_KEPT {
+            return BTreeSet::new();
+        }
+        let mut used = BTreeSet::from([ServingChain::Reject]);
+        self.references.keys().for_each(|chain| require(&mut used, *chain));
+        self.chains.difference(&used).copied().collect()
+    }
+
+    fn lower(&self, rules: &[Vec<crate::statement::Statement>]) -> Vec<Rule> {
+        rules.iter().map(|rule| lower(rule, self.settings.family)).collect()
+    }
+
+    /// Makes room where elements no longer fit: the container is made again with a larger
+    /// size under the same name, in the same transaction, with all its elements.
+    fn grow(
+        &mut self,
+        delta: &mut Delta,
+        services: &HashMap<ObjectName, PlacedService>,
+        shared: &HashMap<(Container, IpAddr), usize>,
+    ) {
+        let full: BTreeSet<Container> = delta
+            .add_elements
+            .iter()
+            .filter(|(container, added)| {
+                let deleted = delta.delete_elements.get(container).map_or(0, Vec::len);
+                // A deleted element keeps its place until the transaction is committed.
+                self.count(**container) + deleted > self.room(**container) && !added.is_empty()
+            })
+            .map(|(container, _)| *container)
+            .collect();
+        if full.is_empty() {
+            return;
+        }
+        for container in &full {
+            let size = size_for(*container, self.count(*container));
+            self.sizes.insert(*container, size);
+            delta.delete_sets.push(container.name().to_owned());
+            delta.add_sets.push((*container, size));
+            delta.delete_elements.remove(container);
+            delta.add_elements.insert(*container, Vec::new());
+        }
+        self.replace_rules(&full, delta);
+        self.refill(&full, services, shared, delta);
+    }
+
+    fn replace_rules(&self, containers: &BTreeSet<Container>, delta: &mut Delta) {
+        let new: BTreeSet<String> =
+            delta.add_chains.iter().map(|chain| chain.name.clone()).collect();
+        for chain in self.all_chains() {
+            if uses_any(&chain, containers) && !new.contains(&chain.name) {
+                delta.flush_chains.push(chain.name.clone());
+                add_rules(&chain, self.lower(&chain.rules), delta);
+            }
+        }
+    }
+
+    fn refill(
+        &self,
+        containers: &BTreeSet<Container>,
+        services: &HashMap<ObjectName, PlacedService>,
+        shared: &HashMap<(Container, IpAddr), usize>,
+        delta: &mut Delta,
+    ) {
+        let family = self.settings.family;
+        let mut insert = |container: Container, element: Element| {
+            if containers.contains(&container) {
+                delta.add_elements.entry(container).or_default().push(element);
+            }
+        };
+        for service in services.values() {
+            own_elements(service, &mut |of, container, element| {
+                if of == family {
+                    insert(container, element);
+                }
+            });
+        }
+        for (container, ip) in shared.keys().filter(|(_, ip)| Family::of(*ip) == family) {
+            insert(*container, shared_element(*container, *ip));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The backend: what core asks for, done to the kernel.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portolan_core::{
+    Backend, BackendError, Change, Environment, Family, ServicePlan, SyncReport,
+};
+use portolan_netlink::NetlinkError;
+use portolan_netlink::nftables::{Batch, Connection};
+
+use crate::apply::apply;
+use crate::delta::Delta;
+use crate::diff::diff;
+use crate::error::NftError;
+use crate::observe::{observe, occupied};
+use crate::slots::PlacedService;
+use crate::state::State;
+use crate::structure::FamilySettings;
+use crate::table::ObservedTable;
+use crate::NftOptions;
+
+/// How often a convergence is tried when other programs change tables meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// Programs plans into two tables, one per family, of the network namespace of the thread
+/// that opened it. Needs CAP_NET_ADMIN there.
+#[derive(Debug)]
+pub struct NftBackend {
+    options: NftOptions,
+    connection: Connection,
+    batch: Batch,
+    /// `None` until the first convergence, and after a failure.
+    state: Option<State>,
+}
+
+impl NftBackend {
+    /// Opens the conversation with the kernel; changes nothing yet.
+    pub fn open(options: NftOptions) -> Result<NftBackend, NftError> {
+        let connection = Connection::open()?;
+        Ok(NftBackend { options, connection, batch: Batch::new(None), state: None })
+    }
+
+    /// Observes the kernel and sends what is missing or too much.
+    fn converge_plans(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, NftError> {
+        self.state = None;
+        for _ in 0..ATTEMPTS {
+            match self.try_converge(plans, environment) {
+                Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {}
+                result => return result,
+            }
+        }
+        Err(NftError::KeepsChanging { table: self.options.table.clone(), attempts: ATTEMPTS })
+    }
+
+    fn try_converge(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, NftError> {
+        let generation = self.connection.generation()?;
+        let mut observed = HashMap::new();
+        for family in Family::BOTH {
+            let table = observe(&mut self.connection, family, &self.options.table)?;
+            observed.insert(family, table);
+        }
+        let services = place(plans, &observed);
+        let settings = Family::BOTH
+            .map(|family| FamilySettings::new(family, environment, &self.options))
+            .into();
+        let (mut state, tables) = State::new(services, settings);
+        let mut deltas = BTreeMap::new();
+        let mut removals = BTreeMap::new();
+        for (family, table) in tables {
+            let there = observed.remove(&family).flatten();
+            let (mut delta, sizes) = diff(table, there, &self.options.table);
+            if let Some(state) = state.families.get_mut(&family) {
+                state.sizes = sizes;
+            }
+            // A transaction of their own, see Delta::remove_chains.
+            let remove_chains = std::mem::take(&mut delta.remove_chains);
+            removals.insert(family, Delta { remove_chains, ..Delta::default() });
+            deltas.insert(family, delta);
+        }
+        let first = self.commit(&deltas, Some(generation))?;
+        let second = self.commit(&removals, None)?;
+        self.state = Some(state);
+        Ok(sum(first, second))
+    }
+
+    fn commit(
+        &mut self,
+        deltas: &BTreeMap<Family, Delta>,
+        generation: Option<u32>,
+    ) -> Result<SyncReport, NftError> {
+        self.batch.clear(generation);
+        for (family, delta) in deltas {
+            delta.write(*family, &self.options.table, &mut self.batch);
+        }
+        if self.batch.is_empty() {
+            return Ok(SyncReport::default());
+        }
+        let start = Instant::now();
+        let receipt = self.connection.commit(&mut self.batch)?;
+        Ok(SyncReport {
+            added: deltas.values().map(Delta::added).sum(),
+            deleted: deltas.values().map(Delta::deleted).sum(),
+            transactions: 1,
+            bytes: receipt.bytes,
+            kernel: start.elapsed(),
+        })
+    }
+}
+
+impl Backend for NftBackend {
+    fn name(&self) -> &'static str {
+        "nftables"
+    }
+
+    fn atomic(&self) -> bool {
+        true
+    }
+
+    fn converge(
+        &mut self,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
+        Ok(self.converge_plans(&plans, environment)?)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
+        // Whatever goes wrong from here on leaves the state unknown.
+        let mut state = self.state.take().ok_or(NftError::NotConverged)?;
+        let deltas = apply(&mut state, changes);
+        let report = self.commit(&deltas, None)?;
+        self.state = Some(state);
+        Ok(report)
+    }
+}
+
+/// Gives endpoints the slots that the kernel has them in.
+fn place(
+    plans: &[Arc<ServicePlan>],
+    observed: &HashMap<Family, Option<ObservedTable>>,
+) -> HashMap<portolan_core::ObjectName, PlacedService> {
+    let place = |plan: &Arc<ServicePlan>| {
+        let placed = PlacedService::new(plan.clone(), &|port, pool| {
+            let table = observed.get(&port.family).and_then(Option::as_ref);
+            table.map(|table| occupied(table, port, pool)).unwrap_or_default()
+        });
+        (plan.name.clone(), placed)
+    };
+    plans.iter().map(place).collect()
+}
+
+fn sum(first: SyncReport, second: SyncReport) -> SyncReport {
+    SyncReport {
+        added: first.added + second.added,
+        deleted: first.deleted + second.deleted,
+        transactions: first.transactions + second.transactions,
+        bytes: first.bytes + second.bytes,
+        kernel: Duration::saturating_add(first.kernel, second.kernel),
+    }
+}

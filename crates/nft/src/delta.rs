@@ -1,0 +1,130 @@
+//! What separates two states of a table, and how it is written as one transaction.
+
+use std::collections::BTreeMap;
+
+use portolan_core::Family;
+use portolan_netlink::nftables::{Batch, Chain, Data, ElementOperation, Rule, Table, Verdict};
+
+use crate::container::Container;
+use crate::element::{Element, Value};
+use crate::key::{Key, endpoint_to_kernel};
+use crate::lower::kernel_family;
+
+/// The operations that make one state of a family's table out of another. They are written
+/// in the order of the fields, which is the order in which the kernel accepts them.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Delta {
+    /// Make the table.
+    pub(crate) add_table: Option<Table>,
+    /// Chains whose rules go.
+    pub(crate) flush_chains: Vec<String>,
+    /// Base chains that must be made again; their rules have gone.
+    pub(crate) delete_chains: Vec<String>,
+    /// Sets and maps that go; no rule uses them any more.
+    pub(crate) delete_sets: Vec<String>,
+    /// Sets and maps to make, with their sizes.
+    pub(crate) add_sets: Vec<(Container, u32)>,
+    /// Chains to make.
+    pub(crate) add_chains: Vec<Chain>,
+    /// Rules to append, by chain.
+    pub(crate) add_rules: Vec<(String, Rule)>,
+    /// Elements to delete.
+    pub(crate) delete_elements: BTreeMap<Container, Vec<Key>>,
+    /// Elements to add.
+    pub(crate) add_elements: BTreeMap<Container, Vec<Element>>,
+    /// Chains that nothing leads to any more. Kernels before 6.2 notice only after a
+    /// transaction that an element of it no longer leads to a chain, so these belong to
+    /// chains that were unused before it.
+    pub(crate) remove_chains: Vec<String>,
+}
+
+impl Delta {
+    /// Whether there is nothing to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Delta::default()
+    }
+
+    /// Objects and elements that are added or changed.
+    pub(crate) fn added(&self) -> usize {
+        usize::from(self.add_table.is_some())
+            + self.add_sets.len()
+            + self.add_chains.len()
+            + self.add_rules.len()
+            + self.add_elements.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Objects and elements that are deleted, those to be replaced included.
+    pub(crate) fn deleted(&self) -> usize {
+        self.delete_chains.len()
+            + self.delete_sets.len()
+            + self.remove_chains.len()
+            + self.delete_elements.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Appends the operations to a transaction.
+    pub(crate) fn write(&self, family: Family, table: &str, batch: &mut Batch) {
+        let kernel = kernel_family(family);
+        if let Some(declaration) = &self.add_table {
+            batch.add_table(kernel, declaration);
+        }
+        for chain in &self.flush_chains {
+            batch.flush_chain(kernel, table, chain);
+        }
+        for chain in &self.delete_chains {
+            batch.delete_chain(kernel, table, chain);
+        }
+        for set in &self.delete_sets {
+            batch.delete_set(kernel, table, set);
+        }
+        for (container, size) in &self.add_sets {
+            batch.add_set(kernel, table, &container.declaration(family, *size));
+        }
+        for chain in &self.add_chains {
+            batch.add_chain(kernel, table, chain);
+        }
+        for (chain, rule) in &self.add_rules {
+            batch.add_rule(kernel, table, chain, rule);
+        }
+        self.write_elements(family, table, batch);
+        for chain in &self.remove_chains {
+            batch.flush_chain(kernel, table, chain);
+        }
+        for chain in &self.remove_chains {
+            batch.delete_chain(kernel, table, chain);
+        }
+    }
+
+    fn write_elements(&self, family: Family, table: &str, batch: &mut Batch) {
+        let kernel = kernel_family(family);
+        for (container, keys) in &self.delete_elements {
+            let name = container.name();
+            let mut writer = batch.elements(kernel, table, name, ElementOperation::Delete);
+            keys.iter().for_each(|key| writer.push(key.as_bytes(), None, None));
+        }
+        for (container, elements) in &self.add_elements {
+            let name = container.name();
+            let mut writer = batch.elements(kernel, table, name, ElementOperation::Add);
+            let mut chain = String::new();
+            for element in elements {
+                let comment = element.comment.as_deref();
+                let key = element.key.as_bytes();
+                match element.value {
+                    Value::Present | Value::Foreign => writer.push(key, None, comment),
+                    Value::Drop => writer.push(key, Some(Data::Verdict(Verdict::Drop)), comment),
+                    Value::Endpoint(endpoint) => {
+                        let value = endpoint_to_kernel(endpoint);
+                        writer.push(key, Some(Data::Bytes(value.as_bytes())), comment);
+                    }
+                    Value::Chain(target) => {
+                        use std::fmt::Write as _;
+                        chain.clear();
+                        // Writing to a String cannot fail.
+                        let _ = write!(chain, "{target}");
+                        let verdict = Verdict::Goto(&chain);
+                        writer.push(key, Some(Data::Verdict(verdict)), comment);
+                    }
+                }
+            }
+        }
+    }
+}

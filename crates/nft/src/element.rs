@@ -1,0 +1,182 @@
+//! The elements that a placed service puts into the maps.
+
+use std::net::IpAddr;
+
+use portolan_core::{
+    Action, Destination, EndpointAddress, Family, Frontend, Masquerade, ObjectName, Pool, PortPlan,
+    Traffic,
+};
+
+use crate::chain_name::{EntryKind, Outlet, ServingChain};
+use crate::container::Container;
+use crate::key::Key;
+use crate::slots::{PlacedService, PortSlots};
+
+/// The longest comment that nft accepts when it reads one back, in bytes
+/// (nftables, `NFTNL_UDATA_COMMENT_MAXLEN`, without the final NUL).
+const COMMENT_LIMIT: usize = 127;
+
+/// What a key leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Nothing: the key is in a set.
+    Present,
+    /// An endpoint.
+    Endpoint(EndpointAddress),
+    /// A chain.
+    Chain(ServingChain),
+    /// Silence.
+    Drop,
+    /// Something that is not ours; only in what is observed.
+    Foreign,
+}
+
+/// An element of a set or map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Element {
+    /// The key.
+    pub(crate) key: Key,
+    /// The value.
+    pub(crate) value: Value,
+    /// The comment; names the Service where the value is a verdict.
+    pub(crate) comment: Option<Box<str>>,
+}
+
+/// Hands out the elements that only this service has.
+pub(crate) fn own_elements(service: &PlacedService, emit: &mut dyn FnMut(Family, Container, Element)) {
+    for (port, slots) in service.ports() {
+        let comment = comment(&service.plan.name, &port.name);
+        let mut emit = |container, element| emit(port.family, container, element);
+        for frontend in &port.frontends {
+            frontend_elements(port, slots, frontend, &comment, &mut emit);
+        }
+    }
+}
+
+/// Hands out the addresses that this service shares with others: the set's element exists
+/// as long as one service has it. An address may come several times.
+pub(crate) fn shared_addresses(service: &PlacedService, emit: &mut dyn FnMut(Container, IpAddr)) {
+    for port in &service.plan.ports {
+        for frontend in &port.frontends {
+            if let Destination::ClusterIp(ip) = frontend.destination {
+                emit(Container::ClusterIps, ip);
+            }
+        }
+        for ip in &port.hairpin {
+            emit(Container::Hairpin, *ip);
+        }
+    }
+}
+
+/// The element of a shared address.
+pub(crate) fn shared_element(container: Container, ip: IpAddr) -> Element {
+    let key = match container {
+        Container::Hairpin => Key::pair(ip),
+        _ => Key::address(ip),
+    };
+    Element { key, value: Value::Present, comment: None }
+}
+
+/// How a frontend is found.
+pub(crate) fn entry_kind(frontend: &Frontend) -> EntryKind {
+    match frontend.destination {
+        Destination::NodePort => EntryKind::NodePort,
+        _ => EntryKind::Address,
+    }
+}
+
+/// The key of a frontend, without slot.
+pub(crate) fn frontend_key(port: &PortPlan, frontend: &Frontend) -> Key {
+    Key::frontend(frontend.destination.address(), port.protocol, frontend.port)
+}
+
+/// Which pool of the plan fills which map for a frontend: first the one for pods and the
+/// node, or everyone, then the one for clients that are confined to this node.
+pub(crate) fn pools(frontend: &Frontend) -> [Option<Pool>; 2] {
+    let pool = |action| match action {
+        Action::Balance(pool) => Some(pool),
+        Action::Reject | Action::Drop => None,
+    };
+    match frontend.traffic {
+        Traffic::Everyone(action) => [pool(action), None],
+        Traffic::ByOrigin { inside, outside } => [pool(inside), pool(outside)],
+    }
+}
+
+fn frontend_elements(
+    port: &PortPlan,
+    slots: &PortSlots,
+    frontend: &Frontend,
+    comment: &str,
+    emit: &mut dyn FnMut(Container, Element),
+) {
+    let key = frontend_key(port, frontend);
+    let kind = entry_kind(frontend);
+    let verdict = verdict(slots, frontend);
+    emit(kind.verdicts(), Element { key, value: verdict, comment: Some(comment.into()) });
+    for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
+        let endpoints = pool.map(|pool| slots.pool(pool)).unwrap_or_default();
+        for (slot, endpoint) in (0u32..).zip(endpoints) {
+            let value = Value::Endpoint(*endpoint);
+            let element = Element { key: key.with_slot(slot), value, comment: None };
+            emit(kind.endpoints(side), element);
+        }
+    }
+}
+
+fn verdict(slots: &PortSlots, frontend: &Frontend) -> Value {
+    let kind = entry_kind(frontend);
+    let outlet = |action| match action {
+        Action::Balance(pool) => match u32::try_from(slots.pool(pool).len()) {
+            Ok(0) | Err(_) => Outlet::Reject,
+            Ok(count) => Outlet::Balance(count),
+        },
+        Action::Reject => Outlet::Reject,
+        Action::Drop => Outlet::Drop,
+    };
+    let (inside, outside) = match frontend.traffic {
+        Traffic::Everyone(action) => match (outlet(action), frontend.masquerade) {
+            (Outlet::Reject, _) => return Value::Chain(ServingChain::Reject),
+            (Outlet::Drop, _) => return Value::Drop,
+            (Outlet::Balance(count), Masquerade::UnlessLocalPod) => {
+                return Value::Chain(ServingChain::ClusterIp(count));
+            }
+            (Outlet::Balance(count), Masquerade::Always | Masquerade::ThisNode) => {
+                return Value::Chain(ServingChain::External(kind, count));
+            }
+        },
+        Traffic::ByOrigin { inside, outside } => (outlet(inside), outlet(outside)),
+    };
+    Value::Chain(ServingChain::ExternalLocal(kind, inside, outside))
+}
+
+/// `namespace/name:port`, cut to what nft reads back.
+fn comment(service: &ObjectName, port: &str) -> String {
+    let mut comment = service.to_string();
+    if !port.is_empty() {
+        comment.push(':');
+        comment.push_str(port);
+    }
+    if comment.len() > COMMENT_LIMIT {
+        let cut = COMMENT_LIMIT - "...".len();
+        comment.truncate((0..=cut).rev().find(|at| comment.is_char_boundary(*at)).unwrap_or(0));
+        comment.push_str("...");
+    }
+    comment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_fit_into_what_nft_reads_back() {
+        let long = ObjectName::new(&"n".repeat(63), &"s".repeat(63));
+        for (service, port) in [(&long, "https"), (&ObjectName::new("a", "b"), "c")] {
+            let comment = comment(service, port);
+            assert!(comment.len() <= COMMENT_LIMIT, "{comment}");
+            assert!(comment == "a/b:c" || comment.ends_with("..."), "{comment}");
+        }
+        assert_eq!(super::comment(&ObjectName::new("a", "b"), ""), "a/b");
+    }
+}

@@ -1,0 +1,259 @@
+//! Statements as bytecode: the expressions that nft emits for the same text.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use portolan_core::{Family, Protocol};
+use portolan_netlink::nftables::{
+    self, Comparison, CtKey, Expression, FibFlags, FibResult, MetaKey, NatFlags, NatKind,
+    OwnedVerdict, PayloadBase, Register, RejectWith,
+};
+
+use crate::chain_name::EntryKind;
+use crate::statement::Statement;
+
+/// `RTN_LOCAL` of `linux/rtnetlink.h`: an address of this node.
+const LOCAL_ADDRESS: u32 = 2;
+
+/// `IPS_DST_NAT` of `linux/netfilter/nf_conntrack_common.h`.
+const DESTINATION_TRANSLATED: u32 = 1 << 5;
+
+/// Bytes of an interface name, final zeroes included (`IFNAMSIZ`).
+const INTERFACE_NAME_LENGTH: usize = 16;
+
+/// Offset of the destination port in TCP, UDP and SCTP headers.
+const DESTINATION_PORT_OFFSET: u32 = 2;
+
+const FIRST: Register = Register::Word(0);
+
+/// The family of the kernel's tables.
+pub(crate) const fn kernel_family(family: Family) -> nftables::Family {
+    match family {
+        Family::V4 => nftables::Family::Ip,
+        Family::V6 => nftables::Family::Ip6,
+    }
+}
+
+/// The bytecode of a rule.
+pub(crate) fn lower(rule: &[Statement], family: Family) -> nftables::Rule {
+    let lowering = Lowering { family };
+    let expressions = rule.iter().flat_map(|statement| lowering.statement(statement)).collect();
+    nftables::Rule { expressions, comment: None }
+}
+
+struct Lowering {
+    family: Family,
+}
+
+/// One of the two addresses of a packet.
+#[derive(Clone, Copy)]
+enum Side {
+    Source,
+    Destination,
+}
+
+impl Lowering {
+    fn statement(&self, statement: &Statement) -> Vec<Expression> {
+        match statement {
+            Statement::Source { net, negated } => self.network(Side::Source, net, *negated),
+            Statement::Destination { net, negated } => {
+                self.network(Side::Destination, net, *negated)
+            }
+            Statement::InputInterface { name, prefix, negated } => {
+                input_interface(name, *prefix, *negated)
+            }
+            Statement::SourceIsLocal => is_local(FibFlags::SOURCE),
+            Statement::DestinationIsLocal => is_local(FibFlags::DESTINATION),
+            Statement::DestinationIn(container) => {
+                vec![self.address(Side::Destination, 0), lookup(container.name(), None)]
+            }
+            Statement::PairIn(container) => vec![
+                self.address(Side::Source, 0),
+                self.address(Side::Destination, self.address_words()),
+                lookup(container.name(), None),
+            ],
+            Statement::Tcp => vec![
+                Expression::Meta { key: MetaKey::Protocol, register: FIRST },
+                compare(false, vec![Protocol::Tcp.number()]),
+            ],
+            Statement::Translated => translated(),
+            Statement::Marked(bit) => vec![
+                load_mark(),
+                bitwise(*bit, 0),
+                compare(false, bit.to_ne_bytes().to_vec()),
+            ],
+            Statement::Mark(bit) => change_mark(!bit, *bit),
+            Statement::Unmark(bit) => change_mark(u32::MAX, *bit),
+            Statement::Dispatch(kind) => {
+                let mut expressions = self.frontend(*kind).0;
+                expressions.push(lookup(kind.verdicts().name(), Some(Register::Verdict)));
+                expressions
+            }
+            Statement::Balance { kind, pool, slots } => {
+                self.balance(*kind, kind.endpoints(*pool).name(), *slots)
+            }
+            Statement::Goto(chain) => vec![Expression::Verdict(OwnedVerdict::Goto(chain.clone()))],
+            Statement::RejectWithReset => vec![Expression::Reject(RejectWith::TcpReset)],
+            Statement::Reject => vec![Expression::Reject(self.port_unreachable())],
+            Statement::Drop => vec![Expression::Verdict(OwnedVerdict::Drop)],
+            Statement::Masquerade => {
+                vec![Expression::Masquerade { flags: NatFlags::FULLY_RANDOM, ports: None }]
+            }
+        }
+    }
+
+    /// Registers of 4 bytes that an address fills.
+    const fn address_words(&self) -> u8 {
+        match self.family {
+            Family::V4 => 1,
+            Family::V6 => 4,
+        }
+    }
+
+    const fn address_length(&self) -> u32 {
+        self.address_words() as u32 * 4
+    }
+
+    /// Offset of an address in the IPv4 or IPv6 header.
+    const fn address_offset(&self, side: Side) -> u32 {
+        match (self.family, side) {
+            (Family::V4, Side::Source) => 12,
+            (Family::V4, Side::Destination) => 16,
+            (Family::V6, Side::Source) => 8,
+            (Family::V6, Side::Destination) => 24,
+        }
+    }
+
+    fn address(&self, side: Side, word: u8) -> Expression {
+        self.address_part(side, self.address_length(), word)
+    }
+
+    fn address_part(&self, side: Side, length: u32, word: u8) -> Expression {
+        Expression::Payload {
+            base: PayloadBase::Network,
+            offset: self.address_offset(side),
+            length,
+            register: Register::Word(word),
+        }
+    }
+
+    /// nft compares only the leading bytes where the prefix ends with one.
+    fn network(&self, side: Side, net: &IpNet, negated: bool) -> Vec<Expression> {
+        let prefix = usize::from(net.prefix_len());
+        let address = octets(net.network());
+        if prefix % 8 == 0 {
+            let value: Vec<u8> = address.into_iter().take(prefix / 8).collect();
+            let length = u32::from(net.prefix_len() / 8);
+            return vec![self.address_part(side, length, 0), compare(negated, value)];
+        }
+        let mask = octets(net.netmask());
+        let xor = vec![0; mask.len()];
+        let masked = Expression::Bitwise { source: FIRST, destination: FIRST, mask, xor };
+        vec![self.address(side, 0), masked, compare(negated, address)]
+    }
+
+    /// Loads a frontend's key; also returns the next free register.
+    fn frontend(&self, kind: EntryKind) -> (Vec<Expression>, u8) {
+        let (mut expressions, word) = match kind {
+            EntryKind::Address => {
+                (vec![self.address(Side::Destination, 0)], self.address_words())
+            }
+            EntryKind::NodePort => (Vec::new(), 0),
+        };
+        expressions
+            .push(Expression::Meta { key: MetaKey::Protocol, register: Register::Word(word) });
+        expressions.push(Expression::Payload {
+            base: PayloadBase::Transport,
+            offset: DESTINATION_PORT_OFFSET,
+            length: 2,
+            register: Register::Word(word + 1),
+        });
+        (expressions, word + 2)
+    }
+
+    fn balance(&self, kind: EntryKind, map: &str, slots: u32) -> Vec<Expression> {
+        let (mut expressions, word) = self.frontend(kind);
+        let register = Register::Word(word);
+        expressions.push(Expression::Numgen { modulus: slots, offset: 0, register });
+        expressions.push(lookup(map, Some(FIRST)));
+        expressions.push(Expression::Nat {
+            kind: NatKind::Destination,
+            family: kernel_family(self.family),
+            address: Some(FIRST),
+            port: Some(Register::Word(self.address_words())),
+            flags: NatFlags::default(),
+        });
+        expressions
+    }
+
+    /// The code of "port unreachable" in ICMP and ICMPv6.
+    const fn port_unreachable(&self) -> RejectWith {
+        RejectWith::IcmpUnreachable(match self.family {
+            Family::V4 => 3,
+            Family::V6 => 4,
+        })
+    }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
+}
+
+fn compare(negated: bool, value: Vec<u8>) -> Expression {
+    let comparison = if negated { Comparison::NotEqual } else { Comparison::Equal };
+    Expression::Cmp { comparison, register: FIRST, value }
+}
+
+fn lookup(set: &str, destination: Option<Register>) -> Expression {
+    Expression::Lookup { set: set.to_owned(), register: FIRST, destination, inverted: false }
+}
+
+fn is_local(flags: FibFlags) -> Vec<Expression> {
+    vec![
+        Expression::Fib { flags, result: FibResult::AddressType, register: FIRST },
+        compare(false, LOCAL_ADDRESS.to_ne_bytes().to_vec()),
+    ]
+}
+
+fn translated() -> Vec<Expression> {
+    vec![
+        Expression::CtLoad { key: CtKey::Status, register: FIRST },
+        bitwise(DESTINATION_TRANSLATED, 0),
+        compare(true, vec![0; 4]),
+    ]
+}
+
+fn input_interface(name: &str, prefix: bool, negated: bool) -> Vec<Expression> {
+    let mut value = name.as_bytes().to_vec();
+    if !prefix {
+        value.resize(INTERFACE_NAME_LENGTH, 0);
+    }
+    vec![
+        Expression::Meta { key: MetaKey::InputInterfaceName, register: FIRST },
+        compare(negated, value),
+    ]
+}
+
+fn load_mark() -> Expression {
+    Expression::Meta { key: MetaKey::Mark, register: FIRST }
+}
+
+fn bitwise(mask: u32, xor: u32) -> Expression {
+    Expression::Bitwise {
+        source: FIRST,
+        destination: FIRST,
+        mask: mask.to_ne_bytes().to_vec(),
+        xor: xor.to_ne_bytes().to_vec(),
+    }
+}
+
+fn change_mark(mask: u32, xor: u32) -> Vec<Expression> {
+    vec![
+        load_mark(),
+        bitwise(mask, xor),
+        Expression::MetaSet { key: MetaKey::Mark, register: FIRST },
+    ]
+}

@@ -1,0 +1,153 @@
+//! Which endpoint of a pool is in which slot.
+//!
+//! A pool of N endpoints fills the slots 0 to N - 1, each with equal probability, so the
+//! order means nothing to clients. It is chosen so that as few elements as possible change:
+//! an endpoint stays where the kernel has it, and a new one takes the place of one that went.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use portolan_core::{EndpointAddress, Family, Pool, PortPlan, Protocol, ServicePlan};
+
+/// The slots of a port's two pools.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PortSlots {
+    /// The slots of [`PortPlan::cluster`].
+    pub(crate) cluster: Vec<EndpointAddress>,
+    /// The slots of [`PortPlan::local`].
+    pub(crate) local: Vec<EndpointAddress>,
+}
+
+impl PortSlots {
+    /// The slots of a pool.
+    pub(crate) fn pool(&self, pool: Pool) -> &[EndpointAddress] {
+        match pool {
+            Pool::Cluster => &self.cluster,
+            Pool::Local => &self.local,
+        }
+    }
+}
+
+/// A plan whose endpoints have slots: what the kernel holds of a service.
+#[derive(Clone, Debug)]
+pub(crate) struct PlacedService {
+    /// The plan.
+    pub(crate) plan: Arc<ServicePlan>,
+    /// One for each of the plan's ports, in their order.
+    pub(crate) slots: Vec<PortSlots>,
+}
+
+impl PlacedService {
+    /// Places a plan beside what is there: `occupied` says who is in a pool's slots now.
+    pub(crate) fn new(
+        plan: Arc<ServicePlan>,
+        occupied: &dyn Fn(&PortPlan, Pool) -> Vec<EndpointAddress>,
+    ) -> PlacedService {
+        let place = |port: &PortPlan| PortSlots {
+            cluster: assign(&port.cluster, &occupied(port, Pool::Cluster)),
+            local: assign(&port.local, &occupied(port, Pool::Local)),
+        };
+        let slots = plan.ports.iter().map(place).collect();
+        PlacedService { plan, slots }
+    }
+
+    /// Places a plan where nothing is.
+    pub(crate) fn fresh(plan: Arc<ServicePlan>) -> PlacedService {
+        PlacedService::new(plan, &|_, _| Vec::new())
+    }
+
+    /// Places the plan that follows this one.
+    pub(crate) fn succeeded_by(&self, plan: Arc<ServicePlan>) -> PlacedService {
+        PlacedService::new(plan, &|port, pool| {
+            let same = |(old, _): &(&PortPlan, &PortSlots)| port_key(old) == port_key(port);
+            let slots = self.ports().find(same).map(|(_, slots)| slots.pool(pool));
+            slots.unwrap_or_default().to_vec()
+        })
+    }
+
+    /// The ports with their slots.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = (&PortPlan, &PortSlots)> {
+        self.plan.ports.iter().zip(&self.slots)
+    }
+}
+
+/// What makes a port of the next plan the same port: its first frontend, by which the
+/// kernel knows it. A renamed port keeps its slots.
+fn port_key(port: &PortPlan) -> (Family, Protocol, Option<(Option<IpAddr>, u16)>) {
+    let first = port.frontends.first();
+    let first = first.map(|frontend| (frontend.destination.address(), frontend.port));
+    (port.family, port.protocol, first)
+}
+
+/// Gives each endpoint of a pool a slot.
+fn assign(pool: &[EndpointAddress], occupied: &[EndpointAddress]) -> Vec<EndpointAddress> {
+    if occupied.is_empty() {
+        return pool.to_vec();
+    }
+    let wanted: HashSet<&EndpointAddress> = pool.iter().collect();
+    let mut placed = HashSet::with_capacity(pool.len());
+    let kept: Vec<Option<EndpointAddress>> = (0..pool.len())
+        .map(|slot| {
+            let endpoint = *occupied.get(slot)?;
+            (wanted.contains(&endpoint) && placed.insert(endpoint)).then_some(endpoint)
+        })
+        .collect();
+    let mut rest = pool.iter().filter(|endpoint| !placed.contains(endpoint));
+    kept.into_iter().filter_map(|slot| slot.or_else(|| rest.next().copied())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pool(ports: impl IntoIterator<Item = u16>) -> Vec<EndpointAddress> {
+        let ip = "10.0.0.1".parse().unwrap();
+        ports.into_iter().map(|port| EndpointAddress { ip, port }).collect()
+    }
+
+    #[test]
+    fn a_replaced_endpoint_changes_one_slot() {
+        assert_eq!(assign(&pool([1, 3, 9]), &pool([3, 2, 1])), pool([3, 9, 1]));
+    }
+
+    #[test]
+    fn scaling_up_adds_at_the_end() {
+        assert_eq!(assign(&pool([0, 1, 2, 3]), &pool([3, 2, 1])), pool([3, 2, 1, 0]));
+    }
+
+    #[test]
+    fn scaling_down_moves_the_last_into_the_gap() {
+        assert_eq!(assign(&pool([1, 2]), &pool([3, 2, 1])), pool([1, 2]));
+        assert_eq!(assign(&pool([2, 3]), &pool([3, 2, 1])), pool([3, 2]));
+    }
+
+    #[test]
+    fn an_endpoint_that_the_kernel_has_twice_is_placed_once() {
+        assert_eq!(assign(&pool([1, 2]), &pool([1, 1])), pool([1, 2]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_endpoint_has_exactly_one_slot(
+            wanted in prop::collection::btree_set(0..20u16, 0..20),
+            occupied in prop::collection::vec(0..20u16, 0..24),
+        ) {
+            let wanted = pool(wanted);
+            let mut placed = assign(&wanted, &pool(occupied));
+            placed.sort_unstable();
+            prop_assert_eq!(placed, wanted);
+        }
+
+        #[test]
+        fn what_is_placed_stays_where_it_is(
+            wanted in prop::collection::btree_set(0..20u16, 0..20),
+            occupied in prop::collection::vec(0..20u16, 0..24),
+        ) {
+            let wanted = pool(wanted);
+            let placed = assign(&wanted, &pool(occupied));
+            prop_assert_eq!(assign(&wanted, &placed), placed);
+        }
+    }
+}
