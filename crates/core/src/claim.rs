@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::address::special;
 use crate::model::{Family, Protocol, Service, ServicePort, ServiceType};
 use crate::plan::Destination;
 use crate::problem::{ObjectKind, Problem};
@@ -118,7 +119,7 @@ pub(crate) fn claims(service: &Service) -> ServiceClaims {
                 if seen.insert(claim.key()) {
                     asked.claims.push(claim);
                 } else if claim.destination == Destination::NodePort {
-                    let reason = format!("{} is taken by an earlier port; skipped", claim.key());
+                    let reason = format!("{} is skipped: an earlier port has it", claim.key());
                     asked.problems.push(problem(service, claim.field, reason));
                 }
             }
@@ -139,38 +140,45 @@ fn distinct_ports<'a>(
         if seen.insert((port.protocol, port.port)) {
             ports.push((index, port));
         } else {
-            let reason = format!("an earlier port is {} {} too; skipped", port.protocol, port.port);
+            let reason = format!("{} {} is skipped: an earlier port has it", port.protocol, port.port);
             problems.push(problem(service, Field::Port(index), reason));
         }
     }
     ports
 }
 
-/// The addresses of a family, each with the field it comes from; what cannot be served
-/// is reported.
+/// The addresses of a family, each with the field it comes from, the ClusterIP first;
+/// what cannot be served is reported.
 fn addresses(
     service: &Service,
     family: Family,
     problems: &mut Vec<Problem>,
 ) -> Vec<(Destination, Field)> {
-    let mut cluster_ips = of_family(&service.cluster_ips, family)
+    let cluster_ips = of_family(&service.cluster_ips, family)
         .map(|(index, ip)| (Destination::ClusterIp(ip), Field::ClusterIp(index)));
-    let first = cluster_ips.next();
-    for (destination, field) in cluster_ips {
-        let reason = format!("{destination} is a second {family} ClusterIP; skipped");
-        problems.push(problem(service, field, reason));
-    }
-    let external = external_addresses(service, family);
-    match first {
-        Some(cluster_ip) => std::iter::once(cluster_ip).chain(external).collect(),
-        None => {
-            problems.extend(external.map(|(destination, field)| {
-                let reason =
-                    format!("{destination} is skipped: the Service has no {family} ClusterIP");
-                problem(service, field, reason)
-            }));
-            Vec::new()
+    let mut addresses: Vec<(Destination, Field)> = Vec::new();
+    for (destination, field) in cluster_ips.chain(external_addresses(service, family)) {
+        match refusal(destination, family, !addresses.is_empty()) {
+            Some(reason) => {
+                let reason = format!("{destination} is skipped: {reason}");
+                problems.push(problem(service, field, reason));
+            }
+            None => addresses.push((destination, field)),
         }
+    }
+    addresses
+}
+
+/// Why an address cannot be served, if so.
+fn refusal(destination: Destination, family: Family, has_cluster_ip: bool) -> Option<String> {
+    match destination {
+        Destination::ClusterIp(_) => {
+            has_cluster_ip.then(|| format!("it is a second {family} ClusterIP"))
+        }
+        Destination::ExternalIp(ip) if special(ip).is_some() => {
+            special(ip).map(|kind| format!("it is {kind}"))
+        }
+        _ => (!has_cluster_ip).then(|| format!("the Service has no {family} ClusterIP")),
     }
 }
 

@@ -12,6 +12,7 @@
 //! Pure: no async, no clock, no Kubernetes client, no kernel.
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod backend;
 mod claim;
 mod compile;

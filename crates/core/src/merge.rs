@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{EndpointSlice, Family, ServicePort};
+use crate::address::special;
+use crate::model::{Endpoint, EndpointSlice, Family, ServicePort};
 use crate::plan::EndpointAddress;
 use crate::problem::{ObjectKind, Problem};
 use crate::select::{Candidate, Placement};
@@ -46,7 +47,7 @@ fn slice_candidates<'a>(
         .iter()
         .filter(|candidate| candidate.protocol == port.protocol && candidate.name == port.name)
         .flat_map(move |port| slice.endpoints.iter().map(move |endpoint| (port.port, endpoint)))
-        .filter(|(_, endpoint)| Family::of(endpoint.address) == slice.family)
+        .filter(|(_, endpoint)| refusal(slice, endpoint).is_none())
         .map(move |(port, endpoint)| Candidate {
             address: EndpointAddress { ip: endpoint.address, port },
             conditions: endpoint.conditions,
@@ -61,15 +62,23 @@ fn slice_candidates<'a>(
 
 /// The endpoints that [`candidates`] leaves out, said so that their owner can mend them.
 pub(crate) fn problems(slice: &EndpointSlice) -> Vec<Problem> {
-    let family = slice.family;
-    let foreign = slice.endpoints.iter().enumerate();
-    let foreign = foreign.filter(|(_, endpoint)| Family::of(endpoint.address) != family);
-    foreign
-        .map(|(index, endpoint)| Problem {
+    let problem = |(index, endpoint)| {
+        Some(Problem {
             kind: ObjectKind::EndpointSlice,
             object: slice.name.clone(),
             field: format!("endpoints[{index}].addresses[0]"),
-            reason: format!("{} is no {family} address; skipped", endpoint.address),
+            reason: refusal(slice, endpoint)?,
         })
-        .collect()
+    };
+    slice.endpoints.iter().enumerate().filter_map(problem).collect()
+}
+
+/// Why an endpoint cannot be used, if so.
+fn refusal(slice: &EndpointSlice, endpoint: &Endpoint) -> Option<String> {
+    let (address, family) = (endpoint.address, slice.family);
+    if Family::of(address) != family {
+        Some(format!("{address} is skipped: the slice is for {family} addresses"))
+    } else {
+        special(address).map(|kind| format!("{address} is skipped: it is {kind}"))
+    }
 }

@@ -133,7 +133,7 @@ impl Claimant {
             kind: ObjectKind::Service,
             object: self.name().clone(),
             field: self.field.to_string(),
-            reason: format!("{key} belongs to Service {}, which {reason}; skipped", owner.name()),
+            reason: format!("{key} is skipped: it belongs to Service {}, which {reason}", owner.name()),
         }
     }
 }

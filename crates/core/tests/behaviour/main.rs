@@ -1,5 +1,10 @@
 //! How core behaves, through its public interface.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod conflicts;
+mod endpoints;
+mod frontends;
+mod policies;
 mod selection;
 mod support;
+mod updates;

@@ -48,10 +48,8 @@ impl Case {
     }
 
     fn hints(&self) -> Vec<Hints> {
-        let hints = |e: &CaseEndpoint| Hints {
-            zones: e.zone_hints.clone(),
-            nodes: e.node_hints.clone(),
-        };
+        let hints =
+            |e: &CaseEndpoint| Hints { zones: e.zone_hints.clone(), nodes: e.node_hints.clone() };
         self.endpoints.iter().map(hints).collect()
     }
 
