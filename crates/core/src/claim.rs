@@ -140,7 +140,8 @@ fn distinct_ports<'a>(
         if seen.insert((port.protocol, port.port)) {
             ports.push((index, port));
         } else {
-            let reason = format!("{} {} is skipped: an earlier port has it", port.protocol, port.port);
+            let reason =
+                format!("{} {} is skipped: an earlier port has it", port.protocol, port.port);
             problems.push(problem(service, Field::Port(index), reason));
         }
     }

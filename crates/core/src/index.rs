@@ -207,3 +207,6 @@ impl Entry {
         endpoints.flat_map(|endpoint| &endpoint.hints).any(|hints| !hints.zones.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests;

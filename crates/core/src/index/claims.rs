@@ -96,6 +96,12 @@ impl Registry {
         self.lost
     }
 
+    /// Whether no service claims anything.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.undisputed.is_empty() && self.disputed.is_empty() && self.lost == 0
+    }
+
     /// One problem for every claim that is lost.
     pub(super) fn problems(&self) -> impl Iterator<Item = Problem> {
         self.disputed.iter().flat_map(|(key, claimants)| {
@@ -133,7 +139,10 @@ impl Claimant {
             kind: ObjectKind::Service,
             object: self.name().clone(),
             field: self.field.to_string(),
-            reason: format!("{key} is skipped: it belongs to Service {}, which {reason}", owner.name()),
+            reason: format!(
+                "{key} is skipped: it belongs to Service {}, which {reason}",
+                owner.name()
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ mod conflicts;
 mod endpoints;
 mod frontends;
 mod policies;
+mod properties;
 mod selection;
 mod support;
 mod updates;
