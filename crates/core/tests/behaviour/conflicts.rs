@@ -1,6 +1,6 @@
 //! Two services that want the same address, protocol and port.
 
-use portolan_core::{Change, Destination, Index, Problem, Protocol, Service, Update};
+use portolan_core::{Destination, Index, Problem, Protocol, Service, Update};
 
 use crate::support::*;
 
@@ -14,11 +14,6 @@ fn claimant(service_name: &str, created: Option<i64>) -> Service {
         external_ips: ips(&["192.0.2.1"]),
         ..service(service_name, &[&format!("10.96.0.{number}")])
     }
-}
-
-fn apply(index: &mut Index, update: Update) -> Vec<Change> {
-    index.apply(update);
-    index.take_changes()
 }
 
 /// The Service that has the shared external IP, after checking that it has the shared

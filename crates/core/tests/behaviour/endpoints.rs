@@ -1,6 +1,8 @@
 //! Which endpoints the slices of a Service give.
 
-use portolan_core::{Conditions, Endpoint, EndpointSlice, Problem, Protocol, Service, Update};
+use portolan_core::{
+    Conditions, Endpoint, EndpointSlice, Index, Problem, Protocol, Service, ServiceType, Update,
+};
 
 use crate::support::*;
 
@@ -173,7 +175,7 @@ fn an_endpoint_that_names_no_node_is_not_local() {
 
 fn nodeport() -> Service {
     let ports = vec![node_port("", Protocol::Tcp, 80, 30080)];
-    Service { ports, service_type: portolan_core::ServiceType::NodePort, ..service("web", &WEB) }
+    Service { ports, service_type: ServiceType::NodePort, ..service("web", &WEB) }
 }
 
 #[test]
@@ -188,4 +190,15 @@ fn zone_hints_narrow_the_cluster_pool_but_not_the_local_one() {
     let port = &index.plan(&name("web")).unwrap().ports[0];
     assert_eq!(cluster(port), on_8080(&["10.0.0.2"]));
     assert_eq!(local(port), on_8080(&["10.0.0.1"]));
+}
+
+#[test]
+fn an_endpoint_with_an_empty_node_name_is_local_to_no_node() {
+    let endpoint = Endpoint { node_name: Some("".into()), ..nowhere("10.0.0.1") };
+    let web = Service { internal_policy_local: true, ..nodeport() };
+    let mut index = Index::new("");
+    index.apply(Update::ServiceApplied(web));
+    index.apply(Update::EndpointSliceApplied(slice("web-a", "web", vec![endpoint])));
+    index.take_changes();
+    assert_eq!(local(&index.plan(&name("web")).unwrap().ports[0]), on_8080(&[]));
 }

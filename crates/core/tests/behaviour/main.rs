@@ -4,6 +4,7 @@
 mod conflicts;
 mod endpoints;
 mod frontends;
+mod node;
 mod policies;
 mod properties;
 mod selection;

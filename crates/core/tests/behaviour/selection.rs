@@ -104,3 +104,34 @@ fn every_case_of_kube_proxy_is_decided_alike() {
         assert_eq!(selection.has_any, case.has_any, "has_any, {label}");
     }
 }
+
+const CLUSTER_ONLY: SelectionPolicy = SelectionPolicy { uses_cluster: true, uses_local: false };
+
+#[test]
+fn a_terminating_endpoint_that_serves_no_longer_is_not_even_a_last_resort() {
+    let gone = Candidate {
+        address: "10.0.0.1:80".parse::<SocketAddr>().unwrap().into(),
+        conditions: Conditions { ready: false, serving: false, terminating: true },
+        placement: Placement::ThisNode,
+        hints: None,
+    };
+    let candidates = [gone];
+    let both = SelectionPolicy { uses_cluster: true, uses_local: true };
+    let selection = select(&candidates, both, "here", None);
+    assert!(selection.all.is_empty());
+    assert!(!selection.has_any);
+}
+
+#[test]
+fn a_node_without_a_name_fits_no_hint() {
+    let unnamed = Hints { zones: vec![], nodes: vec!["".into()] };
+    let named = Hints { zones: vec![], nodes: vec!["elsewhere".into()] };
+    let candidates =
+        [("10.0.0.1:80", &unnamed), ("10.0.0.2:80", &named)].map(|(address, hints)| Candidate {
+            address: address.parse::<SocketAddr>().unwrap().into(),
+            conditions: Conditions::default(),
+            placement: Placement::OtherNode,
+            hints: Some(hints),
+        });
+    assert_eq!(select(&candidates, CLUSTER_ONLY, "", None).all.len(), 2);
+}

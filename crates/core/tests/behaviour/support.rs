@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use portolan_core::{
-    Action, Conditions, Destination, Endpoint, EndpointPort, EndpointSlice, Family, Frontend,
-    Hints, Index, NodeInfo, ObjectName, Pool, PortPlan, Protocol, Service, ServicePlan,
+    Action, Change, Conditions, Destination, Endpoint, EndpointPort, EndpointSlice, Family,
+    Frontend, Hints, Index, NodeInfo, ObjectName, Pool, PortPlan, Protocol, Service, ServicePlan,
     ServicePort, ServiceType, Traffic, Update,
 };
 
@@ -120,6 +120,25 @@ pub(crate) fn index(updates: impl IntoIterator<Item = Update>) -> Index {
     index
 }
 
+/// Tells an index something and takes the changes.
+pub(crate) fn apply(index: &mut Index, update: Update) -> Vec<Change> {
+    index.apply(update);
+    index.take_changes()
+}
+
+/// The Services whose plan changed.
+pub(crate) fn touched(changes: &[Change]) -> Vec<&str> {
+    changes.iter().map(|change| &*change.service.name).collect()
+}
+
+/// A Service `web` and its slice `web-1` with the endpoint 10.0.0.1.
+pub(crate) fn web_and_slice() -> [Update; 2] {
+    [
+        Update::ServiceApplied(service("web", &["10.96.0.1"])),
+        Update::EndpointSliceApplied(slice("web-1", "web", vec![here("10.0.0.1")])),
+    ]
+}
+
 /// The plan of one Service with its slices.
 pub(crate) fn plan(service: Service, slices: Vec<EndpointSlice>) -> Option<Arc<ServicePlan>> {
     let name = service.name.clone();
@@ -133,6 +152,11 @@ pub(crate) fn only_port(service: Service, endpoints: Vec<Endpoint>) -> PortPlan 
     let plan = plan(service, vec![slice]).unwrap();
     assert_eq!(plan.ports.len(), 1, "{plan:?}");
     plan.ports.first().unwrap().clone()
+}
+
+/// The Cluster pool of the first port of a Service.
+pub(crate) fn pool_of(index: &Index, service: &str) -> Vec<String> {
+    cluster(index.plan(&name(service)).unwrap().ports.first().unwrap())
 }
 
 pub(crate) fn frontend(port: &PortPlan, destination: Destination) -> Frontend {
