@@ -1,1 +1,36 @@
-//! agent
+//! The agent: from what a source reports to what a backend does.
+//!
+//! ```text
+//!  source ─▶ run (one thread: loop, health server, control socket)
+//!                │ changes, one call at a time     ▲ outcome
+//!                ▼                                 │
+//!            backend thread (netlink calls block) ─┘
+//! ```
+//!
+//! [`run`] is the loop. [`Config`] is what the operator decides. The binary chooses
+//! source and backend and gives them in; this crate knows neither netlink nor Kubernetes
+//! objects.
+#![forbid(unsafe_code)]
+
+mod backend_thread;
+pub mod config;
+pub mod control;
+mod environment;
+mod error;
+mod health;
+mod node_ports;
+mod problem_log;
+mod reconciler;
+mod retry;
+mod run;
+mod shutdown;
+mod sync_log;
+#[cfg(test)]
+mod testing;
+
+pub use backend_thread::OpenBackend;
+pub use config::Config;
+pub use environment::environment;
+pub use error::{AgentError, chain};
+pub use run::run;
+pub use shutdown::signals;

@@ -1,0 +1,162 @@
+//! The backend's own thread: netlink calls block, and the loop must not.
+//!
+//! A panic in the backend becomes an error like any other, and the backend is dropped:
+//! what it knew may be half written. The next converge opens a new one, which reads the
+//! kernel afresh.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc as blocking;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portolan_core::{Backend, BackendError, Change, Environment, ServicePlan, SyncReport};
+use tokio::sync::mpsc;
+
+use crate::error::AgentError;
+
+/// Opens the backend, on the thread it will work on: at start, where an error ends the
+/// agent, and again after a panic, where it is retried.
+pub type OpenBackend = Box<dyn FnMut() -> Result<Box<dyn Backend>, BackendError> + Send>;
+
+/// One call of a backend.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Converge { plans: Vec<Arc<ServicePlan>>, environment: Environment },
+    Apply(Vec<Change>),
+}
+
+/// How a call went, and how long it took.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) result: Result<SyncReport, WorkError>,
+    pub(crate) took: Duration,
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkError {
+    #[error(transparent)]
+    Backend(BackendError),
+    #[error("the backend panicked and will be opened again: {0}")]
+    Panicked(String),
+    #[error("the backend was asked for changes before it was converged")]
+    NotConverged,
+}
+
+/// What the loop may know of a backend without asking its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BackendFacts {
+    pub(crate) name: &'static str,
+    pub(crate) atomic: bool,
+}
+
+/// The loop's end of the thread.
+pub(crate) struct BackendThread {
+    pub(crate) facts: BackendFacts,
+    work: blocking::Sender<Work>,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
+}
+
+impl BackendThread {
+    /// Starts the thread and opens the backend on it.
+    pub(crate) async fn start(open: OpenBackend) -> Result<BackendThread, AgentError> {
+        let (work, requests) = blocking::channel();
+        let (outcomes_to, outcomes) = mpsc::unbounded_channel();
+        let (facts_to, facts) = tokio::sync::oneshot::channel();
+        thread::Builder::new()
+            .name("backend".to_owned())
+            .spawn(move || {
+                let mut worker = Worker { open, backend: None };
+                let opened = worker.open_first();
+                let usable = opened.is_ok();
+                if facts_to.send(opened).is_ok() && usable {
+                    worker.serve(&requests, &outcomes_to);
+                }
+            })
+            .map_err(AgentError::Thread)?;
+        let facts = facts.await.map_err(|_| AgentError::ThreadEnded)??;
+        Ok(BackendThread { facts, work, outcomes })
+    }
+
+    /// Hands out a call. There must be no other on its way.
+    pub(crate) fn send(&self, work: Work) -> Result<(), AgentError> {
+        self.work.send(work).map_err(|_| AgentError::ThreadEnded)
+    }
+
+    /// The outcome of the call on its way; waits for ever if there is none. May be
+    /// cancelled.
+    pub(crate) async fn outcome(&mut self) -> Result<Outcome, AgentError> {
+        self.outcomes.recv().await.ok_or(AgentError::ThreadEnded)
+    }
+}
+
+struct Worker {
+    open: OpenBackend,
+    backend: Option<Box<dyn Backend>>,
+}
+
+impl Worker {
+    fn open_first(&mut self) -> Result<BackendFacts, AgentError> {
+        match catch_unwind(AssertUnwindSafe(|| (self.open)())) {
+            Ok(Ok(backend)) => {
+                let facts = BackendFacts { name: backend.name(), atomic: backend.atomic() };
+                self.backend = Some(backend);
+                Ok(facts)
+            }
+            Ok(Err(error)) => Err(AgentError::Backend(error)),
+            Err(panic) => Err(AgentError::BackendPanicked(panic_text(&*panic))),
+        }
+    }
+
+    fn serve(
+        &mut self,
+        requests: &blocking::Receiver<Work>,
+        outcomes: &mpsc::UnboundedSender<Outcome>,
+    ) {
+        while let Ok(work) = requests.recv() {
+            let started = Instant::now();
+            let result = self.perform_and_survive(work);
+            if outcomes.send(Outcome { result, took: started.elapsed() }).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn perform_and_survive(&mut self, work: Work) -> Result<SyncReport, WorkError> {
+        match catch_unwind(AssertUnwindSafe(|| self.perform(work))) {
+            Ok(result) => result,
+            Err(panic) => {
+                let broken = self.backend.take();
+                // A backend that panics in the middle may well panic again when dropped.
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+                Err(WorkError::Panicked(panic_text(&*panic)))
+            }
+        }
+    }
+
+    fn perform(&mut self, work: Work) -> Result<SyncReport, WorkError> {
+        match work {
+            Work::Converge { plans, environment } => {
+                let backend = match &mut self.backend {
+                    Some(backend) => backend,
+                    closed => closed.insert((self.open)().map_err(WorkError::Backend)?),
+                };
+                backend.converge(&mut plans.iter(), &environment).map_err(WorkError::Backend)
+            }
+            Work::Apply(changes) => match &mut self.backend {
+                Some(backend) => backend.apply(&changes).map_err(WorkError::Backend),
+                None => Err(WorkError::NotConverged),
+            },
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "no reason given".to_owned(),
+    }
+}

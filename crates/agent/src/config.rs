@@ -1,0 +1,148 @@
+//! What the operator decides, from flags, a file and the environment.
+//!
+//! ```text
+//!  flags ─▶ file ─▶ environment variables ─▶ host name      the first that says it wins
+//!                        │
+//!                   Settings (as written) ──resolve──▶ Config (typed, checked)
+//! ```
+//!
+//! kube-proxy ignores most flags once it has a file. Here a flag always wins, because
+//! whoever types one means it.
+
+mod error;
+mod file;
+mod settings;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use portolan_core::Family;
+
+pub use error::ConfigError;
+pub use file::{ConfigFile, read_file};
+pub use settings::{Given, Settings};
+
+/// The port of the health server when only an address is given.
+pub const DEFAULT_HEALTHZ_PORT: u16 = 10256;
+/// Where the control socket is unless the operator says otherwise.
+pub const DEFAULT_CONTROL_SOCKET: &str = "/run/portolan/control.sock";
+/// The bit of the packet mark that asks for masquerading, unless the operator chooses
+/// another. The same as kube-proxy's.
+pub const DEFAULT_MASQUERADE_BIT: u8 = 14;
+
+/// Everything the operator decides, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The name of this node, as EndpointSlices and topology hints write it.
+    pub node_name: String,
+    /// Where Services and EndpointSlices come from.
+    pub source: SourceConfig,
+    /// What programs the kernel.
+    pub backend: BackendKind,
+    /// Options of the nftables backend.
+    pub nftables: NftablesConfig,
+    /// Which addresses of this node take NodePorts.
+    pub node_ports: NodePortSelection,
+    /// How connections of local pods are recognised.
+    pub local_pods: LocalPodDetection,
+    /// Where the health server listens; `None` switches it off.
+    pub healthz: Option<SocketAddr>,
+    /// The control socket; `None` switches it off.
+    pub control_socket: Option<PathBuf>,
+    /// How long the first sync waits for this node's object and the ServiceCIDRs once
+    /// all Services and EndpointSlices are known, so that a restart does not take
+    /// NodePorts away for the moment until the Node arrives.
+    pub settle: Duration,
+}
+
+/// Where Services and EndpointSlices come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceConfig {
+    /// A directory of YAML or JSON files.
+    Directory(PathBuf),
+    /// The Kubernetes API.
+    Kube {
+        /// Credentials and address; `None` means in-cluster configuration.
+        kubeconfig: Option<PathBuf>,
+        /// Overrides the address of the API server.
+        master: Option<String>,
+    },
+}
+
+/// What programs the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendKind {
+    /// nf_tables.
+    #[default]
+    Nftables,
+}
+
+/// Options of the nftables backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NftablesConfig {
+    /// Masquerade every connection to a ClusterIP.
+    pub masquerade_all: bool,
+    /// The bit of the packet mark that asks for masquerading, 0 to 31.
+    pub masquerade_bit: u8,
+}
+
+/// Which addresses of this node take NodePorts (`--nodeport-addresses`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NodePortSelection {
+    /// The addresses that the Node object names.
+    #[default]
+    Primary,
+    /// The addresses of this machine's interfaces in these networks. A family without a
+    /// network, or with one of length zero, takes every address.
+    Networks(Vec<IpNet>),
+}
+
+/// How connections of local pods are recognised (`--detect-local-mode`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocalPodDetection {
+    /// By the cluster's pod networks, at most one of each family.
+    ClusterCidr(Vec<IpNet>),
+    /// By this node's pod networks, which the Node object names.
+    NodeCidr,
+    /// By the name of the bridge that local pods are attached to.
+    BridgeInterface(String),
+    /// By the first characters of the names of the interfaces towards local pods.
+    InterfaceNamePrefix(String),
+}
+
+impl Config {
+    /// What is allowed but probably not meant, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.local_pods == LocalPodDetection::ClusterCidr(Vec::new()) {
+            warnings.push(
+                "no --cluster-cidr: connections from outside the cluster to a ClusterIP are not \
+                 masqueraded, and pods are treated like outside clients"
+                    .to_owned(),
+            );
+        }
+        if let NodePortSelection::Networks(networks) = &self.node_ports {
+            for family in Family::BOTH {
+                if !networks.iter().any(|network| Family::of_net(network) == family) {
+                    warnings.push(format!(
+                        "--nodeport-addresses names no {family} network: NodePorts are served on \
+                         every {family} address of this node"
+                    ));
+                }
+            }
+            for network in networks.iter().filter(|network| network.addr().is_loopback()) {
+                warnings.push(format!(
+                    "--nodeport-addresses names {network}: NodePorts are not served on loopback \
+                     addresses"
+                ));
+            }
+        }
+        warnings
+    }
+}

@@ -1,0 +1,214 @@
+//! Settings as they were written, and who wrote them.
+
+use std::time::Duration;
+
+use super::values::{self, Rejected};
+use super::{
+    BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_HEALTHZ_PORT,
+    DEFAULT_MASQUERADE_BIT, LocalPodDetection, NftablesConfig, NodePortSelection, SourceConfig,
+};
+
+/// A value and where it was given, for error texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given<T> {
+    /// The value as written.
+    pub value: T,
+    /// The flag, e.g. `--cluster-cidr`; or the key and its file.
+    pub by: String,
+}
+
+impl<T> Given<T> {
+    /// A value given by a flag, a key or a variable of this name.
+    pub fn new(value: T, by: impl Into<String>) -> Given<T> {
+        Given { value, by: by.into() }
+    }
+
+    fn parse<V>(
+        &self,
+        example: &'static str,
+        parse: impl FnOnce(&T) -> Result<V, Rejected>,
+    ) -> Result<V, ConfigError> {
+        parse(&self.value).map_err(|Rejected(reason)| ConfigError::Value {
+            by: self.by.clone(),
+            reason,
+            example,
+        })
+    }
+}
+
+/// Settings of one origin, unchecked. Nothing is set by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the setting of the same name in Config")]
+pub struct Settings {
+    pub node_name: Option<Given<String>>,
+    /// `kube` or `dir:PATH`.
+    pub source: Option<Given<String>>,
+    pub kubeconfig: Option<Given<String>>,
+    pub master: Option<Given<String>>,
+    pub backend: Option<Given<String>>,
+    /// Networks, separated by commas.
+    pub cluster_cidr: Option<Given<String>>,
+    pub node_port_addresses: Option<Given<Vec<String>>>,
+    pub detect_local_mode: Option<Given<String>>,
+    pub pod_bridge_interface: Option<Given<String>>,
+    pub pod_interface_name_prefix: Option<Given<String>>,
+    /// Empty switches the health server off.
+    pub healthz_bind_address: Option<Given<String>>,
+    pub masquerade_all: Option<Given<bool>>,
+    pub masquerade_bit: Option<Given<u64>>,
+    /// Empty switches the control socket off.
+    pub control_socket: Option<Given<String>>,
+}
+
+impl Settings {
+    /// These settings, and those of `other` where these say nothing.
+    pub fn or(self, other: Settings) -> Settings {
+        Settings {
+            node_name: self.node_name.or(other.node_name),
+            source: self.source.or(other.source),
+            kubeconfig: self.kubeconfig.or(other.kubeconfig),
+            master: self.master.or(other.master),
+            backend: self.backend.or(other.backend),
+            cluster_cidr: self.cluster_cidr.or(other.cluster_cidr),
+            node_port_addresses: self.node_port_addresses.or(other.node_port_addresses),
+            detect_local_mode: self.detect_local_mode.or(other.detect_local_mode),
+            pod_bridge_interface: self.pod_bridge_interface.or(other.pod_bridge_interface),
+            pod_interface_name_prefix: self
+                .pod_interface_name_prefix
+                .or(other.pod_interface_name_prefix),
+            healthz_bind_address: self.healthz_bind_address.or(other.healthz_bind_address),
+            masquerade_all: self.masquerade_all.or(other.masquerade_all),
+            masquerade_bit: self.masquerade_bit.or(other.masquerade_bit),
+            control_socket: self.control_socket.or(other.control_socket),
+        }
+    }
+
+    /// Checks every setting and fills in the defaults.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let source = self.source_config()?;
+        Ok(Config {
+            node_name: self.node_name()?,
+            backend: self.backend_kind()?,
+            nftables: self.nftables_config()?,
+            node_ports: self.node_port_selection()?,
+            local_pods: self.local_pod_detection()?,
+            healthz: match &self.healthz_bind_address {
+                Some(given) => given.parse("0.0.0.0:10256", |text| values::bind_address(text))?,
+                None => Some(([0, 0, 0, 0], DEFAULT_HEALTHZ_PORT).into()),
+            },
+            control_socket: match self.control_socket {
+                Some(given) => Some(given.value).filter(|path| !path.is_empty()),
+                None => Some(DEFAULT_CONTROL_SOCKET.to_owned()),
+            }
+            .map(Into::into),
+            settle: match &source {
+                // A directory is read whole before the first event, and may hold no Node.
+                SourceConfig::Directory(_) => Duration::from_millis(100),
+                SourceConfig::Kube { .. } => Duration::from_secs(1),
+            },
+            source,
+        })
+    }
+
+    fn node_name(&self) -> Result<String, ConfigError> {
+        let Some(given) = &self.node_name else {
+            return Err(ConfigError::Missing {
+                what: "the name of this node",
+                how: "--node-name NAME (file: nodeName), for example --node-name worker-1",
+            });
+        };
+        given.parse("worker-1", |text| values::node_name(text))
+    }
+
+    fn source_config(&self) -> Result<SourceConfig, ConfigError> {
+        let directory = match &self.source {
+            Some(given) => {
+                given.parse("kube, or dir:/etc/portolan/services", |text| values::source(text))?
+            }
+            None => None,
+        };
+        Ok(match directory {
+            Some(path) => SourceConfig::Directory(path),
+            None => SourceConfig::Kube {
+                kubeconfig: not_empty(&self.kubeconfig).map(Into::into),
+                master: not_empty(&self.master),
+            },
+        })
+    }
+
+    fn backend_kind(&self) -> Result<BackendKind, ConfigError> {
+        match &self.backend {
+            Some(given) => given.parse("nftables", |text| values::backend(text)),
+            None => Ok(BackendKind::default()),
+        }
+    }
+
+    fn nftables_config(&self) -> Result<NftablesConfig, ConfigError> {
+        Ok(NftablesConfig {
+            masquerade_all: self.masquerade_all.as_ref().is_some_and(|given| given.value),
+            masquerade_bit: match &self.masquerade_bit {
+                Some(given) => given.parse("14", |bit| values::masquerade_bit(*bit))?,
+                None => DEFAULT_MASQUERADE_BIT,
+            },
+        })
+    }
+
+    fn node_port_selection(&self) -> Result<NodePortSelection, ConfigError> {
+        match &self.node_port_addresses {
+            Some(given) => given.parse("primary, or 192.0.2.0/24,2001:db8::/64", |items| {
+                values::node_port_selection(items)
+            }),
+            None => Ok(NodePortSelection::default()),
+        }
+    }
+
+    fn local_pod_detection(&self) -> Result<LocalPodDetection, ConfigError> {
+        let mode = match &self.detect_local_mode {
+            Some(given) => given.parse("ClusterCIDR", |text| values::detect_local_mode(text))?,
+            None => values::DetectLocalMode::ClusterCidr,
+        };
+        match mode {
+            values::DetectLocalMode::ClusterCidr => match &self.cluster_cidr {
+                Some(given) => given
+                    .parse("10.244.0.0/16,fd00:10:244::/56", |text| values::cluster_cidr(text))
+                    .map(LocalPodDetection::ClusterCidr),
+                None => Ok(LocalPodDetection::ClusterCidr(Vec::new())),
+            },
+            values::DetectLocalMode::NodeCidr => Ok(LocalPodDetection::NodeCidr),
+            values::DetectLocalMode::BridgeInterface => interface(
+                &self.pod_bridge_interface,
+                "cni0",
+                "the bridge of the local pods, which --detect-local-mode BridgeInterface needs,",
+                "--pod-bridge-interface NAME (file: detectLocal.bridgeInterface), for example cni0",
+            )
+            .map(LocalPodDetection::BridgeInterface),
+            values::DetectLocalMode::InterfaceNamePrefix => interface(
+                &self.pod_interface_name_prefix,
+                "veth",
+                "the interface prefix of the local pods, which --detect-local-mode \
+                 InterfaceNamePrefix needs,",
+                "--pod-interface-name-prefix PREFIX (file: detectLocal.interfaceNamePrefix), for \
+                 example veth",
+            )
+            .map(LocalPodDetection::InterfaceNamePrefix),
+        }
+    }
+}
+
+fn not_empty(given: &Option<Given<String>>) -> Option<String> {
+    given.as_ref().map(|given| given.value.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn interface(
+    given: &Option<Given<String>>,
+    example: &'static str,
+    what: &'static str,
+    how: &'static str,
+) -> Result<String, ConfigError> {
+    match given {
+        Some(given) if !given.value.trim().is_empty() => {
+            given.parse(example, |text| values::interface_name(text))
+        }
+        _ => Err(ConfigError::Missing { what, how }),
+    }
+}

@@ -1,0 +1,294 @@
+//! What is accepted, and what is said about the rest.
+
+use std::path::Path;
+
+use super::file::parse;
+use super::*;
+
+fn flags() -> Settings {
+    Settings { node_name: given("node-a", "--node-name"), ..Settings::default() }
+}
+
+fn given<T>(value: impl Into<T>, by: &str) -> Option<Given<T>> {
+    Some(Given::new(value.into(), by))
+}
+
+fn list(items: &[&str]) -> Vec<String> {
+    items.iter().map(|item| (*item).to_owned()).collect()
+}
+
+fn networks(texts: &[&str]) -> Vec<IpNet> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn own(keys: &str) -> Result<ConfigFile, ConfigError> {
+    let head = "apiVersion: portolan/v1alpha1\nkind: PortolanConfiguration\n";
+    parse(&format!("{head}{keys}"), Path::new("portolan.yaml"))
+}
+
+fn kube_proxy(keys: &str) -> Result<ConfigFile, ConfigError> {
+    let head = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n";
+    parse(&format!("{head}{keys}"), Path::new("config.conf"))
+}
+
+/// An error with its sources, as the operator reads it.
+fn told(error: &ConfigError) -> String {
+    crate::error::chain(error)
+}
+
+#[test]
+fn without_any_setting_the_defaults_are_those_of_kube_proxy_in_nftables_mode() {
+    let config = flags().resolve().unwrap();
+    assert_eq!(config.backend, BackendKind::Nftables);
+    assert_eq!(config.source, SourceConfig::Kube { kubeconfig: None, master: None });
+    assert_eq!(config.node_ports, NodePortSelection::Primary);
+    assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(Vec::new()));
+    assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
+    assert_eq!(config.nftables, NftablesConfig { masquerade_all: false, masquerade_bit: 14 });
+    assert_eq!(config.control_socket.as_deref(), Some(Path::new("/run/portolan/control.sock")));
+}
+
+#[test]
+fn our_own_kind_sets_everything() {
+    let file = own("nodeName: ' Worker-1 '\nsource: dir:/srv/services\nbackend: nftables\n\
+         clientConnection: {kubeconfig: /etc/kubeconfig, master: 'https://10.0.0.1:6443'}\n\
+         clusterCIDR: 10.244.1.2/16, fd00:10:244::/56\nnodePortAddresses: [192.0.2.0/24]\n\
+         detectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
+         nftables: {masqueradeAll: true, masqueradeBit: 15}\n")
+    .unwrap();
+    assert_eq!(file.warnings, Vec::<String>::new());
+    let config = file.settings.resolve().unwrap();
+    assert_eq!(
+        config,
+        Config {
+            node_name: "worker-1".to_owned(),
+            source: SourceConfig::Directory("/srv/services".into()),
+            backend: BackendKind::Nftables,
+            nftables: NftablesConfig { masquerade_all: true, masquerade_bit: 15 },
+            node_ports: NodePortSelection::Networks(networks(&["192.0.2.0/24"])),
+            local_pods: LocalPodDetection::ClusterCidr(networks(&[
+                "10.244.0.0/16",
+                "fd00:10:244::/56"
+            ])),
+            healthz: Some("[::1]:9".parse().unwrap()),
+            control_socket: Some("/tmp/c".into()),
+            settle: Duration::from_millis(100),
+        }
+    );
+}
+
+#[test]
+fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
+    let file = kube_proxy(
+        "hostnameOverride: ''\nmode: ''\nclusterCIDR: ''\nnodePortAddresses: null\n\
+         healthzBindAddress: ''\nclientConnection: {kubeconfig: /var/lib/kubeconfig, qps: 5}\n\
+         detectLocal: {bridgeInterface: '', interfaceNamePrefix: veth}\n\
+         detectLocalMode: InterfaceNamePrefix\nconntrack: {min: null, maxPerCore: 1}\n\
+         iptables: {masqueradeAll: true}\nnftables: {masqueradeAll: true, masqueradeBit: null}\n\
+         nodePortAddreses: [10.0.0.0/8]\nwinkernel: {}\n",
+    )
+    .unwrap();
+    assert_eq!(
+        file.warnings,
+        ["config.conf has keys of kube-proxy that have no effect here: \
+          clientConnection.qps, conntrack.maxPerCore, \
+          iptables.masqueradeAll; did you mean nftables.masqueradeAll?, \
+          nodePortAddreses; did you mean nodePortAddresses?"]
+    );
+    let config = flags().or(file.settings).resolve().unwrap();
+    assert_eq!(config.local_pods, LocalPodDetection::InterfaceNamePrefix("veth".to_owned()));
+    assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
+    assert!(config.nftables.masquerade_all);
+    let kubeconfig = Some("/var/lib/kubeconfig".into());
+    assert_eq!(config.source, SourceConfig::Kube { kubeconfig, master: None });
+}
+
+#[test]
+fn flags_win_over_the_file_key_by_key() {
+    let file = own("nodeName: from-file\nclusterCIDR: 10.1.0.0/16\nhealthzBindAddress: '::'\n")
+        .unwrap()
+        .settings;
+    let flags = Settings {
+        node_name: given("from-flag", "--node-name"),
+        healthz_bind_address: given("", "--healthz-bind-address"),
+        ..Settings::default()
+    };
+    let config = flags.or(file).resolve().unwrap();
+    assert_eq!(config.node_name, "from-flag");
+    assert_eq!(config.healthz, None);
+    assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(networks(&["10.1.0.0/16"])));
+}
+
+#[test]
+fn bad_values_are_refused_with_their_origin_and_an_example() {
+    let file = |keys: &str| own(&format!("nodeName: a\n{keys}")).and_then(|f| f.settings.resolve());
+    let cases = [
+        (
+            "clusterCIDR: 10.0.0/8",
+            "clusterCIDR in portolan.yaml: \"10.0.0/8\" is not a network; a right value is 10.244.0.0/16,fd00:10:244::/56",
+        ),
+        (
+            "clusterCIDR: 10.0.0.1",
+            "clusterCIDR in portolan.yaml: \"10.0.0.1\" lacks the prefix length of a network; a right value is 10.244.0.0/16,fd00:10:244::/56",
+        ),
+        (
+            "clusterCIDR: 10.0.0.0/8,11.0.0.0/8",
+            "clusterCIDR in portolan.yaml: \"10.0.0.0/8,11.0.0.0/8\" has more than one IPv4 network; a right value is 10.244.0.0/16,fd00:10:244::/56",
+        ),
+        (
+            "clusterCIDR: 7",
+            "clusterCIDR in portolan.yaml: 7 has the wrong type; a right value is a text in quotes",
+        ),
+        (
+            "nodePortAddresses: [primary, 10.0.0.0/8]",
+            "nodePortAddresses in portolan.yaml: primary stands alone, without networks beside it; a right value is primary, or 192.0.2.0/24,2001:db8::/64",
+        ),
+        (
+            "nodePortAddresses: primary",
+            "nodePortAddresses in portolan.yaml: \"primary\" has the wrong type; a right value is a list such as [\"192.0.2.0/24\"]",
+        ),
+        (
+            "detectLocalMode: Bridge",
+            "detectLocalMode in portolan.yaml: \"Bridge\" is none of ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix; a right value is ClusterCIDR",
+        ),
+        (
+            "detectLocalMode: BridgeInterface",
+            "the bridge of the local pods, which --detect-local-mode BridgeInterface needs, is not set: use --pod-bridge-interface NAME (file: detectLocal.bridgeInterface), for example cni0",
+        ),
+        (
+            "detectLocalMode: InterfaceNamePrefix\ndetectLocal: {interfaceNamePrefix: veth-of-a-pod-16}",
+            "detectLocal.interfaceNamePrefix in portolan.yaml: \"veth-of-a-pod-16\" is longer than the 15 bytes of an interface name; a right value is veth",
+        ),
+        (
+            "detectLocalMode: InterfaceNamePrefix\ndetectLocal: {interfaceNamePrefix: veth*}",
+            "detectLocal.interfaceNamePrefix in portolan.yaml: \"veth*\" has a wildcard; a prefix is written without one; a right value is veth",
+        ),
+        (
+            "healthzBindAddress: localhost:1",
+            "healthzBindAddress in portolan.yaml: \"localhost:1\" is not an IP address with a port; a right value is 0.0.0.0:10256",
+        ),
+        (
+            "healthzBindAddress: 1.2.3.4:0",
+            "healthzBindAddress in portolan.yaml: \"1.2.3.4:0\" has port 0; a right value is 0.0.0.0:10256",
+        ),
+        (
+            "healthzBindAddress: 1.2.3.4:65536",
+            "healthzBindAddress in portolan.yaml: \"1.2.3.4:65536\" is not an IP address with a port; a right value is 0.0.0.0:10256",
+        ),
+        (
+            "nftables: {masqueradeBit: 32}",
+            "nftables.masqueradeBit in portolan.yaml: 32 is not a bit of the packet mark, which has bits 0 to 31; a right value is 14",
+        ),
+        (
+            "nftables: {masqueradeBit: -1}",
+            "nftables.masqueradeBit in portolan.yaml: -1 has the wrong type; a right value is a whole number such as 14",
+        ),
+        (
+            "nftables: {masqueradeAll: 'yes please'}",
+            "nftables.masqueradeAll in portolan.yaml: \"yes please\" has the wrong type; a right value is true or false",
+        ),
+        (
+            "backend: ipvs",
+            "backend in portolan.yaml: there is no backend \"ipvs\", only nftables exists; a right value is nftables",
+        ),
+        (
+            "source: file:/x",
+            "source in portolan.yaml: there is no source \"file:/x\"; a right value is kube, or dir:/etc/portolan/services",
+        ),
+        (
+            "source: 'dir:'",
+            "source in portolan.yaml: dir: lacks the path of a directory; a right value is kube, or dir:/etc/portolan/services",
+        ),
+        (
+            "nftables: {masqueradeBits: 1}",
+            "portolan.yaml has an unknown key nftables.masqueradeBits; did you mean nftables.masqueradeBit?",
+        ),
+        (
+            "masqueradeAll: true",
+            "portolan.yaml has an unknown key masqueradeAll; did you mean nftables.masqueradeAll?",
+        ),
+        (
+            "hostnameOverride: x",
+            "portolan.yaml has an unknown key hostnameOverride; did you mean nodeName?",
+        ),
+        ("mode: nftables", "portolan.yaml has an unknown key mode; did you mean backend?"),
+        ("sails: square", "portolan.yaml has an unknown key sails"),
+    ];
+    for (keys, text) in cases {
+        let error = file(keys).expect_err(keys);
+        assert_eq!(told(&error), text, "{keys}");
+    }
+}
+
+#[test]
+fn files_that_are_no_configuration_say_what_was_expected() {
+    let cases = [
+        ("", "expected keys and values at the top"),
+        ("- a\n- b\n", "expected keys and values at the top"),
+        ("a: [", "portolan.yaml is not a YAML document that can be read: "),
+        ("kind: KubeProxyConfiguration\n", "apiVersion \"\" and kind \"KubeProxyConfiguration\""),
+        ("apiVersion: v1\nkind: Service\n", "expected \"portolan/v1alpha1\""),
+        ("kind: a\nkind: b\n", "duplicate"),
+    ];
+    for (text, expected) in cases {
+        let error = parse(text, Path::new("portolan.yaml")).expect_err(text);
+        assert!(told(&error).contains(expected), "{text:?}: {}", told(&error));
+    }
+    let missing = read_file(Path::new("/nowhere/portolan.yaml")).unwrap_err();
+    assert!(told(&missing).contains("/nowhere/portolan.yaml: No such file"), "{}", told(&missing));
+}
+
+#[test]
+fn values_are_forgiving_where_only_one_meaning_is_possible() {
+    let with = |settings: Settings| flags().or(settings).resolve().unwrap();
+    for (text, address) in [
+        ("10.0.0.1", Some("10.0.0.1:10256")),
+        ("::1", Some("[::1]:10256")),
+        ("[::1]", Some("[::1]:10256")),
+        ("[::]:80", Some("[::]:80")),
+        (" 10.0.0.1:65535 ", Some("10.0.0.1:65535")),
+        ("", None),
+    ] {
+        let settings =
+            Settings { healthz_bind_address: given(text, "flag"), ..Settings::default() };
+        let address = address.map(|address| address.parse().unwrap());
+        assert_eq!(with(settings).healthz, address, "{text:?}");
+    }
+    for (items, selection) in [
+        (vec![], NodePortSelection::Primary),
+        (vec!["primary"], NodePortSelection::Primary),
+        (vec!["10.0.0.0/8, ::/0", "1.2.3.4/32"], {
+            NodePortSelection::Networks(networks(&["10.0.0.0/8", "::/0", "1.2.3.4/32"]))
+        }),
+    ] {
+        let settings =
+            Settings { node_port_addresses: given(list(&items), "flag"), ..Settings::default() };
+        assert_eq!(with(settings).node_ports, selection, "{items:?}");
+    }
+}
+
+#[test]
+fn a_blank_node_name_is_refused_and_a_missing_one_asked_for() {
+    let blank = Settings { node_name: given(" ", "--hostname-override"), ..Settings::default() };
+    assert!(told(&blank.resolve().unwrap_err()).starts_with("--hostname-override: "));
+    let missing = told(&Settings::default().resolve().unwrap_err());
+    assert!(missing.contains("--node-name NAME"), "{missing}");
+}
+
+#[test]
+fn settings_that_are_allowed_but_hardly_meant_are_warned_about() {
+    let warnings = |cidr: Option<&str>, node_ports: &[&str]| {
+        let settings = Settings {
+            cluster_cidr: cidr.and_then(|cidr| given(cidr, "--cluster-cidr")),
+            node_port_addresses: given(list(node_ports), "--nodeport-addresses"),
+            ..flags()
+        };
+        settings.resolve().unwrap().warnings()
+    };
+    assert_eq!(warnings(Some("10.0.0.0/8"), &["primary"]), Vec::<String>::new());
+    assert_eq!(warnings(None, &["primary"]).len(), 1);
+    let one_family = warnings(Some("10.0.0.0/8"), &["192.0.2.0/24"]);
+    assert!(one_family[0].contains("names no IPv6 network"), "{one_family:?}");
+    let loopback = warnings(Some("10.0.0.0/8"), &["127.0.0.0/8", "::/0"]);
+    assert!(loopback[0].contains("not served on loopback"), "{loopback:?}");
+}

@@ -1,0 +1,146 @@
+//! The text forms of single values.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use portolan_core::Family;
+
+use super::{BackendKind, DEFAULT_HEALTHZ_PORT, NodePortSelection};
+
+/// Why a value is refused.
+pub(super) struct Rejected(pub(super) String);
+
+/// `--detect-local-mode`, before what each mode needs is looked up.
+#[derive(Clone, Copy)]
+pub(super) enum DetectLocalMode {
+    ClusterCidr,
+    NodeCidr,
+    BridgeInterface,
+    InterfaceNamePrefix,
+}
+
+/// Longest interface name, `IFNAMSIZ` of `linux/if.h` less the final zero byte.
+const LONGEST_INTERFACE_NAME: usize = 15;
+
+fn reject<T>(reason: String) -> Result<T, Rejected> {
+    Err(Rejected(reason))
+}
+
+pub(super) fn node_name(text: &str) -> Result<String, Rejected> {
+    let name = text.trim().to_lowercase();
+    if name.is_empty() {
+        return reject("the name of the node is blank".to_owned());
+    }
+    Ok(name)
+}
+
+/// The directory of `dir:PATH`, or `None` for `kube`.
+pub(super) fn source(text: &str) -> Result<Option<PathBuf>, Rejected> {
+    match text.split_once(':') {
+        None if text == "kube" => Ok(None),
+        Some(("dir", "")) => reject("dir: lacks the path of a directory".to_owned()),
+        Some(("dir", path)) => Ok(Some(path.into())),
+        _ => reject(format!("there is no source {text:?}")),
+    }
+}
+
+pub(super) fn backend(text: &str) -> Result<BackendKind, Rejected> {
+    match text {
+        "nftables" => Ok(BackendKind::Nftables),
+        other => reject(format!("there is no backend {other:?}, only nftables exists")),
+    }
+}
+
+pub(super) fn masquerade_bit(bit: u64) -> Result<u8, Rejected> {
+    match u8::try_from(bit) {
+        Ok(bit) if bit < 32 => Ok(bit),
+        _ => reject(format!("{bit} is not a bit of the packet mark, which has bits 0 to 31")),
+    }
+}
+
+pub(super) fn node_port_selection(items: &[String]) -> Result<NodePortSelection, Rejected> {
+    let items: Vec<&str> = separated(items.iter().map(String::as_str));
+    if items.is_empty() || items == ["primary"] {
+        return Ok(NodePortSelection::Primary);
+    }
+    if items.contains(&"primary") {
+        return reject("primary stands alone, without networks beside it".to_owned());
+    }
+    items.into_iter().map(network).collect::<Result<_, _>>().map(NodePortSelection::Networks)
+}
+
+pub(super) fn cluster_cidr(text: &str) -> Result<Vec<IpNet>, Rejected> {
+    let networks: Vec<IpNet> =
+        separated([text]).into_iter().map(network).collect::<Result<_, _>>()?;
+    for family in Family::BOTH {
+        if networks.iter().filter(|network| Family::of_net(network) == family).count() > 1 {
+            return reject(format!("{text:?} has more than one {family} network"));
+        }
+    }
+    Ok(networks)
+}
+
+pub(super) fn detect_local_mode(text: &str) -> Result<DetectLocalMode, Rejected> {
+    match text {
+        "" | "ClusterCIDR" => Ok(DetectLocalMode::ClusterCidr),
+        "NodeCIDR" => Ok(DetectLocalMode::NodeCidr),
+        "BridgeInterface" => Ok(DetectLocalMode::BridgeInterface),
+        "InterfaceNamePrefix" => Ok(DetectLocalMode::InterfaceNamePrefix),
+        _ => reject(format!(
+            "{text:?} is none of ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix"
+        )),
+    }
+}
+
+pub(super) fn interface_name(text: &str) -> Result<String, Rejected> {
+    let name = text.trim();
+    if name.len() > LONGEST_INTERFACE_NAME {
+        return reject(format!(
+            "{name:?} is longer than the {LONGEST_INTERFACE_NAME} bytes of an interface name"
+        ));
+    }
+    if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/' || c == '"') {
+        return reject(format!("{name:?} has a character that no interface name has"));
+    }
+    if name.contains('*') {
+        return reject(format!("{name:?} has a wildcard; a prefix is written without one"));
+    }
+    Ok(name.to_owned())
+}
+
+/// `IP`, `IP:PORT` or `[IP]:PORT`; `None` if empty.
+pub(super) fn bind_address(text: &str) -> Result<Option<SocketAddr>, Rejected> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(Some(SocketAddr::new(address, DEFAULT_HEALTHZ_PORT)));
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => reject(format!("{text:?} has port 0")),
+        Ok(address) => Ok(Some(address)),
+        Err(_) => reject(format!("{text:?} is not an IP address with a port")),
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, Rejected> {
+    match text.parse::<IpNet>() {
+        Ok(network) => Ok(network.trunc()),
+        Err(_) if text.parse::<IpAddr>().is_ok() => {
+            reject(format!("{text:?} lacks the prefix length of a network"))
+        }
+        Err(_) => reject(format!("{text:?} is not a network")),
+    }
+}
+
+fn separated<'a>(items: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    items
+        .into_iter()
+        .flat_map(|item| item.split(','))
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .collect()
+}

@@ -1,0 +1,20 @@
+//! The control socket: how `portolan dump` asks a running agent.
+//!
+//! One request, one answer, one line of JSON each, on a unix socket that only the
+//! agent's own user can open:
+//!
+//! ```text
+//! → {"version":1,"request":"dump"}
+//! ← {"version":1,"answer":{"dump":{"status":{…},"problems":[…],"services":[…]}}}
+//! ```
+
+mod client;
+mod protocol;
+mod server;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use client::{ControlError, query};
+pub use protocol::{Answer, Dump, Request, Status};
+pub(crate) use server::{Query, serve};

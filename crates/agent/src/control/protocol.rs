@@ -1,0 +1,84 @@
+//! What is said on the control socket.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use portolan_core::ServicePlan;
+use portolan_watch::Notice;
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol. A side that is newer says so instead of guessing.
+pub(crate) const VERSION: u32 = 1;
+
+/// A line from the client.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RequestLine {
+    pub(crate) version: u32,
+    pub(crate) request: serde_json::Value,
+}
+
+/// A line from the agent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AnswerLine {
+    pub(crate) version: u32,
+    pub(crate) answer: Answer,
+}
+
+/// What a client can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// Everything the agent serves, as [`Dump`].
+    Dump,
+}
+
+/// What the agent answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// To [`Request::Dump`].
+    Dump(Box<Dump>),
+    /// The request could not be answered, and why.
+    Error(String),
+}
+
+/// Everything the agent serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dump {
+    /// How the agent is.
+    pub status: Status,
+    /// Files, objects and fields that cannot be served as they are now.
+    pub problems: Vec<Notice>,
+    /// The plans, by namespace and name of the Service.
+    pub services: Vec<Arc<ServicePlan>>,
+}
+
+/// How an agent is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The version of the agent.
+    pub version: String,
+    /// The node it works for.
+    pub node_name: String,
+    /// The name of its backend.
+    pub backend: String,
+    /// Whether every sync takes effect as a whole or not at all.
+    pub atomic: bool,
+    /// Whether the first complete sync is done.
+    pub synced: bool,
+    /// Services known, served or not.
+    pub service_count: usize,
+    /// EndpointSlices known, with or without their Service.
+    pub endpoint_slice_count: usize,
+    /// Endpoints known, usable or not.
+    pub endpoint_count: usize,
+    /// Successful syncs since the start.
+    pub syncs: u64,
+    /// The end of the last of them.
+    pub last_sync: Option<Timestamp>,
+    /// Failed syncs since then.
+    pub failures: u32,
+    /// Why the last one failed.
+    pub last_error: Option<String>,
+}

@@ -1,0 +1,149 @@
+//! The control socket from both ends.
+
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::protocol::Status;
+use super::*;
+
+fn dump() -> Dump {
+    let status = Status { node_name: "node-a".to_owned(), syncs: 7, ..Status::default() };
+    Dump { status, problems: Vec::new(), services: Vec::new() }
+}
+
+/// A server whose loop answers every query with [`dump`].
+struct Server {
+    path: PathBuf,
+    server: JoinHandle<()>,
+    _directory: TempDir,
+}
+
+impl Server {
+    async fn start() -> Server {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/control.sock");
+        let (sender, mut queries) = mpsc::channel::<Query>(1);
+        tokio::spawn(async move {
+            while let Some(query) = queries.recv().await {
+                let _ = query.reply.send(dump());
+            }
+        });
+        let server = tokio::spawn(serve(path.clone(), sender));
+        while !path.exists() {
+            tokio::task::yield_now().await;
+        }
+        Server { path, server, _directory: directory }
+    }
+
+    async fn query(&self) -> Result<Answer, ControlError> {
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || query(&path, Request::Dump)).await.unwrap()
+    }
+
+    /// What the server says to these bytes.
+    async fn say(&self, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(&self.path).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_client_gets_the_dump() {
+    let server = Server::start().await;
+    assert_eq!(server.query().await.unwrap(), Answer::Dump(Box::new(dump())));
+    let line = server.say(b"{\"version\":1,\"request\":\"dump\"}\n").await;
+    assert!(line.starts_with("{\"version\":1,\"answer\":{\"dump\":{\"status\":"), "{line}");
+    assert!(line.ends_with("}\n"), "{line}");
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused_with_a_reason() {
+    let server = Server::start().await;
+    let long = vec![b'x'; 4096];
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "expected one line of JSON"),
+        (b"dump\n", "expected value"),
+        (b"{\"version\":1,\"request\":\"dump\"}", "expected one line of JSON"),
+        (b"{\"version\":2,\"request\":{\"new\":1}}\n", "speaks version 1, not 2"),
+        (b"{\"version\":1,\"request\":\"sink\"}\n", "unknown variant `sink`"),
+        (&long, "at most 4096 bytes"),
+    ];
+    for (bytes, reason) in cases {
+        let answer = server.say(bytes).await;
+        assert!(answer.contains("\"error\":"), "{answer}");
+        assert!(answer.contains(reason), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn silent_clients_do_not_keep_others_out() {
+    let server = Server::start().await;
+    let mut silent = Vec::new();
+    for _ in 0..7 {
+        silent.push(UnixStream::connect(&server.path).await.unwrap());
+    }
+    assert!(server.query().await.is_ok());
+}
+
+#[tokio::test]
+async fn only_the_own_user_may_open_the_socket_and_it_goes_with_the_server() {
+    let server = Server::start().await;
+    let mode = std::fs::metadata(&server.path).unwrap().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    server.server.abort();
+    let _ = server.server.await;
+    assert!(!server.path.exists());
+}
+
+#[tokio::test]
+async fn a_socket_that_another_agent_put_in_the_place_is_left_alone() {
+    let server = Server::start().await;
+    std::fs::remove_file(&server.path).unwrap();
+    let _other = StdUnixListener::bind(&server.path).unwrap();
+    server.server.abort();
+    let _ = server.server.await;
+    assert!(server.path.exists());
+}
+
+#[tokio::test]
+async fn a_stale_socket_is_replaced_and_anything_else_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let open = || socket::ControlSocket::open(&path);
+
+    drop(StdUnixListener::bind(&path).unwrap());
+    let first = open().unwrap();
+    let taken = open().err().unwrap();
+    assert!(taken.to_string().contains("another agent listens"), "{taken}");
+    drop(first);
+
+    std::fs::File::create(&path).unwrap().write_all(b"precious").unwrap();
+    let refused = open().err().unwrap();
+    assert!(refused.to_string().contains("not a socket"), "{refused}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+#[tokio::test]
+async fn without_a_usable_path_the_server_just_ends() {
+    let (sender, _queries) = mpsc::channel(1);
+    serve(PathBuf::from("/proc/portolan/control.sock"), sender).await;
+}
+
+#[test]
+fn without_an_agent_the_client_says_where_it_looked() {
+    let error = query(Path::new("/nowhere/control.sock"), Request::Dump).unwrap_err();
+    let text = crate::chain(&error);
+    assert!(text.contains("/nowhere/control.sock") && text.contains("portolan run"), "{text}");
+}

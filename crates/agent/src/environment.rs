@@ -1,0 +1,111 @@
+//! What a backend has to know about this node, from configuration, Node and interfaces.
+
+use std::io;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use portolan_core::backend::LocalPods;
+use portolan_core::{Environment, Family, NodeInfo};
+
+use crate::config::{Config, LocalPodDetection};
+use crate::node_ports;
+
+/// Reads the addresses of all interfaces; replaced in tests.
+pub(crate) type ReadInterfaces = Box<dyn Fn() -> io::Result<Vec<IpAddr>> + Send>;
+
+/// The environment as far as it is known.
+///
+/// `node` is this node's object; until it arrives, `primary` NodePort addresses are
+/// empty and NodeCIDR detection recognises no pod. Reads the interfaces of this network
+/// namespace where `--nodeport-addresses` selects among them.
+pub fn environment(
+    config: &Config,
+    node: Option<&NodeInfo>,
+    service_cidrs: &[IpNet],
+) -> io::Result<Environment> {
+    resolve(config, node, service_cidrs, &node_ports::interface_addresses)
+}
+
+pub(crate) fn resolve(
+    config: &Config,
+    node: Option<&NodeInfo>,
+    service_cidrs: &[IpNet],
+    read_interfaces: &dyn Fn() -> io::Result<Vec<IpAddr>>,
+) -> io::Result<Environment> {
+    let interfaces = match node_ports::needs_interfaces(&config.node_ports) {
+        true => read_interfaces()?,
+        false => Vec::new(),
+    };
+    let addresses = node.map_or(&[][..], |node| &node.addresses);
+    let pod_cidrs = node.map_or(&[][..], |node| &node.pod_cidrs);
+    let node_ports =
+        |family| node_ports::resolve(&config.node_ports, family, addresses, &interfaces);
+    Ok(Environment {
+        service_cidrs: service_cidrs.to_vec(),
+        node_ports_v4: node_ports(Family::V4),
+        node_ports_v6: node_ports(Family::V6),
+        local_pods_v4: local_pods(&config.local_pods, Family::V4, pod_cidrs),
+        local_pods_v6: local_pods(&config.local_pods, Family::V6, pod_cidrs),
+    })
+}
+
+fn local_pods(detection: &LocalPodDetection, family: Family, pod_cidrs: &[IpNet]) -> LocalPods {
+    let first = |networks: &[IpNet]| {
+        networks
+            .iter()
+            .find(|network| Family::of_net(network) == family)
+            .map_or(LocalPods::Unknown, |network| LocalPods::Source(*network))
+    };
+    match detection {
+        LocalPodDetection::ClusterCidr(networks) => first(networks),
+        LocalPodDetection::NodeCidr => first(pod_cidrs),
+        LocalPodDetection::BridgeInterface(name) => LocalPods::Interface(name.clone()),
+        LocalPodDetection::InterfaceNamePrefix(prefix) => {
+            LocalPods::InterfacePrefix(prefix.clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn networks(texts: &[&str]) -> Vec<IpNet> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn source(text: &str) -> LocalPods {
+        LocalPods::Source(text.parse().unwrap())
+    }
+
+    #[test]
+    fn each_mode_recognises_local_pods_as_kube_proxy_does() {
+        use LocalPods::Unknown;
+        let cluster = |texts: &[&str]| LocalPodDetection::ClusterCidr(networks(texts));
+        let bridge = || LocalPods::Interface("eth".to_owned());
+        let prefix = || LocalPods::InterfacePrefix("eth".to_owned());
+        let v4 = "10.0.0.0/14";
+        let v6 = "2002:0:0:1234::/64";
+        let cases = [
+            (cluster(&[v4]), &[][..], source(v4), Unknown),
+            (cluster(&[v6]), &[], Unknown, source(v6)),
+            (cluster(&[v6, v4]), &[], source(v4), source(v6)),
+            (cluster(&[]), &["10.0.0.0/24"], Unknown, Unknown),
+            (LocalPodDetection::NodeCidr, &["10.0.0.0/24"], source("10.0.0.0/24"), Unknown),
+            (
+                LocalPodDetection::NodeCidr,
+                &["2002::1234:abcd:ffff:0:0/96", "10.0.0.0/24", "10.1.0.0/24"],
+                source("10.0.0.0/24"),
+                source("2002::1234:abcd:ffff:0:0/96"),
+            ),
+            (LocalPodDetection::NodeCidr, &[], Unknown, Unknown),
+            (LocalPodDetection::BridgeInterface("eth".to_owned()), &[], bridge(), bridge()),
+            (LocalPodDetection::InterfaceNamePrefix("eth".to_owned()), &[], prefix(), prefix()),
+        ];
+        for (detection, pod_cidrs, v4, v6) in cases {
+            let pod_cidrs = networks(pod_cidrs);
+            let found = Family::BOTH.map(|family| local_pods(&detection, family, &pod_cidrs));
+            assert_eq!(found, [v4, v6], "{detection:?} {pod_cidrs:?}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What is wrong with the input now, told once when it appears and once when it is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use portolan_core::Problem;
+use portolan_watch::Notice;
+use tracing::{info, warn};
+
+/// What is wrong with the input now.
+#[derive(Debug, Default)]
+pub(crate) struct ProblemLog {
+    of_source: BTreeMap<String, Vec<Notice>>,
+    of_index: BTreeSet<Problem>,
+}
+
+impl ProblemLog {
+    /// What the source says of one origin replaces what it said before.
+    pub(crate) fn source_says(&mut self, origin: String, notices: Vec<Notice>) {
+        let before = match notices.is_empty() {
+            true => self.of_source.remove(&origin),
+            false => self.of_source.insert(origin, notices.clone()),
+        }
+        .unwrap_or_default();
+        for notice in notices.iter().filter(|notice| !before.contains(notice)) {
+            warn!("{notice}");
+        }
+        for notice in before.iter().filter(|notice| !notices.contains(notice)) {
+            info!("no longer: {notice}");
+        }
+    }
+
+    /// What the index cannot serve as the objects are now.
+    pub(crate) fn index_says(&mut self, problems: Vec<Problem>) {
+        let now: BTreeSet<Problem> = problems.into_iter().collect();
+        for problem in now.difference(&self.of_index) {
+            warn!("{problem}");
+        }
+        for problem in self.of_index.difference(&now) {
+            info!("no longer: {problem}");
+        }
+        self.of_index = now;
+    }
+
+    /// Whether the index had anything to say last time.
+    pub(crate) fn index_said_something(&self) -> bool {
+        !self.of_index.is_empty()
+    }
+
+    /// All of it: what the source says, then `of_index`, which is newer than what was
+    /// told last.
+    pub(crate) fn all(&self, of_index: Vec<Problem>) -> Vec<Notice> {
+        let of_source = self.of_source.values().flatten().cloned();
+        of_source.chain(of_index.into_iter().map(Notice::from)).collect()
+    }
+}

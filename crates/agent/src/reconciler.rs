@@ -1,0 +1,246 @@
+//! What to do next: the state of the loop, without the waiting.
+//!
+//! ```text
+//!              ┌────────────── changes, one call at a time ─────────────┐
+//!  events ─▶ index ─▶ [complete?] ─▶ Idle ─▶ Busy ─▶ done ─▶ Idle ──────┘
+//!                                              └───▶ failed ─▶ Paused ─▶ converge
+//! ```
+//!
+//! While the backend works, events only mark services in the index. When it is free
+//! again it gets all that came together: at once when it is quiet, in batches under
+//! churn. A failed call loses nothing, since the next one converges to every plan.
+
+mod call;
+mod first_sync;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use portolan_core::{Change, Environment, Index, Update};
+use portolan_watch::SourceEvent;
+use tokio::time::Instant;
+use tracing::warn;
+
+pub(crate) use self::call::Call;
+use self::call::{CallKind, ConvergeReason};
+use self::first_sync::FirstSync;
+use crate::backend_thread::{Outcome, Work};
+use crate::config::Config;
+use crate::environment::{self, ReadInterfaces};
+use crate::problem_log::ProblemLog;
+use crate::retry::{Pause, Retry};
+use crate::sync_log;
+
+/// How long conflicts between Services settle before they are told: most are gone when
+/// the second half of a change arrives.
+const PROBLEMS_SETTLE: Duration = Duration::from_secs(1);
+
+/// The state of the loop.
+pub(crate) struct Reconciler {
+    config: Config,
+    read_interfaces: ReadInterfaces,
+    index: Index,
+    problems: ProblemLog,
+    problems_stale: bool,
+    problems_due: Option<Instant>,
+    first_sync: FirstSync,
+    state: State,
+    retry: Retry,
+    /// Why the next call has to converge, if it has to.
+    converge: Option<ConvergeReason>,
+    /// What the backend was told last.
+    environment: Option<Environment>,
+    environment_stale: bool,
+    waiting_since: Option<Instant>,
+    node_deleted: bool,
+    syncs: u64,
+    last_sync: Option<Timestamp>,
+    last_error: Option<String>,
+}
+
+enum State {
+    Idle,
+    Busy(Call),
+    Paused(Pause),
+}
+
+impl Reconciler {
+    pub(crate) fn new(config: Config, read_interfaces: ReadInterfaces) -> Reconciler {
+        Reconciler {
+            index: Index::new(config.node_name.as_str()),
+            first_sync: FirstSync::new(config.settle),
+            config,
+            read_interfaces,
+            problems: ProblemLog::default(),
+            problems_stale: false,
+            problems_due: None,
+            state: State::Idle,
+            retry: Retry::default(),
+            converge: Some(ConvergeReason::Start),
+            environment: None,
+            environment_stale: true,
+            waiting_since: None,
+            node_deleted: false,
+            syncs: 0,
+            last_sync: None,
+            last_error: None,
+        }
+    }
+
+    /// Takes in what the source reports.
+    pub(crate) fn receive(&mut self, event: SourceEvent, now: Instant) {
+        let update = match event {
+            SourceEvent::Update(update) => update,
+            SourceEvent::Problems { origin, problems } => {
+                return self.problems.source_says(origin, problems);
+            }
+        };
+        match &update {
+            Update::NodeApplied(_) => {
+                self.node_deleted = false;
+                self.environment_stale = true;
+            }
+            Update::NodeDeleted => self.node_deleted = true,
+            Update::ServiceCidrsReset(_) => self.environment_stale = true,
+            _ => {}
+        }
+        self.first_sync.saw(&update);
+        self.index.apply(update);
+        self.first_sync.check(self.index.is_complete(), now);
+        self.news(now);
+    }
+
+    /// Interface addresses may have changed.
+    pub(crate) fn recheck_environment(&mut self) {
+        self.environment_stale = true;
+    }
+
+    fn news(&mut self, now: Instant) {
+        self.problems_stale = true;
+        // What happens before everything is listed does not wait for the kernel.
+        if self.index.is_complete() {
+            self.waiting_since.get_or_insert(now);
+        }
+        if let State::Paused(pause) = &mut self.state {
+            pause.news(now);
+        }
+    }
+
+    /// The next call of the backend, if it is time for one. The caller makes it, and
+    /// reports to [`Reconciler::finish`].
+    pub(crate) fn next_work(&mut self, now: Instant) -> Option<Work> {
+        if self.first_sync.must_wait(now) || !self.is_free(now) {
+            return None;
+        }
+        self.state = State::Idle;
+        let started = std::time::Instant::now();
+        self.refresh_environment();
+        let changes = self.index.take_changes();
+        self.watch_problems(now);
+        let since = self.waiting_since.take().unwrap_or(now);
+        let (kind, services, work) = match self.converge.take() {
+            Some(reason) => self.converge_work(reason),
+            None if changes.is_empty() => return None,
+            None => apply_work(changes),
+        };
+        self.state = State::Busy(Call { kind, services, since, planning: started.elapsed() });
+        Some(work)
+    }
+
+    fn is_free(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Idle => true,
+            State::Busy(_) => false,
+            State::Paused(pause) => now >= pause.until(),
+        }
+    }
+
+    fn converge_work(&self, reason: ConvergeReason) -> (CallKind, usize, Work) {
+        let plans: Vec<_> = self.index.plans().cloned().collect();
+        let environment = self.environment.clone().unwrap_or_default();
+        let services = plans.len();
+        (CallKind::Converge(reason), services, Work::Converge { plans, environment })
+    }
+
+    fn refresh_environment(&mut self) {
+        if !std::mem::take(&mut self.environment_stale) {
+            return;
+        }
+        let (node, cidrs) = (self.index.node(), self.index.service_cidrs());
+        let environment = environment::resolve(&self.config, node, cidrs, &*self.read_interfaces);
+        let environment = environment.or_else(|error| {
+            warn!("cannot read the addresses of this node's interfaces: {error}");
+            match &self.environment {
+                // Until they can be read, the addresses of last time are the best guess.
+                Some(environment) => Ok(environment.clone()),
+                None => environment::resolve(&self.config, node, cidrs, &|| Ok(Vec::new())),
+            }
+        });
+        let Ok(environment) = environment else { return };
+        if self.environment.as_ref() != Some(&environment) {
+            self.environment = Some(environment);
+            self.converge.get_or_insert(ConvergeReason::Environment);
+        }
+    }
+
+    /// Takes in how the call that [`Reconciler::next_work`] returned went.
+    pub(crate) fn finish(&mut self, outcome: Outcome, now: Instant) {
+        let State::Busy(call) = std::mem::replace(&mut self.state, State::Idle) else {
+            return warn!("the backend reported a call that nobody made");
+        };
+        match outcome.result {
+            Ok(report) => {
+                sync_log::succeeded(&call, &report, outcome.took, now);
+                self.retry.succeeded();
+                self.syncs += 1;
+                self.last_sync = Some(Timestamp::now());
+                self.last_error = None;
+            }
+            Err(error) => {
+                let pause = self.retry.failed(now);
+                let reason = crate::error::chain(&error);
+                sync_log::failed(&call, &reason, self.retry.failures(), pause.until() - now);
+                self.state = State::Paused(pause);
+                self.converge = Some(ConvergeReason::Failure);
+                self.waiting_since = Some(call.since);
+                self.last_error = Some(reason);
+            }
+        }
+    }
+
+    fn watch_problems(&mut self, now: Instant) {
+        let stale = std::mem::take(&mut self.problems_stale);
+        if stale && (self.index.counts().problems > 0 || self.problems.index_said_something()) {
+            self.problems_due.get_or_insert(now + PROBLEMS_SETTLE);
+        }
+    }
+
+    /// Does what was put off until [`Reconciler::wake_at`].
+    pub(crate) fn wake(&mut self, now: Instant) {
+        if self.problems_due.is_some_and(|due| due <= now) {
+            self.problems_due = None;
+            self.problems.index_says(self.index.problems());
+        }
+    }
+
+    /// When something is to do even if nothing happens.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let paused = match &self.state {
+            State::Paused(pause) => Some(pause.until()),
+            _ => None,
+        };
+        [paused, self.first_sync.deadline(), self.problems_due].into_iter().flatten().min()
+    }
+
+    /// Whether a call is on its way.
+    pub(crate) fn is_busy(&self) -> bool {
+        matches!(self.state, State::Busy(_))
+    }
+}
+
+fn apply_work(changes: Vec<Change>) -> (CallKind, usize, Work) {
+    (CallKind::Apply, changes.len(), Work::Apply(changes))
+}

@@ -1,0 +1,44 @@
+//! One call of the backend.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A call on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) kind: CallKind,
+    /// Services in it.
+    pub(crate) services: usize,
+    /// When the oldest event in it was reported.
+    pub(crate) since: Instant,
+    /// Time spent compiling and collecting plans.
+    pub(crate) planning: Duration,
+}
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallKind {
+    Apply,
+    Converge(ConvergeReason),
+}
+
+/// Why everything is compared with the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConvergeReason {
+    Start,
+    Environment,
+    Failure,
+}
+
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CallKind::Apply => "changes",
+            CallKind::Converge(ConvergeReason::Start) => "start",
+            CallKind::Converge(ConvergeReason::Environment) => "environment changed",
+            CallKind::Converge(ConvergeReason::Failure) => "after a failure",
+        })
+    }
+}

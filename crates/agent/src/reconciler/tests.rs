@@ -1,0 +1,193 @@
+//! Health and dump as the loop goes on. What is asked of the backend is tested with the
+//! loop itself.
+
+use portolan_core::{NodeInfo, ObjectKind, SyncReport};
+use portolan_watch::{Cause, Notice};
+
+use super::*;
+use crate::backend_thread::WorkError;
+use crate::control::Dump;
+use crate::testing::{config, service, services, slice, slice_applied, slices};
+
+struct Scene {
+    reconciler: Reconciler,
+    now: Instant,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let read: ReadInterfaces = Box::new(|| Ok(Vec::new()));
+        Scene { reconciler: Reconciler::new(config(), read), now: Instant::now() }
+    }
+
+    fn receive(&mut self, event: SourceEvent) {
+        self.reconciler.receive(event, self.now);
+    }
+
+    fn list(&mut self) {
+        self.receive(services(vec![service("web", 1)]));
+        self.receive(slices(vec![slice("web", &[1])]));
+    }
+
+    fn later(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.reconciler.wake(self.now);
+    }
+
+    fn work(&mut self) -> bool {
+        self.reconciler.next_work(self.now).is_some()
+    }
+
+    fn finish(&mut self, result: Result<SyncReport, WorkError>) {
+        self.reconciler.finish(Outcome { result, took: Duration::ZERO }, self.now);
+    }
+
+    fn succeed(&mut self) {
+        assert!(self.work());
+        self.finish(Ok(SyncReport::default()));
+    }
+
+    fn fail(&mut self) {
+        assert!(self.work());
+        self.finish(Err(WorkError::Backend("no luck".into())));
+    }
+
+    fn waiting_seconds(&self) -> Option<u64> {
+        let since = self.reconciler.health().waiting_since?;
+        Some(self.now.duration_since(since).as_secs())
+    }
+}
+
+#[test]
+fn nothing_waits_for_the_kernel_until_everything_is_listed() {
+    let mut scene = Scene::new();
+    scene.receive(services(vec![service("web", 1)]));
+    scene.later(100);
+    assert_eq!(scene.waiting_seconds(), None);
+    scene.receive(slices(Vec::new()));
+    assert_eq!(scene.waiting_seconds(), Some(0));
+    scene.succeed();
+    assert_eq!(scene.waiting_seconds(), None);
+    assert!(scene.reconciler.health().last_sync.is_some());
+}
+
+#[test]
+fn a_change_waits_from_its_event_until_a_sync_that_holds_it_succeeds() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    scene.receive(slice_applied("web", &[1, 2]));
+    scene.later(5);
+    scene.fail();
+    scene.later(10);
+    assert_eq!(scene.waiting_seconds(), Some(15), "a failed sync does not count");
+    scene.receive(slice_applied("web", &[1, 2, 3]));
+    scene.fail();
+    scene.later(20);
+    assert_eq!(scene.waiting_seconds(), Some(35), "news does not make the wait shorter");
+    assert!(scene.work());
+    scene.later(3);
+    assert_eq!(scene.waiting_seconds(), Some(38), "nor does a sync that goes on");
+    scene.receive(slice_applied("web", &[1]));
+    scene.later(1);
+    scene.finish(Ok(SyncReport::default()));
+    assert_eq!(scene.waiting_seconds(), Some(1), "what came during the sync still waits");
+    scene.succeed();
+    assert_eq!(scene.waiting_seconds(), None);
+}
+
+#[test]
+fn an_event_that_changes_nothing_does_not_wait() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    scene.receive(slice_applied("web", &[1]));
+    assert!(!scene.work());
+    assert_eq!(scene.waiting_seconds(), None);
+}
+
+#[test]
+fn after_a_failure_the_next_call_waits_for_the_pause_or_for_news() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.fail();
+    assert!(!scene.work());
+    scene.later(1);
+    scene.fail();
+    scene.later(1);
+    assert!(!scene.work(), "the second pause is longer");
+    scene.receive(slice_applied("web", &[1, 2]));
+    assert!(scene.work(), "but news ends it");
+}
+
+#[test]
+fn a_node_that_leaves_or_is_deleted_is_told_to_the_health_server() {
+    let node = |leaving| {
+        SourceEvent::Update(Update::NodeApplied(NodeInfo { leaving, ..NodeInfo::default() }))
+    };
+    let mut scene = Scene::new();
+    assert!(!scene.reconciler.health().node_leaving, "a source may know no Node");
+    for (event, leaving) in [
+        (node(false), false),
+        (node(true), true),
+        (node(false), false),
+        (SourceEvent::Update(Update::NodeDeleted), true),
+        (node(false), false),
+    ] {
+        scene.receive(event);
+        assert_eq!(scene.reconciler.health().node_leaving, leaving);
+    }
+}
+
+#[test]
+fn a_dump_tells_how_the_agent_is_and_what_it_serves() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.fail();
+    let Dump { status, services, .. } = scene.reconciler.dump();
+    assert_eq!((status.synced, status.syncs, status.failures), (false, 0, 1));
+    assert_eq!(status.last_error.as_deref(), Some("no luck"));
+    assert_eq!((status.service_count, status.endpoint_count), (1, 1));
+    assert_eq!((status.node_name.as_str(), services.len()), ("node-a", 1));
+    scene.later(1);
+    scene.succeed();
+    let status = scene.reconciler.dump().status;
+    assert_eq!((status.synced, status.syncs, status.failures), (true, 1, 0));
+    assert_eq!(status.last_error, None);
+}
+
+#[test]
+fn a_dump_lists_what_the_source_and_the_index_cannot_use() {
+    let mut scene = Scene::new();
+    scene.receive(services(vec![service("web", 1), service("twin", 1)]));
+    scene.receive(slices(Vec::new()));
+    let notice = Notice { place: None, cause: Cause::Other("shop.yaml: not YAML".to_owned()) };
+    let problems = |problems| SourceEvent::Problems { origin: "shop.yaml".to_owned(), problems };
+    scene.receive(problems(vec![notice.clone()]));
+    scene.succeed();
+    let dumped = scene.reconciler.dump().problems;
+    assert_eq!(dumped.first(), Some(&notice));
+    assert!(
+        dumped.iter().any(|notice| matches!(
+            &notice.cause,
+            Cause::Object(problem) if problem.kind == ObjectKind::Service
+        )),
+        "two services with one address: {dumped:?}"
+    );
+    scene.receive(problems(Vec::new()));
+    scene.receive(services(vec![service("web", 1)]));
+    scene.succeed();
+    assert_eq!(scene.reconciler.dump().problems, []);
+}
+
+#[test]
+fn problems_of_the_index_are_told_once_they_have_settled_and_wake_nobody_after() {
+    let mut scene = Scene::new();
+    scene.receive(services(vec![service("web", 1), service("twin", 1)]));
+    scene.receive(slices(Vec::new()));
+    scene.succeed();
+    assert_eq!(scene.reconciler.wake_at(), Some(scene.now + PROBLEMS_SETTLE));
+    scene.later(1);
+    assert!(!scene.work());
+    assert_eq!(scene.reconciler.wake_at(), None);
+}

@@ -1,0 +1,186 @@
+//! The loop itself: it waits, and everything else decides.
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use portolan_watch::SourceEvent;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{info, warn};
+
+use crate::backend_thread::{BackendThread, OpenBackend};
+use crate::config::Config;
+use crate::control::{self, Query};
+use crate::environment::ReadInterfaces;
+use crate::error::AgentError;
+use crate::health::{self, Health};
+use crate::node_ports;
+use crate::reconciler::Reconciler;
+
+/// How often interface addresses are read again.
+const RECHECK_ENVIRONMENT: Duration = Duration::from_secs(30);
+/// How long a call of the backend may go on after the end was asked for.
+const LAST_CALL: Duration = Duration::from_millis(500);
+/// Events that are taken in before the backend is looked after again.
+const EVENTS_AT_ONCE: usize = 1024;
+
+/// Runs until `shutdown` completes, which is the only way to end well, and leaves the
+/// rules in the kernel.
+///
+/// `events` comes from one of the sources of `portolan-watch`; the caller runs it. The
+/// backend is opened on a thread of its own; if that fails, so does this. Everything
+/// that fails later is logged and tried again.
+///
+/// When this returns, that thread may still be inside a system call. The caller should
+/// end the process, or at least drop the runtime with `shutdown_background`.
+pub async fn run(
+    config: Config,
+    events: mpsc::Receiver<SourceEvent>,
+    open_backend: OpenBackend,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
+    let read_interfaces = Box::new(node_ports::interface_addresses);
+    run_with(config, events, open_backend, shutdown, read_interfaces).await
+}
+
+async fn run_with(
+    config: Config,
+    events: mpsc::Receiver<SourceEvent>,
+    open_backend: OpenBackend,
+    shutdown: impl Future<Output = ()>,
+    read_interfaces: ReadInterfaces,
+) -> Result<(), AgentError> {
+    let mut shutdown = pin!(shutdown);
+    let backend = tokio::select! {
+        biased;
+        () = &mut shutdown => return Ok(()),
+        backend = BackendThread::start(open_backend) => backend?,
+    };
+    log_start(&config, &backend);
+    let (health, health_receiver) = watch::channel(Health::default());
+    let (query_sender, queries) = mpsc::channel(1);
+    let mut servers = JoinSet::new();
+    if let Some(address) = config.healthz {
+        servers.spawn(health::serve(address, health_receiver));
+    }
+    if let Some(path) = config.control_socket.clone() {
+        servers.spawn(control::serve(path, query_sender));
+    }
+    let mut agent = Agent {
+        reconciler: Reconciler::new(config, read_interfaces),
+        backend,
+        events,
+        queries,
+        health,
+        recheck: recheck_interval(),
+    };
+    let result = tokio::select! {
+        biased;
+        () = &mut shutdown => Ok(()),
+        result = agent.work() => result,
+    };
+    agent.finish_last_call().await;
+    servers.shutdown().await;
+    result
+}
+
+fn log_start(config: &Config, backend: &BackendThread) {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        node = config.node_name,
+        backend = backend.facts.name,
+        "portolan starts"
+    );
+    for warning in config.warnings() {
+        warn!("{warning}");
+    }
+}
+
+fn recheck_interval() -> Interval {
+    let mut interval = interval(RECHECK_ENVIRONMENT);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+struct Agent {
+    reconciler: Reconciler,
+    backend: BackendThread,
+    events: mpsc::Receiver<SourceEvent>,
+    queries: mpsc::Receiver<Query>,
+    health: watch::Sender<Health>,
+    recheck: Interval,
+}
+
+impl Agent {
+    async fn work(&mut self) -> Result<(), AgentError> {
+        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+        loop {
+            self.dispatch()?;
+            let wake_at = self.reconciler.wake_at();
+            let wake = async {
+                match wake_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                received = self.events.recv_many(&mut events, EVENTS_AT_ONCE) => {
+                    if received == 0 {
+                        return Err(AgentError::SourceEnded);
+                    }
+                    let now = Instant::now();
+                    events.drain(..).for_each(|event| self.reconciler.receive(event, now));
+                }
+                outcome = self.backend.outcome() => {
+                    self.reconciler.finish(outcome?, Instant::now());
+                }
+                Some(query) = self.queries.recv() => self.answer(query),
+                _ = self.recheck.tick() => self.reconciler.recheck_environment(),
+                () = wake => {}
+            }
+        }
+    }
+
+    fn dispatch(&mut self) -> Result<(), AgentError> {
+        let now = Instant::now();
+        self.reconciler.wake(now);
+        if let Some(work) = self.reconciler.next_work(now) {
+            self.backend.send(work)?;
+        }
+        let health = self.reconciler.health();
+        self.health.send_if_modified(|current| {
+            let modified = *current != health;
+            *current = health;
+            modified
+        });
+        Ok(())
+    }
+
+    fn answer(&self, query: Query) {
+        let mut dump = self.reconciler.dump();
+        dump.status.backend = self.backend.facts.name.to_owned();
+        dump.status.atomic = self.backend.facts.atomic;
+        // A client that left needs no answer.
+        let _ = query.reply.send(dump);
+    }
+
+    async fn finish_last_call(&mut self) {
+        if !self.reconciler.is_busy() {
+            return;
+        }
+        match timeout(LAST_CALL, self.backend.outcome()).await {
+            Ok(Ok(outcome)) => self.reconciler.finish(outcome, Instant::now()),
+            Ok(Err(error)) => warn!("{error}"),
+            Err(_) => warn!(
+                "the backend still works after {} ms and is left alone; the next start compares \
+                 everything with the kernel",
+                LAST_CALL.as_millis()
+            ),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! One line for each sync.
+
+use std::time::Duration;
+
+use portolan_core::SyncReport;
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use crate::reconciler::Call;
+
+pub(crate) fn succeeded(call: &Call, report: &SyncReport, took: Duration, now: Instant) {
+    info!(
+        reason = %call.kind,
+        services = call.services,
+        added = report.added,
+        deleted = report.deleted,
+        transactions = report.transactions,
+        bytes = report.bytes,
+        plan_ms = milliseconds(call.planning),
+        backend_ms = milliseconds(took),
+        kernel_ms = milliseconds(report.kernel),
+        since_event_ms = milliseconds(now.saturating_duration_since(call.since)),
+        "synced"
+    );
+}
+
+pub(crate) fn failed(call: &Call, error: &str, failures: u32, retry_in: Duration) {
+    error!(
+        reason = %call.kind,
+        services = call.services,
+        failures,
+        retry_in_seconds = retry_in.as_secs(),
+        "sync failed, and everything will be compared with the kernel again: {error}"
+    );
+}
+
+/// Rounded to microseconds, which is as much as a reader can use.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}

@@ -1,0 +1,201 @@
+//! Objects for tests, and a backend with just enough state to be wrong.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc as blocking;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use portolan_core::{
+    Backend, BackendError, Change, Endpoint, EndpointPort, EndpointSlice, Environment, Family,
+    NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, ServiceType, SyncReport,
+    Update,
+};
+use portolan_watch::SourceEvent;
+use tokio::sync::mpsc;
+
+use crate::backend_thread::OpenBackend;
+use crate::config::{Config, Given, Settings};
+
+/// A configuration without servers and without a wait for the Node.
+pub(crate) fn config() -> Config {
+    let settings = Settings {
+        node_name: Some(Given::new("node-a".to_owned(), "test")),
+        source: Some(Given::new("dir:/nowhere".to_owned(), "test")),
+        ..Settings::default()
+    };
+    Config {
+        healthz: None,
+        control_socket: None,
+        settle: Duration::ZERO,
+        ..settings.resolve().unwrap()
+    }
+}
+
+/// TCP port 80 of `10.96.0.LAST`.
+pub(crate) fn service(name: &str, last: u8) -> Service {
+    Service {
+        name: ObjectName::new("default", name),
+        created: None,
+        service_type: ServiceType::ClusterIP,
+        cluster_ips: vec![IpAddr::from([10, 96, 0, last])],
+        ports: vec![ServicePort {
+            name: "".into(),
+            protocol: Protocol::Tcp,
+            port: 80,
+            node_port: None,
+        }],
+        external_ips: Vec::new(),
+        load_balancer_ips: Vec::new(),
+        source_ranges: Vec::new(),
+        external_policy_local: false,
+        internal_policy_local: false,
+        session_affinity: None,
+        health_check_node_port: None,
+    }
+}
+
+/// Port 8080 of `10.244.0.LAST`, for each of `lasts`.
+pub(crate) fn slice(service: &str, lasts: &[u8]) -> EndpointSlice {
+    let endpoint = |last: &u8| Endpoint {
+        address: IpAddr::from([10, 244, 0, *last]),
+        conditions: Default::default(),
+        node_name: None,
+        hints: None,
+    };
+    EndpointSlice {
+        name: ObjectName::new("default", &format!("{service}-slice")),
+        service: ObjectName::new("default", service),
+        family: Family::V4,
+        ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
+        endpoints: lasts.iter().map(endpoint).collect(),
+    }
+}
+
+pub(crate) fn node(addresses: &[&str], pod_cidrs: &[&str]) -> SourceEvent {
+    SourceEvent::Update(Update::NodeApplied(NodeInfo {
+        addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+        pod_cidrs: pod_cidrs.iter().map(|text| text.parse().unwrap()).collect(),
+        ..NodeInfo::default()
+    }))
+}
+
+pub(crate) fn services(services: Vec<Service>) -> SourceEvent {
+    SourceEvent::Update(Update::ServicesReset(services))
+}
+
+pub(crate) fn slices(slices: Vec<EndpointSlice>) -> SourceEvent {
+    SourceEvent::Update(Update::EndpointSlicesReset(slices))
+}
+
+pub(crate) fn slice_applied(service: &str, lasts: &[u8]) -> SourceEvent {
+    SourceEvent::Update(Update::EndpointSliceApplied(slice(service, lasts)))
+}
+
+/// What the backend was asked.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Asked {
+    /// To converge: the number of endpoints by service, and the environment.
+    Converge(BTreeMap<String, usize>, Environment),
+    /// To apply: the number of endpoints by service, `None` if it goes.
+    Apply(BTreeMap<String, Option<usize>>),
+}
+
+/// What the backend shall do with it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Succeed,
+    Fail,
+    Panic,
+}
+
+/// Holds plans like a kernel, waits for the test's word in every call, and refuses a
+/// change that does not start from what it holds.
+struct FakeBackend {
+    kernel: BTreeMap<ObjectName, Arc<ServicePlan>>,
+    asked: mpsc::UnboundedSender<Asked>,
+    answers: Arc<Mutex<blocking::Receiver<Answer>>>,
+}
+
+/// The test's end of the fake backend.
+pub(crate) struct FakeKernel {
+    pub(crate) asked: mpsc::UnboundedReceiver<Asked>,
+    pub(crate) answers: blocking::Sender<Answer>,
+    /// How often the backend was opened.
+    pub(crate) opened: Arc<AtomicUsize>,
+}
+
+pub(crate) fn fake_backend() -> (OpenBackend, FakeKernel) {
+    let (asked_to, asked) = mpsc::unbounded_channel();
+    let (answers_to, answers) = blocking::channel();
+    let answers = Arc::new(Mutex::new(answers));
+    let opened = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&opened);
+    let open: OpenBackend = Box::new(move || {
+        counter.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(FakeBackend {
+            kernel: BTreeMap::new(),
+            asked: asked_to.clone(),
+            answers: Arc::clone(&answers),
+        }))
+    });
+    (open, FakeKernel { asked, answers: answers_to, opened })
+}
+
+pub(crate) fn endpoints(plan: &ServicePlan) -> usize {
+    plan.ports.iter().map(|port| port.cluster.len()).sum()
+}
+
+impl FakeBackend {
+    fn ask(&self, asked: Asked) -> Result<SyncReport, BackendError> {
+        let _ = self.asked.send(asked);
+        // The lock is released before the panic, which would poison it.
+        let answer = self.answers.lock().unwrap().recv();
+        match answer {
+            Ok(Answer::Succeed) => Ok(SyncReport::default()),
+            Ok(Answer::Panic) => panic!("the fake backend was told to panic"),
+            Ok(Answer::Fail) | Err(_) => Err("the fake backend was told to fail".into()),
+        }
+    }
+}
+
+impl Backend for FakeBackend {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn atomic(&self) -> bool {
+        true
+    }
+
+    fn converge(
+        &mut self,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let plans: BTreeMap<_, _> = plans.map(|plan| (plan.name.clone(), plan.clone())).collect();
+        let counts =
+            plans.iter().map(|(name, plan)| (name.name.to_string(), endpoints(plan))).collect();
+        let report = self.ask(Asked::Converge(counts, environment.clone()))?;
+        self.kernel = plans;
+        Ok(report)
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
+        for change in changes {
+            assert_eq!(self.kernel.get(&change.service), change.old.as_ref(), "old is not held");
+        }
+        let counts = changes
+            .iter()
+            .map(|change| (change.service.name.to_string(), change.new.as_deref().map(endpoints)));
+        let report = self.ask(Asked::Apply(counts.collect()))?;
+        for change in changes {
+            match &change.new {
+                Some(plan) => self.kernel.insert(change.service.clone(), Arc::clone(plan)),
+                None => self.kernel.remove(&change.service),
+            };
+        }
+        Ok(report)
+    }
+}
