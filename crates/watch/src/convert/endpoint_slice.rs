@@ -1,0 +1,217 @@
+//! `discovery.k8s.io/v1` EndpointSlice.
+
+use std::sync::Arc;
+
+use portolan_core::{Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, ObjectName};
+
+use super::Input;
+use super::report::{Report, Reported};
+use super::service::PROTOCOLS;
+use crate::field::{Field, List};
+use crate::manifest::{EndpointConditions, EndpointHints, Named, SliceEndpoint, SlicePort};
+use crate::names::Names;
+
+const SKIPPED: &str = "the endpoint is skipped";
+const SLICE_SKIPPED: &str = "the slice is skipped";
+
+/// `None` for slices of headless Services and for slices that cannot be attributed to a
+/// Service and a family.
+pub(super) fn convert(
+    input: &Input<'_>,
+    names: &mut Names,
+    report: &mut Report,
+) -> Option<EndpointSlice> {
+    let labels = input.labels(report);
+    if labels.headless.is_present() {
+        return None;
+    }
+    let path = "metadata.labels[kubernetes.io/service-name]";
+    let service = report.read(&labels.service_name, path, SLICE_SKIPPED).ok()?;
+    let Some(service) = service.filter(|service| !service.is_empty()) else {
+        report.problem(path, "names no Service; the slice is skipped");
+        return None;
+    };
+    let family = family(input, report)?;
+    Some(EndpointSlice {
+        name: input.name.clone(),
+        service: ObjectName {
+            namespace: Arc::clone(&input.name.namespace),
+            name: names.share(service),
+        },
+        family,
+        ports: ports(&input.manifest.ports, names, report),
+        endpoints: endpoints(&input.manifest.endpoints, family, names, report),
+    })
+}
+
+fn family(input: &Input<'_>, report: &mut Report) -> Option<Family> {
+    let path = "addressType";
+    let words = [("IPv4", Some(Family::V4)), ("IPv6", Some(Family::V6)), ("FQDN", None)];
+    match report.choice(&input.manifest.address_type, path, &words, SLICE_SKIPPED).ok()? {
+        Some(Some(family)) => Some(family),
+        Some(None) => {
+            report.problem(path, "host names are not resolved; the slice is skipped");
+            None
+        }
+        None => {
+            report.problem(path, "is neither IPv4 nor IPv6; the slice is skipped");
+            None
+        }
+    }
+}
+
+fn ports(field: &List<SlicePort>, names: &mut Names, report: &mut Report) -> Vec<EndpointPort> {
+    let mut ports = Vec::new();
+    for (index, element) in report.list(field, "ports").iter().enumerate() {
+        ports.extend(port(element, &format!("ports[{index}]"), names, report));
+    }
+    ports
+}
+
+fn port(
+    element: &Field<SlicePort>,
+    path: &str,
+    names: &mut Names,
+    report: &mut Report,
+) -> Result<EndpointPort, Reported> {
+    let done = "the port is skipped";
+    let port = report.structure(element, path, done)?;
+    let name = report.read(&port.name, format_args!("{path}.name"), done)?;
+    let protocol = format_args!("{path}.protocol").to_string();
+    let protocol = report.choice(&port.protocol, protocol, &PROTOCOLS, done)?;
+    let number = report.port(&port.port, format_args!("{path}.port"), done)?;
+    let Some(number) = number else {
+        // The API means "all ports" by it, which no service proxy supports.
+        return Err(report.problem(format_args!("{path}.port"), format!("has no number; {done}")));
+    };
+    Ok(EndpointPort {
+        name: names.share(name.map_or("", String::as_str)),
+        protocol: protocol.unwrap_or(portolan_core::Protocol::Tcp),
+        port: number,
+    })
+}
+
+fn endpoints(
+    field: &List<SliceEndpoint>,
+    family: Family,
+    names: &mut Names,
+    report: &mut Report,
+) -> Vec<Endpoint> {
+    let elements = report.list(field, "endpoints");
+    let mut endpoints = Vec::with_capacity(elements.len());
+    let mut hints = SharedHints::default();
+    for (index, element) in elements.iter().enumerate() {
+        let mut reader = EndpointReader { index, names, report, hints: &mut hints };
+        endpoints.extend(reader.read(element, family));
+    }
+    endpoints
+}
+
+/// Reads one endpoint.
+struct EndpointReader<'a> {
+    index: usize,
+    names: &'a mut Names,
+    report: &'a mut Report,
+    hints: &'a mut SharedHints,
+}
+
+impl EndpointReader<'_> {
+    fn read(
+        &mut self,
+        element: &Field<SliceEndpoint>,
+        family: Family,
+    ) -> Result<Endpoint, Reported> {
+        let endpoint =
+            self.report.structure(element, format_args!("endpoints[{}]", self.index), SKIPPED)?;
+        let address = self.address(&endpoint.addresses, family)?;
+        let conditions = self.conditions(&endpoint.conditions)?;
+        let path = format_args!("endpoints[{}].nodeName", self.index).to_string();
+        let node_name = self.report.text(&endpoint.node_name, path);
+        let node_name =
+            node_name.filter(|name| !name.is_empty()).map(|name| self.names.share(name));
+        let hints = self.hints(&endpoint.hints);
+        Ok(Endpoint { address, conditions, node_name, hints })
+    }
+
+    fn address(
+        &mut self,
+        field: &List<String>,
+        family: Family,
+    ) -> Result<std::net::IpAddr, Reported> {
+        let list = format!("endpoints[{}].addresses", self.index);
+        let first = self.report.read(field, &list, SKIPPED)?.and_then(|list| list.first());
+        let path = format!("{list}[0]");
+        let address = match first {
+            Some(first) => self.report.address(first, &path, SKIPPED)?,
+            None => None,
+        };
+        match address {
+            None => Err(self.report.problem(list, format!("has no address; {SKIPPED}"))),
+            Some(address) if Family::of(address) == family => Ok(address),
+            Some(address) => {
+                let reason = format!("{address} in a slice of addressType {family}; {SKIPPED}");
+                Err(self.report.problem(path, reason))
+            }
+        }
+    }
+
+    /// A condition that cannot be read must not pass for `ready`, so it costs the endpoint.
+    fn conditions(&mut self, field: &Field<EndpointConditions>) -> Result<Conditions, Reported> {
+        let path = format!("endpoints[{}].conditions", self.index);
+        let conditions = self.report.structure(field, &path, SKIPPED)?;
+        let mut flag = |field, name, default: bool| {
+            let flag = self.report.read(field, format_args!("{path}.{name}"), SKIPPED)?;
+            Ok(flag.copied().unwrap_or(default))
+        };
+        Ok(Conditions {
+            ready: flag(&conditions.ready, "ready", true)?,
+            serving: flag(&conditions.serving, "serving", true)?,
+            terminating: flag(&conditions.terminating, "terminating", false)?,
+        })
+    }
+
+    fn hints(&mut self, field: &Field<EndpointHints>) -> Option<Arc<Hints>> {
+        let path = format!("endpoints[{}].hints", self.index);
+        let hints = self.report.structure(field, &path, "it is ignored").ok()?;
+        let hints = Hints {
+            zones: self.named(&hints.for_zones, &format!("{path}.forZones")),
+            nodes: self.named(&hints.for_nodes, &format!("{path}.forNodes")),
+        };
+        self.hints.share(hints)
+    }
+
+    fn named(&mut self, field: &List<Named>, path: &str) -> Vec<Arc<str>> {
+        let mut found = Vec::new();
+        for (index, element) in self.report.list(field, path).iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let Ok(hint) = self.report.structure(element, &path, "it is ignored") else { continue };
+            let name = self.report.text(&hint.name, format_args!("{path}.name"));
+            found.extend(name.filter(|name| !name.is_empty()).map(|name| self.names.share(name)));
+        }
+        found
+    }
+}
+
+/// The hints of a slice, of which there are usually as many as zones.
+#[derive(Default)]
+struct SharedHints(Vec<Arc<Hints>>);
+
+/// With node hints every endpoint has its own; looking through more than this would cost
+/// more than sharing saves.
+const MOST_SHARED_HINTS: usize = 16;
+
+impl SharedHints {
+    fn share(&mut self, hints: Hints) -> Option<Arc<Hints>> {
+        if hints == Hints::default() {
+            return None;
+        }
+        if let Some(known) = self.0.iter().find(|known| ***known == hints) {
+            return Some(Arc::clone(known));
+        }
+        let hints = Arc::new(hints);
+        if self.0.len() < MOST_SHARED_HINTS {
+            self.0.push(Arc::clone(&hints));
+        }
+        Some(hints)
+    }
+}

@@ -1,0 +1,175 @@
+//! `v1.Service`.
+
+use portolan_core::{Protocol, Service, ServicePort, ServiceType, SessionAffinity};
+
+use super::Input;
+use super::report::{Report, Reported};
+use super::service_addresses::{cluster_ips, is_headless, load_balancer_ips, source_ranges};
+use crate::field::{Field, List};
+use crate::manifest::{self, Spec};
+use crate::names::Names;
+
+/// The words of `v1.Protocol`.
+pub(super) const PROTOCOLS: [(&str, Protocol); 3] =
+    [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
+
+const TYPES: [(&str, ServiceType); 4] = [
+    ("ClusterIP", ServiceType::ClusterIP),
+    ("NodePort", ServiceType::NodePort),
+    ("LoadBalancer", ServiceType::LoadBalancer),
+    ("ExternalName", ServiceType::ExternalName),
+];
+
+const POLICIES: [(&str, bool); 2] = [("Cluster", false), ("Local", true)];
+
+/// `sessionAffinityConfig.clientIP.timeoutSeconds`: the default and the range of the API.
+const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
+const MOST_AFFINITY_SECONDS: u32 = 86_400;
+
+/// `None` for Services of another proxy, headless ones and those without a ClusterIP.
+pub(super) fn convert(
+    input: &Input<'_>,
+    names: &mut Names,
+    report: &mut Report,
+) -> Option<Service> {
+    if input.labels(report).service_proxy_name.is_present() {
+        return None;
+    }
+    let spec = input.spec(report);
+    if is_headless(&spec) {
+        return None;
+    }
+    let status = input.status(report);
+    let done = "it counts as ClusterIP";
+    let service_type = report.choice(&spec.r#type, "spec.type", &TYPES, done).ok().flatten();
+    let service_type = service_type.unwrap_or_default();
+    let cluster_ips = cluster_ips(&spec, service_type, report);
+    if cluster_ips.is_empty() {
+        return None;
+    }
+    Some(Service {
+        name: input.name.clone(),
+        created: created(input, report),
+        service_type,
+        ports: ports(&spec.ports, names, report),
+        external_ips: report.addresses(&spec.external_ips, "spec.externalIPs"),
+        load_balancer_ips: load_balancer_ips(&status.load_balancer, report),
+        source_ranges: source_ranges(&spec.load_balancer_source_ranges, &cluster_ips, report),
+        cluster_ips,
+        external_policy_local: policy(
+            &spec.external_traffic_policy,
+            "spec.externalTrafficPolicy",
+            report,
+        ),
+        internal_policy_local: policy(
+            &spec.internal_traffic_policy,
+            "spec.internalTrafficPolicy",
+            report,
+        ),
+        session_affinity: session_affinity(&spec, report),
+        health_check_node_port: report
+            .port(&spec.health_check_node_port, "spec.healthCheckNodePort", "it is ignored")
+            .ok()
+            .flatten(),
+    })
+}
+
+fn created(input: &Input<'_>, report: &mut Report) -> Option<i64> {
+    let path = "metadata.creationTimestamp";
+    let text = report.text(&input.metadata.creation_timestamp, path)?;
+    match text.parse::<k8s_openapi::jiff::Timestamp>() {
+        Ok(timestamp) => Some(timestamp.as_second()),
+        Err(_) => {
+            report.problem(path, "is not a time as in RFC 3339; the Service counts as newest");
+            None
+        }
+    }
+}
+
+fn policy(field: &Field<String>, path: &str, report: &mut Report) -> bool {
+    report.choice(field, path, &POLICIES, "it counts as Cluster").ok().flatten().unwrap_or(false)
+}
+
+fn session_affinity(spec: &Spec, report: &mut Report) -> Option<SessionAffinity> {
+    let words = [("ClientIP", true), ("None", false)];
+    let done = "it counts as None";
+    let wanted = report.choice(&spec.session_affinity, "spec.sessionAffinity", &words, done);
+    if wanted != Ok(Some(true)) {
+        return None;
+    }
+    let path = "spec.sessionAffinityConfig";
+    let done = "the default of 10800 seconds is used";
+    let timeout_seconds =
+        affinity_timeout(&spec.session_affinity_config, path, done, report).ok().flatten();
+    let timeout_seconds = timeout_seconds.unwrap_or(DEFAULT_AFFINITY_SECONDS);
+    Some(SessionAffinity { timeout_seconds })
+}
+
+fn affinity_timeout(
+    field: &Field<manifest::SessionAffinityConfig>,
+    path: &str,
+    done: &str,
+    report: &mut Report,
+) -> Result<Option<u32>, Reported> {
+    let config = report.structure(field, path, done)?;
+    let path = format!("{path}.clientIP");
+    let client_ip = report.structure(&config.client_ip, &path, done)?;
+    let path = format!("{path}.timeoutSeconds");
+    let Some(seconds) = report.read(&client_ip.timeout_seconds, &path, done)? else {
+        return Ok(None);
+    };
+    match u32::try_from(*seconds) {
+        Ok(seconds @ 1..=MOST_AFFINITY_SECONDS) => Ok(Some(seconds)),
+        _ => Err(report.problem(path, format!("{seconds} is not within 1 to 86400; {done}"))),
+    }
+}
+
+fn ports(
+    field: &List<manifest::ServicePort>,
+    names: &mut Names,
+    report: &mut Report,
+) -> Vec<ServicePort> {
+    let mut ports: Vec<ServicePort> = Vec::new();
+    for (index, element) in report.list(field, "spec.ports").iter().enumerate() {
+        let path = format!("spec.ports[{index}]");
+        let Ok(port) = port(element, &path, names, report) else { continue };
+        // The API refuses both; a file can hold them.
+        if ports.iter().any(|known| (known.protocol, known.port) == (port.protocol, port.port)) {
+            let reason = format!("{} {} stands there twice", port.protocol, port.port);
+            report.problem(path, format!("{reason}; the first one is used"));
+        } else if ports
+            .iter()
+            .any(|known| (known.protocol, &known.name) == (port.protocol, &port.name))
+        {
+            let reason = format!("the name \"{}\" is used for another port", port.name);
+            report.problem(format_args!("{path}.name"), format!("{reason}; the port is skipped"));
+        } else {
+            ports.push(port);
+        }
+    }
+    ports
+}
+
+fn port(
+    element: &Field<manifest::ServicePort>,
+    path: &str,
+    names: &mut Names,
+    report: &mut Report,
+) -> Result<ServicePort, Reported> {
+    let done = "the port is skipped";
+    let port = report.structure(element, path, done)?;
+    let name = report.read(&port.name, format_args!("{path}.name"), done)?;
+    let protocol =
+        report.choice(&port.protocol, format_args!("{path}.protocol"), &PROTOCOLS, done)?;
+    let number = report.port(&port.port, format_args!("{path}.port"), done)?;
+    let Some(number) = number else {
+        return Err(report.problem(format_args!("{path}.port"), format!("has no number; {done}")));
+    };
+    let node_port = format_args!("{path}.nodePort").to_string();
+    Ok(ServicePort {
+        name: names.share(name.map_or("", String::as_str)),
+        protocol: protocol.unwrap_or(Protocol::Tcp),
+        port: number,
+        node_port: report.port(&port.node_port, node_port, "it is ignored").ok().flatten(),
+    })
+}

@@ -1,0 +1,151 @@
+//! What a source sends.
+
+use std::fmt;
+
+use portolan_core::{Problem, Update};
+use serde::{Deserialize, Serialize};
+
+/// One event of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceEvent {
+    /// The cluster changed.
+    Update(Update),
+    /// What is wrong at one origin now. Replaces everything that was said about that
+    /// origin before; an empty list means that it is mended or gone.
+    Problems {
+        /// A file, an object, or a part of the source; only ever compared and printed.
+        origin: String,
+        /// What is wrong.
+        problems: Vec<Notice>,
+    },
+}
+
+/// Something that its owner has to mend.
+///
+/// Displayed as `shop.yaml, document 2, line 14: Service default/web: spec.ports[0].port:
+/// …`, without the parts that are not known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Notice {
+    /// Where it stands; `None` if it does not come from a file.
+    pub place: Option<Place>,
+    /// What it is.
+    pub cause: Cause,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The file or directory; what is not UTF-8 in its name is replaced by U+FFFD.
+    pub file: String,
+    /// The document in the file, counted from 1 and without empty ones; `None` for the
+    /// file as a whole.
+    pub document: Option<usize>,
+    /// The line in the file, counted from 1. For an object, where its document starts.
+    pub line: Option<u64>,
+}
+
+/// What a [`Notice`] is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Cause {
+    /// A field or a whole object that was skipped.
+    Object(Problem),
+    /// Anything else: what is wrong and what was done about it.
+    Other(String),
+}
+
+impl Notice {
+    /// A notice about a file or directory as a whole.
+    pub(crate) fn about_file(file: &str, text: impl Into<String>) -> Notice {
+        Notice { place: Some(Place::whole(file)), cause: Cause::Other(text.into()) }
+    }
+}
+
+impl From<Problem> for Notice {
+    fn from(problem: Problem) -> Notice {
+        Notice { place: None, cause: Cause::Object(problem) }
+    }
+}
+
+impl Place {
+    /// A file or directory as a whole.
+    pub(crate) fn whole(file: &str) -> Place {
+        Place { file: file.to_owned(), document: None, line: None }
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        match &self.cause {
+            Cause::Object(problem) => problem.fmt(f),
+            Cause::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(document) = self.document {
+            write!(f, ", document {document}")?;
+        }
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text from outside, made fit for one line of a log.
+pub(crate) fn printable(text: &str, most_characters: usize) -> String {
+    let mut line = String::new();
+    for character in text.chars().take(most_characters) {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    if text.chars().nth(most_characters).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan_core::{ObjectKind, ObjectName};
+
+    use super::*;
+
+    #[test]
+    fn a_notice_prints_what_it_knows() {
+        let problem = Problem {
+            kind: ObjectKind::Service,
+            object: ObjectName::new("default", "web"),
+            field: "spec.ports[0].port".to_owned(),
+            reason: "70000 is not a port".to_owned(),
+        };
+        let mut notice = Notice::from(problem);
+        assert_eq!(
+            notice.to_string(),
+            "Service default/web: spec.ports[0].port: 70000 is not a port"
+        );
+        notice.place = Some(Place { file: "a.yaml".to_owned(), document: Some(2), line: Some(9) });
+        assert_eq!(
+            notice.to_string(),
+            "a.yaml, document 2, line 9: Service default/web: spec.ports[0].port: \
+             70000 is not a port"
+        );
+        assert_eq!(Notice::about_file("a.yaml", "not UTF-8").to_string(), "a.yaml: not UTF-8");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_break_a_line_or_fill_a_log() {
+        assert_eq!(printable("a\nb\u{1b}[31m \"é\"", 64), "a\\nb\\u{1b}[31m \"é\"");
+        assert_eq!(printable("xxxx", 4), "xxxx");
+        assert_eq!(printable("xxxxx", 4), "xxxx…");
+    }
+}
