@@ -13,5 +13,7 @@
 pub mod nftables;
 
 mod error;
+mod socket;
+mod wire;
 
 pub use error::{NetlinkError, Refusal};

@@ -1,12 +1,23 @@
 //! The conversation with nf_tables in the network namespace of this thread.
 
-use super::{Batch, Chain, ElementView, Family, ListedRule, Set, Table};
-use crate::NetlinkError;
+use nix::errno::Errno;
+
+use super::uapi::message;
+use super::{Batch, describe, hint, path};
+use crate::socket::{ReceiveError, Socket};
+use crate::wire::acknowledgement::Acknowledgement;
+use crate::wire::message::{Message, Messages};
+use crate::{NetlinkError, Refusal};
 
 /// A socket to nf_tables in the network namespace that the calling thread was in when it
 /// was opened. Calls block until the kernel has answered.
+///
+/// Opening needs no privilege; everything else needs CAP_NET_ADMIN in the user namespace
+/// that owns the network namespace.
 #[derive(Debug)]
-pub struct Connection {}
+pub struct Connection {
+    pub(super) socket: Socket,
+}
 
 /// What a committed transaction consisted of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,60 +28,134 @@ pub struct Receipt {
     pub messages: usize,
 }
 
+/// `ERESTART`, which the kernel's interface has and user space's headers lack.
+const RESTART: i32 = 85;
+
 impl Connection {
-    /// Opens the socket. Needs no privilege.
+    /// Opens the socket.
     pub fn open() -> Result<Connection, NetlinkError> {
-        Ok(Connection {})
+        Ok(Connection { socket: Socket::open()? })
     }
 
     /// Sends a batch in one piece and waits until the kernel has applied it. An empty batch
     /// is not sent. The batch keeps its requests.
+    ///
+    /// The kernel takes a transaction only in one piece, which must fit into the socket's
+    /// send buffer. With CAP_NET_ADMIN in the initial user namespace the buffer becomes as
+    /// large as needed. Otherwise, as in an unprivileged container, it is limited to twice
+    /// `net.core.wmem_max`, and a larger batch is [`NetlinkError::TooLarge`].
     pub fn commit(&mut self, batch: &mut Batch) -> Result<Receipt, NetlinkError> {
-        let _ = batch;
-        Ok(Receipt::default())
+        if let Some(operation) = batch.unencodable() {
+            return Err(NetlinkError::Unencodable { operation: operation.to_owned() });
+        }
+        if batch.is_empty() {
+            return Ok(Receipt::default());
+        }
+        let messages = batch.messages();
+        let first = self.socket.sequences(messages);
+        let open = batch.seal(first);
+        let outcome = self.transact(batch, first);
+        let bytes = batch.len_bytes();
+        batch.unseal(open);
+        outcome?;
+        Ok(Receipt { bytes, messages: usize::try_from(messages).unwrap_or(usize::MAX) })
     }
 
-    /// The generation of the ruleset; every transaction of any program raises it.
-    pub fn generation(&mut self) -> Result<u32, NetlinkError> {
-        Ok(0)
+    fn transact(&mut self, batch: &Batch, first: u32) -> Result<(), NetlinkError> {
+        self.socket.send(batch.bytes())?;
+        // The last message is the end of the frame, which is not acknowledged.
+        let last_request = first.wrapping_add(batch.messages().saturating_sub(2));
+        match self.first_refusal(first, last_request) {
+            Ok(None) => Ok(()),
+            Ok(Some((index, acknowledgement))) => {
+                self.socket.drain();
+                Err(explain(batch, index, acknowledgement))
+            }
+            Err(error) => {
+                self.socket.drain();
+                Err(error)
+            }
+        }
     }
 
-    /// The tables of a family.
-    pub fn tables(&mut self, family: Family) -> Result<Vec<Table>, NetlinkError> {
-        let _ = family;
-        Ok(Vec::new())
-    }
-
-    /// The chains of a table; none if there is no such table.
-    pub fn chains(&mut self, family: Family, table: &str) -> Result<Vec<Chain>, NetlinkError> {
-        let _ = (family, table);
-        Ok(Vec::new())
-    }
-
-    /// The rules of a table in the order of chains and positions; none if there is no such
-    /// table.
-    pub fn rules(&mut self, family: Family, table: &str) -> Result<Vec<ListedRule>, NetlinkError> {
-        let _ = (family, table);
-        Ok(Vec::new())
-    }
-
-    /// The sets and maps of a table, anonymous ones included; none if there is no such
-    /// table.
-    pub fn sets(&mut self, family: Family, table: &str) -> Result<Vec<Set>, NetlinkError> {
-        let _ = (family, table);
-        Ok(Vec::new())
-    }
-
-    /// Calls `visit` for each element of a set in the kernel's order, once the listing is
-    /// known to be complete. Returns their number; zero if there is no such set.
-    pub fn elements(
+    /// Reads answers until the last request is acknowledged or one is refused; that one by
+    /// its number in the batch. An acknowledgement of any other request proves nothing.
+    fn first_refusal(
         &mut self,
-        family: Family,
-        table: &str,
-        set: &str,
-        visit: &mut dyn FnMut(ElementView<'_>),
-    ) -> Result<usize, NetlinkError> {
-        let _ = (family, table, set, visit);
-        Ok(0)
+        first: u32,
+        last: u32,
+    ) -> Result<Option<(usize, Acknowledgement)>, NetlinkError> {
+        let mut overrun = false;
+        loop {
+            let packet = match self.socket.receive() {
+                Ok(packet) => packet,
+                Err(ReceiveError::Overrun) if !overrun => {
+                    overrun = true;
+                    continue;
+                }
+                Err(error) => return Err(unanswered(error, "commit a transaction")),
+            };
+            for entry in Messages::new(packet) {
+                let answer = entry.ok_or_else(|| malformed("commit a transaction"))?;
+                let index = answer.sequence.wrapping_sub(first);
+                if answer.kind != message::ERROR || index > last.wrapping_sub(first) {
+                    continue;
+                }
+                let acknowledgement = Acknowledgement::decode(&answer)
+                    .ok_or_else(|| malformed("commit a transaction"))?;
+                if acknowledgement.error != 0 {
+                    let index = usize::try_from(index).unwrap_or(usize::MAX);
+                    return Ok(Some((index, acknowledgement)));
+                }
+                if answer.sequence == last {
+                    return Ok(None);
+                }
+            }
+        }
     }
+}
+
+/// The error for a request of a batch that the kernel refused.
+fn explain(batch: &Batch, index: usize, acknowledgement: Acknowledgement) -> NetlinkError {
+    match (batch.generation(), acknowledgement.error) {
+        (Some(generation), RESTART) => NetlinkError::StaleGeneration { generation },
+        _ => match Messages::new(batch.bytes()).nth(index).flatten() {
+            Some(request) => refusal(&request, acknowledgement),
+            None => malformed("commit a transaction"),
+        },
+    }
+}
+
+/// The error for a request that the kernel refused.
+pub(super) fn refusal(request: &Message<'_>, acknowledgement: Acknowledgement) -> NetlinkError {
+    let operation = describe::request(request);
+    let errno = Errno::from_raw(acknowledgement.error);
+    if errno == Errno::EPERM {
+        return NetlinkError::Permission { action: operation };
+    }
+    let place = acknowledgement.offset.and_then(|offset| path::locate(request, offset));
+    NetlinkError::Refused(Box::new(Refusal {
+        hint: hint::hint(request.kind, errno, place.as_ref()),
+        operation,
+        errno,
+        message: acknowledgement.text,
+        attribute: place.map(|place| place.path),
+    }))
+}
+
+pub(super) fn unanswered(error: ReceiveError, action: &str) -> NetlinkError {
+    match error {
+        ReceiveError::Nothing => NetlinkError::NoAnswer { action: action.to_owned() },
+        ReceiveError::Overrun => NetlinkError::Socket {
+            action: "receive from the kernel: its answers did not fit into the receive buffer",
+            source: Errno::ENOBUFS.into(),
+        },
+        ReceiveError::Failed(source) => {
+            NetlinkError::Socket { action: "receive from the kernel", source }
+        }
+    }
+}
+
+pub(super) fn malformed(action: &str) -> NetlinkError {
+    NetlinkError::Malformed { action: action.to_owned(), reason: "its lengths do not add up" }
 }

@@ -1,5 +1,11 @@
 //! Sets and maps.
 
+use super::field::{self, Field};
+use super::set_userdata;
+use super::uapi::{DATA_TYPE_VERDICT, set, set_description, set_field, set_flag};
+use crate::wire::attribute::AttributeSet;
+use crate::wire::encoder::Encoder;
+
 /// A named set, or a map if it has data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
@@ -14,7 +20,8 @@ pub struct Set {
     pub size: Option<u32>,
     /// The elements are ranges. Concatenations of ranges are one range per field.
     pub interval: bool,
-    /// A comment for people.
+    /// A comment for people. It shares 256 bytes with the description that nft needs, and
+    /// is cut to what is left.
     pub comment: Option<String>,
     /// Flags (`NFT_SET_*`) that Portolan does not use, as the kernel listed them; zero in
     /// sets made here. They are not written.
@@ -30,29 +37,131 @@ pub enum SetData {
     Fields(Vec<Field>),
 }
 
-/// One field of a key or value. In a concatenation each starts at a multiple of 4 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Field {
-    /// `ipv4_addr`: 4 bytes, network byte order.
-    Ipv4Address,
-    /// `ipv6_addr`: 16 bytes, network byte order.
-    Ipv6Address,
-    /// `inet_proto`: 1 byte.
-    Protocol,
-    /// `inet_service`: 2 bytes, network byte order.
-    Port,
-    /// A number from `numgen random`: 4 bytes, host byte order.
-    Slot,
-    /// `mark`: 4 bytes, host byte order.
-    Mark,
-    /// `ifname`: 16 bytes, padded with zero bytes.
-    InterfaceName,
-    /// A data type of nft that Portolan does not use, by nft's number for it, and its
-    /// length in bytes (zero where it cannot be told).
-    Other {
-        /// nft's number of the type.
-        kind: u8,
-        /// The length in bytes.
-        length: u8,
-    },
+impl Set {
+    /// Writes a new set. `id` need only be unique in its batch.
+    pub(super) fn encode(&self, table: &str, id: u32, encoder: &mut Encoder) {
+        encoder.text(set::TABLE, table);
+        encoder.text(set::NAME, &self.name);
+        encoder.be32(set::FLAGS, self.flags());
+        encoder.be32(set::KEY_TYPE, field::type_number(&self.key));
+        encoder.be32(set::KEY_LEN, length(&self.key));
+        match &self.data {
+            None => {}
+            Some(SetData::Verdict) => {
+                encoder.be32(set::DATA_TYPE, DATA_TYPE_VERDICT);
+                encoder.be32(set::DATA_LEN, 0);
+            }
+            Some(SetData::Fields(fields)) => {
+                encoder.be32(set::DATA_TYPE, field::type_number(fields));
+                encoder.be32(set::DATA_LEN, length(fields));
+            }
+        }
+        encoder.be32(set::ID, id);
+        self.encode_description(encoder);
+        encoder.attribute(set::USERDATA, &set_userdata::encode(self));
+    }
+
+    fn encode_description(&self, encoder: &mut Encoder) {
+        if self.size.is_none() && !self.concatenates_ranges() {
+            return;
+        }
+        encoder.nested(set::DESC, |encoder| {
+            if let Some(size) = self.size {
+                encoder.be32(set_description::SIZE, size);
+            }
+            if self.concatenates_ranges() {
+                encoder.nested(set_description::CONCAT, |encoder| {
+                    for field in &self.key {
+                        encoder.nested(super::uapi::list::ELEM, |encoder| {
+                            encoder.be32(set_field::LEN, length(&[*field]));
+                        });
+                    }
+                });
+            }
+        });
+    }
+
+    /// The table that the set is in, and the set.
+    pub(super) fn decode(attributes: &[u8]) -> Option<(String, Set)> {
+        let attributes = AttributeSet::<17>::parse(attributes)?;
+        let flags = attributes.optional(set::FLAGS, |a| a.be32(set::FLAGS))?.unwrap_or(0);
+        let description = attributes.nested::<3>(set::DESC);
+        let mut decoded = Set {
+            name: attributes.text(set::NAME)?.into_owned(),
+            key: field::from_type(attributes.be32(set::KEY_TYPE)?, attributes.be32(set::KEY_LEN)?),
+            data: attributes.optional(set::DATA_TYPE, decode_data)?,
+            size: description.and_then(|description| description.be32(set_description::SIZE)),
+            interval: flags & set_flag::INTERVAL != 0,
+            comment: set_userdata::comment(attributes.get(set::USERDATA)),
+            other_flags: 0,
+        };
+        decoded.other_flags = flags & !decoded.flags();
+        Some((attributes.text(set::TABLE)?.into_owned(), decoded))
+    }
+
+    /// Only these concatenations carry `NFT_SET_CONCAT`: nft sets it for no other.
+    fn concatenates_ranges(&self) -> bool {
+        self.interval && self.key.len() > 1
+    }
+
+    fn flags(&self) -> u32 {
+        let flag = |condition, flag| if condition { flag } else { 0 };
+        flag(self.interval, set_flag::INTERVAL)
+            | flag(self.data.is_some(), set_flag::MAP)
+            | flag(self.concatenates_ranges(), set_flag::CONCATENATION)
+    }
+}
+
+fn length(fields: &[Field]) -> u32 {
+    u32::try_from(field::total_length(fields)).unwrap_or(u32::MAX)
+}
+
+fn decode_data(attributes: &AttributeSet<'_, 17>) -> Option<SetData> {
+    match attributes.be32(set::DATA_TYPE)? {
+        DATA_TYPE_VERDICT => Some(SetData::Verdict),
+        number => Some(SetData::Fields(field::from_type(number, attributes.be32(set::DATA_LEN)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(set: &Set) {
+        let mut encoder = Encoder::default();
+        set.encode("portolan", 1, &mut encoder);
+        assert_eq!(Set::decode(encoder.bytes()), Some(("portolan".to_owned(), set.clone())));
+    }
+
+    #[test]
+    fn a_set_is_decoded_as_it_was_encoded() {
+        let addresses = [Field::Ipv4Address, Field::Ipv6Address];
+        for address in addresses {
+            for data in [None, Some(SetData::Verdict), Some(SetData::Fields(vec![address]))] {
+                for interval in [false, true] {
+                    for key in [vec![address], vec![address, Field::Protocol, Field::Port]] {
+                        check(&Set {
+                            name: "s".into(),
+                            key,
+                            data: data.clone(),
+                            size: interval.then_some(64),
+                            interval,
+                            comment: Some("why".into()),
+                            other_flags: 0,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flags_that_we_never_set_are_kept_so_that_the_set_compares_unequal() {
+        let mut encoder = Encoder::default();
+        let set = Set { name: "s".into(), key: vec![Field::Mark], ..Set::default() };
+        set.encode("t", 1, &mut encoder);
+        encoder.be32(set::FLAGS, 16 | set_flag::CONCATENATION);
+        let (_, decoded) = Set::decode(encoder.bytes()).unwrap();
+        assert_eq!(decoded.other_flags, 16 | set_flag::CONCATENATION);
+    }
 }

@@ -1,6 +1,21 @@
 //! The expressions of a rule.
 
-use super::OwnedVerdict;
+use super::uapi::{expression, meta};
+use super::{Data, Family, OwnedVerdict};
+use crate::wire::attribute::AttributeSet;
+use crate::wire::encoder::Encoder;
+
+mod act;
+mod examine;
+mod load;
+mod register;
+#[cfg(test)]
+mod tests;
+
+pub use act::{NatFlags, NatKind, PortRange, RejectWith};
+pub use examine::Comparison;
+pub use load::{CtKey, FibFlags, FibResult, MetaKey, PayloadBase};
+pub use register::Register;
 
 /// One step of a rule. Registers carry values from step to step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +116,7 @@ pub enum Expression {
         /// Which.
         kind: NatKind,
         /// The family of the new address.
-        family: super::Family,
+        family: Family,
         /// The new address; `None` to keep it.
         address: Option<Register>,
         /// The new port; `None` to keep it if possible.
@@ -128,158 +143,104 @@ pub enum Expression {
     },
 }
 
-/// A register of the nf_tables machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Register {
-    /// The verdict.
-    Verdict,
-    /// One of sixteen words of 4 bytes, from 0 (`NFT_REG32_00`). A longer value, such as a
-    /// concatenation, fills the words that follow.
-    Word(u8),
-}
+impl Expression {
+    /// The kernel's name of the expression.
+    pub fn name(&self) -> &str {
+        match self {
+            Expression::Payload { .. } => "payload",
+            Expression::Meta { .. } | Expression::MetaSet { .. } => "meta",
+            Expression::Cmp { .. } => "cmp",
+            Expression::Bitwise { .. } => "bitwise",
+            Expression::Immediate { .. } | Expression::Verdict(_) => "immediate",
+            Expression::Lookup { .. } => "lookup",
+            Expression::Numgen { .. } => "numgen",
+            Expression::Fib { .. } => "fib",
+            Expression::CtLoad { .. } => "ct",
+            Expression::Nat { .. } => "nat",
+            Expression::Masquerade { .. } => "masq",
+            Expression::Reject(_) => "reject",
+            Expression::Counter => "counter",
+            Expression::Unknown { name } => name,
+        }
+    }
 
-/// The header that a payload expression counts from (`NFT_PAYLOAD_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayloadBase {
-    /// The link layer's, e.g. Ethernet.
-    Link,
-    /// The network layer's: IPv4 or IPv6.
-    Network,
-    /// The transport layer's: TCP, UDP, SCTP.
-    Transport,
-}
+    /// Writes the expression as one entry of a rule's list.
+    pub(super) fn encode(&self, encoder: &mut Encoder) {
+        encoder.nested(super::uapi::list::ELEM, |encoder| {
+            encoder.text(expression::NAME, self.name());
+            if !matches!(self, Expression::Unknown { .. }) {
+                encoder.nested(expression::DATA, |encoder| self.encode_data(encoder));
+            }
+        });
+    }
 
-/// What a meta expression loads or sets (`NFT_META_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetaKey {
-    /// The packet mark, 4 bytes, host byte order.
-    Mark,
-    /// The name of the interface that the packet came in by, 16 bytes.
-    InputInterfaceName,
-    /// The name of the interface that the packet leaves by, 16 bytes.
-    OutputInterfaceName,
-    /// The family of the packet, 1 byte.
-    Family,
-    /// The transport protocol, 1 byte.
-    Protocol,
-    /// Another key, by its number.
-    Other(u32),
-}
+    fn encode_data(&self, e: &mut Encoder) {
+        match self {
+            &Expression::Payload { base, offset, length, register } => {
+                load::encode_payload(base, offset, length, register, e);
+            }
+            &Expression::Meta { key, register } => load::encode_meta(meta::DREG, key, register, e),
+            &Expression::MetaSet { key, register } => {
+                load::encode_meta(meta::SREG, key, register, e);
+            }
+            Expression::Cmp { comparison, register, value } => {
+                examine::encode_cmp(*comparison, *register, value, e);
+            }
+            Expression::Bitwise { source, destination, mask, xor } => {
+                examine::encode_bitwise(*source, *destination, mask, xor, e);
+            }
+            Expression::Immediate { register, value } => {
+                load::encode_immediate(*register, Data::Bytes(value), e);
+            }
+            Expression::Verdict(verdict) => {
+                let data = Data::Verdict(verdict.as_verdict());
+                load::encode_immediate(Register::Verdict, data, e);
+            }
+            Expression::Lookup { set, register, destination, inverted } => {
+                examine::encode_lookup(set, *register, *destination, *inverted, e);
+            }
+            &Expression::Numgen { modulus, offset, register } => {
+                load::encode_numgen(modulus, offset, register, e);
+            }
+            &Expression::Fib { flags, result, register } => {
+                load::encode_fib(flags, result, register, e);
+            }
+            &Expression::CtLoad { key, register } => load::encode_ct(key, register, e),
+            &Expression::Nat { kind, family, address, port, flags } => {
+                act::encode_nat(kind, family, address, port, flags, e);
+            }
+            &Expression::Masquerade { flags, ports } => act::encode_masquerade(flags, ports, e),
+            &Expression::Reject(with) => act::encode_reject(with, e),
+            Expression::Counter | Expression::Unknown { .. } => {}
+        }
+    }
 
-/// How two values compare (`NFT_CMP_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`, as bytes from first to last
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-}
-
-/// What a fib expression looks up (`NFTA_FIB_F_*`). Combine with `|`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FibFlags(pub u32);
-
-impl FibFlags {
-    /// The source address.
-    pub const SOURCE: FibFlags = FibFlags(1);
-    /// The destination address.
-    pub const DESTINATION: FibFlags = FibFlags(2);
-    /// With the packet's mark.
-    pub const MARK: FibFlags = FibFlags(4);
-    /// Restricted to the interface that the packet came in by.
-    pub const INPUT_INTERFACE: FibFlags = FibFlags(8);
-    /// Restricted to the interface that the packet leaves by.
-    pub const OUTPUT_INTERFACE: FibFlags = FibFlags(16);
-}
-
-impl std::ops::BitOr for FibFlags {
-    type Output = FibFlags;
-    fn bitor(self, other: FibFlags) -> FibFlags {
-        FibFlags(self.0 | other.0)
+    /// Reads the inside of one entry of a rule's list. `None` if it does not even have a
+    /// name; what is otherwise not understood is [`Expression::Unknown`].
+    pub(super) fn decode(attributes: &[u8]) -> Option<Expression> {
+        let set = AttributeSet::<3>::parse(attributes)?;
+        let name = set.text(expression::NAME)?;
+        let data = set.get(expression::DATA).unwrap_or_default();
+        let known = match name.as_ref() {
+            "payload" => load::decode_payload(data),
+            "meta" => load::decode_meta(data),
+            "cmp" => examine::decode_cmp(data),
+            "bitwise" => examine::decode_bitwise(data),
+            "immediate" => load::decode_immediate(data),
+            "lookup" => examine::decode_lookup(data),
+            "numgen" => load::decode_numgen(data),
+            "fib" => load::decode_fib(data),
+            "ct" => load::decode_ct(data),
+            "nat" => act::decode_nat(data),
+            "masq" => act::decode_masquerade(data),
+            "reject" => act::decode_reject(data),
+            "counter" => Some(Expression::Counter),
+            _ => None,
+        };
+        Some(known.unwrap_or_else(|| Expression::Unknown { name: name.into_owned() }))
     }
 }
 
-/// What a fib expression loads (`NFT_FIB_RESULT_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FibResult {
-    /// The index of the interface, 4 bytes, host byte order.
-    InterfaceIndex,
-    /// The name of the interface, 16 bytes.
-    InterfaceName,
-    /// The type of the address (`RTN_*`; local is 2), 4 bytes, host byte order.
-    AddressType,
-}
-
-/// What is loaded about a connection (`NFT_CT_*`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CtKey {
-    /// Its state as this packet sees it, a bit set of 4 bytes, host byte order.
-    State,
-    /// Its status (`IPS_*`; destination NAT is 0x20), a bit set of 4 bytes, host byte order.
-    Status,
-    /// Its mark, 4 bytes, host byte order.
-    Mark,
-    /// Another key, by its number.
-    Other(u32),
-}
-
-/// Which end of a connection is rewritten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NatKind {
-    /// The client's: `snat`.
-    Source,
-    /// The server's: `dnat`.
-    Destination,
-}
-
-/// How NAT chooses a port (`NF_NAT_RANGE_*`). Combine with `|`. The bits that say which
-/// registers are used (1 and 2) are the kernel's business: they are neither written nor
-/// decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NatFlags(pub u32);
-
-impl NatFlags {
-    /// `random`: the first choice is a hash.
-    pub const RANDOM: NatFlags = NatFlags(4);
-    /// `persistent`: a client always gets the same.
-    pub const PERSISTENT: NatFlags = NatFlags(8);
-    /// `fully-random`.
-    pub const FULLY_RANDOM: NatFlags = NatFlags(16);
-}
-
-impl std::ops::BitOr for NatFlags {
-    type Output = NatFlags;
-    fn bitor(self, other: NatFlags) -> NatFlags {
-        NatFlags(self.0 | other.0)
-    }
-}
-
-/// A range of ports, both ends included, in registers that hold 2 bytes each, network
-/// byte order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// The lowest.
-    pub first: Register,
-    /// The highest.
-    pub last: Register,
-}
-
-/// What the sender of a rejected packet is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectWith {
-    /// A TCP reset.
-    TcpReset,
-    /// ICMP or ICMPv6 destination unreachable with this code, whose meaning is the
-    /// family's. Plain `reject` of nft is code 3 for IPv4 and 4 for IPv6: port unreachable.
-    IcmpUnreachable(u8),
-    /// The same with one of `NFT_REJECT_ICMPX_*`, which means the same in both families.
-    IcmpxUnreachable(u8),
+fn read_register<const N: usize>(set: &AttributeSet<'_, N>, kind: u16) -> Option<Register> {
+    Register::from_number(set.be32(kind)?)
 }
