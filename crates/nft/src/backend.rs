@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portolan_core::{
-    Backend, BackendError, Change, Environment, Family, ServicePlan, SyncReport,
-};
+use portolan_core::{Backend, BackendError, Change, Environment, Family, ServicePlan, SyncReport};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
 
+use crate::NftOptions;
 use crate::apply::apply;
 use crate::delta::Delta;
 use crate::diff::diff;
@@ -19,7 +18,6 @@ use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
 use crate::table::ObservedTable;
-use crate::NftOptions;
 
 /// How often a convergence is tried when other programs change tables meanwhile.
 const ATTEMPTS: u32 = 5;
@@ -143,6 +141,23 @@ impl Backend for NftBackend {
         self.state = Some(state);
         Ok(report)
     }
+}
+
+/// The transaction that makes these tables in a kernel that has none of them. What a
+/// [`Backend::converge`] costs beyond sending it is the backend's own share.
+pub fn first_transaction(
+    plans: &[Arc<ServicePlan>],
+    environment: &Environment,
+    options: &NftOptions,
+) -> Batch {
+    let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, options)).into();
+    let (_, tables) = State::new(place(plans, &HashMap::new()), settings);
+    let mut batch = Batch::new(None);
+    for (family, table) in tables {
+        let (delta, _) = diff(table, None, &options.table);
+        delta.write(family, &options.table, &mut batch);
+    }
+    batch
 }
 
 /// Gives endpoints the slots that the kernel has them in.

@@ -56,6 +56,7 @@ impl Container {
     }
 
     /// The container of a name, if it is one of ours.
+    #[cfg(test)]
     pub(crate) fn from_name(name: &str) -> Option<Container> {
         Container::ALL.into_iter().find(|container| container.name() == name)
     }
@@ -109,9 +110,7 @@ impl Container {
     pub(crate) const fn by_address(self) -> bool {
         !matches!(
             self,
-            Container::NodePorts
-                | Container::NodePortEndpoints
-                | Container::NodePortLocalEndpoints
+            Container::NodePorts | Container::NodePortEndpoints | Container::NodePortLocalEndpoints
         )
     }
 

@@ -63,7 +63,7 @@ pub(crate) fn diff_elements(
     let mut added = Vec::new();
     for element in desired {
         match observed.remove(&element.key) {
-            Some(there) if there.value == element.value && there.comment == element.comment => {}
+            Some(there) if is_same(&element, &there) => {}
             Some(_) => {
                 deleted.push(element.key);
                 added.push(element);
@@ -74,6 +74,10 @@ pub(crate) fn diff_elements(
     deleted.extend(observed.into_keys());
     deleted.sort_unstable();
     (deleted, added)
+}
+
+fn is_same(wanted: &Element, there: &ObservedElement) -> bool {
+    there.value == wanted.value && there.comment == wanted.comment
 }
 
 /// Makes containers that are missing, and makes those again that are declared otherwise or
@@ -88,9 +92,7 @@ fn diff_containers(
     let mut rebuilt = BTreeSet::new();
     for container in Container::ALL {
         let there = observed.sets.remove(container.name());
-        let needed = desired.elements(container).len();
-        let in_use = observed.count(container);
-        let room = needed.saturating_add(in_use.min(needed));
+        let room = room_for(desired.elements(container), observed.elements.get(&container));
         let keep = there.as_ref().and_then(|set| {
             let size = set.size.filter(|size| usize::try_from(*size).is_ok_and(|it| it >= room))?;
             same_declaration(set, &container.declaration(desired.family(), size)).then_some(size)
@@ -109,6 +111,16 @@ fn diff_containers(
     // Whatever else is in our table is not ours to keep.
     delta.delete_sets.extend(std::mem::take(&mut observed.sets).into_keys());
     (sizes, rebuilt)
+}
+
+/// The elements that a container holds for a moment: a deleted one keeps its place until the
+/// transaction is committed.
+fn room_for(desired: &[Element], observed: Option<&HashMap<Key, ObservedElement>>) -> usize {
+    let Some(observed) = observed else { return desired.len() };
+    let added = desired
+        .iter()
+        .filter(|element| !observed.get(&element.key).is_some_and(|there| is_same(element, there)));
+    observed.len() + added.count()
 }
 
 fn same_declaration(there: &Set, wanted: &Set) -> bool {
@@ -156,8 +168,7 @@ pub(crate) fn uses_any(chain: &Chain, containers: &BTreeSet<Container>) -> bool 
 
 /// Enters a new chain into a delta.
 pub(crate) fn add_chain(chain: &Chain, rules: Vec<Rule>, delta: &mut Delta) {
-    let declaration =
-        nftables::Chain { name: chain.name.clone(), base: chain.base, comment: None };
+    let declaration = nftables::Chain { name: chain.name.clone(), base: chain.base, comment: None };
     delta.add_chains.push(declaration);
     add_rules(chain, rules, delta);
 }

@@ -43,7 +43,10 @@ pub(crate) struct Element {
 }
 
 /// Hands out the elements that only this service has.
-pub(crate) fn own_elements(service: &PlacedService, emit: &mut dyn FnMut(Family, Container, Element)) {
+pub(crate) fn own_elements(
+    service: &PlacedService,
+    emit: &mut dyn FnMut(Family, Container, Element),
+) {
     for (port, slots) in service.ports() {
         let comment = comment(&service.plan.name, &port.name);
         let mut emit = |container, element| emit(port.family, container, element);

@@ -17,14 +17,23 @@
 mod apply;
 mod backend;
 mod chain_name;
+mod cleanup;
 mod container;
 mod delta;
 mod diff;
 mod element;
 mod error;
+#[cfg(test)]
+mod fake_kernel;
+mod inspect;
 mod key;
+#[cfg(test)]
+#[path = "../tests/common/life.rs"]
+mod life;
 mod lower;
 mod observe;
+#[cfg(test)]
+mod property_tests;
 mod render;
 mod slots;
 mod state;
@@ -33,8 +42,10 @@ mod structure;
 mod table;
 mod text;
 
-pub use backend::NftBackend;
+pub use backend::{NftBackend, first_transaction};
+pub use cleanup::cleanup;
 pub use error::NftError;
+pub use inspect::{KernelFrontend, KernelTable, inspect};
 pub use render::{Ruleset, render};
 
 /// How the nftables backend is set up.

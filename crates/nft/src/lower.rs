@@ -77,11 +77,9 @@ impl Lowering {
                 compare(false, vec![Protocol::Tcp.number()]),
             ],
             Statement::Translated => translated(),
-            Statement::Marked(bit) => vec![
-                load_mark(),
-                bitwise(*bit, 0),
-                compare(false, bit.to_ne_bytes().to_vec()),
-            ],
+            Statement::Marked(bit) => {
+                vec![load_mark(), bitwise(*bit, 0), compare(false, bit.to_ne_bytes().to_vec())]
+            }
             Statement::Mark(bit) => change_mark(!bit, *bit),
             Statement::Unmark(bit) => change_mark(u32::MAX, *bit),
             Statement::Dispatch(kind) => {
@@ -155,9 +153,7 @@ impl Lowering {
     /// Loads a frontend's key; also returns the next free register.
     fn frontend(&self, kind: EntryKind) -> (Vec<Expression>, u8) {
         let (mut expressions, word) = match kind {
-            EntryKind::Address => {
-                (vec![self.address(Side::Destination, 0)], self.address_words())
-            }
+            EntryKind::Address => (vec![self.address(Side::Destination, 0)], self.address_words()),
             EntryKind::NodePort => (Vec::new(), 0),
         };
         expressions

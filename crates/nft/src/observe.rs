@@ -78,7 +78,11 @@ fn value(view: &ElementView<'_>) -> Value {
 
 /// Who is in the slots of a port's pool, as far as the kernel's table tells: the slots of
 /// the first frontend that uses the pool.
-pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) -> Vec<EndpointAddress> {
+pub(crate) fn occupied(
+    observed: &ObservedTable,
+    port: &PortPlan,
+    pool: Pool,
+) -> Vec<EndpointAddress> {
     for frontend in &port.frontends {
         let key = frontend_key(port, frontend);
         for (used, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {

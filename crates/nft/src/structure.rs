@@ -17,10 +17,10 @@ use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{Environment, Family, Pool};
 use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
 
+use crate::NftOptions;
 use crate::chain_name::{EntryKind, Outlet, ServingChain};
 use crate::container::Container;
 use crate::statement::Statement;
-use crate::NftOptions;
 
 /// The chain where every new connection is looked up.
 const DISPATCH: &str = "services";
@@ -65,7 +65,11 @@ pub(crate) struct FamilySettings {
 
 impl FamilySettings {
     /// The settings of one family.
-    pub(crate) fn new(family: Family, environment: &Environment, options: &NftOptions) -> FamilySettings {
+    pub(crate) fn new(
+        family: Family,
+        environment: &Environment,
+        options: &NftOptions,
+    ) -> FamilySettings {
         let (local_pods, node_ports) = match family {
             Family::V4 => (&environment.local_pods_v4, &environment.node_ports_v4),
             Family::V6 => (&environment.local_pods_v6, &environment.node_ports_v6),
@@ -156,11 +160,7 @@ impl FamilySettings {
 
     fn postrouting(&self) -> Vec<Vec<Statement>> {
         vec![
-            vec![
-                Statement::Marked(self.mark),
-                Statement::Unmark(self.mark),
-                Statement::Masquerade,
-            ],
+            vec![Statement::Marked(self.mark), Statement::Unmark(self.mark), Statement::Masquerade],
             vec![
                 Statement::Translated,
                 Statement::PairIn(Container::Hairpin),

@@ -112,11 +112,6 @@ pub(crate) struct ObservedElement {
 }
 
 impl ObservedTable {
-    /// The elements of a container.
-    pub(crate) fn count(&self, container: Container) -> usize {
-        self.elements.get(&container).map(HashMap::len).unwrap_or_default()
-    }
-
     /// The value of a key.
     pub(crate) fn value(&self, container: Container, key: &Key) -> Option<Value> {
         Some(self.elements.get(&container)?.get(key)?.value)

@@ -87,8 +87,7 @@ impl Display for StatementText<'_> {
 pub(crate) fn container_type(container: Container, family: Family) -> String {
     let ip = protocol(family);
     if container.has_slots() {
-        let kind =
-            if container.by_address() { EntryKind::Address } else { EntryKind::NodePort };
+        let kind = if container.by_address() { EntryKind::Address } else { EntryKind::NodePort };
         let key = frontend_key(family, kind);
         return format!("typeof {key} . numgen random mod 2 : {ip} daddr . th dport");
     }

@@ -33,7 +33,12 @@ pub(crate) fn service(name: &str, cluster_ips: &[&str]) -> Service {
 }
 
 /// A port of a service.
-pub(crate) fn port(name: &str, protocol: Protocol, port: u16, node_port: Option<u16>) -> ServicePort {
+pub(crate) fn port(
+    name: &str,
+    protocol: Protocol,
+    port: u16,
+    node_port: Option<u16>,
+) -> ServicePort {
     ServicePort { name: name.into(), protocol, port, node_port }
 }
 

@@ -1,0 +1,146 @@
+//! A table in memory that refuses what the kernel refuses.
+
+use std::collections::{BTreeMap, HashMap};
+
+use portolan_core::Family;
+use portolan_netlink::nftables::{Expression, OwnedVerdict, Rule, Set};
+
+use crate::container::Container;
+use crate::delta::Delta;
+use crate::element::{Element, Value};
+use crate::key::Key;
+use crate::table::{ObservedChain, ObservedElement, ObservedTable};
+
+/// One family's table, if it exists.
+#[derive(Debug, Default)]
+pub(crate) struct FakeKernel {
+    exists: bool,
+    chains: BTreeMap<String, ObservedChain>,
+    sets: BTreeMap<String, Set>,
+    elements: HashMap<Container, HashMap<Key, ObservedElement>>,
+}
+
+impl FakeKernel {
+    /// Applies a transaction; panics where the kernel would refuse it.
+    pub(crate) fn commit(&mut self, family: Family, delta: &Delta) {
+        self.exists |= delta.add_table.is_some();
+        assert!(self.exists || delta.is_empty(), "no table");
+        for chain in &delta.flush_chains {
+            self.chains.get_mut(chain).expect("flushed chain exists").rules.clear();
+        }
+        for chain in &delta.delete_chains {
+            self.delete_chain(chain);
+        }
+        for set in &delta.delete_sets {
+            self.delete_set(set);
+        }
+        for (container, size) in &delta.add_sets {
+            let set = container.declaration(family, *size);
+            assert!(self.sets.insert(set.name.clone(), set).is_none(), "{container:?} exists");
+        }
+        for chain in &delta.add_chains {
+            let made = ObservedChain { base: chain.base, rules: Vec::new() };
+            assert!(self.chains.insert(chain.name.clone(), made).is_none(), "{}", chain.name);
+        }
+        for (chain, rule) in &delta.add_rules {
+            self.chains.get_mut(chain).expect("chain of a rule exists").rules.push(rule.clone());
+        }
+        self.change_elements(delta);
+        for chain in &delta.remove_chains {
+            self.chains.get_mut(chain).expect("removed chain exists").rules.clear();
+        }
+        for chain in &delta.remove_chains {
+            self.delete_chain(chain);
+        }
+        self.check_references();
+    }
+
+    /// The table as a listing shows it.
+    pub(crate) fn observe(&self) -> Option<ObservedTable> {
+        self.exists.then(|| ObservedTable {
+            chains: self.chains.clone(),
+            sets: self.sets.clone(),
+            elements: self.elements.clone(),
+        })
+    }
+
+    /// Damages the table as another program might.
+    pub(crate) fn forget_elements(&mut self, container: Container, every: usize) {
+        let elements = self.elements.entry(container).or_default();
+        let mut keys: Vec<Key> = elements.keys().copied().collect();
+        keys.sort_unstable();
+        keys.into_iter().step_by(every).for_each(|key| drop(elements.remove(&key)));
+    }
+
+    fn change_elements(&mut self, delta: &Delta) {
+        for (container, keys) in &delta.delete_elements {
+            let elements = self.elements.entry(*container).or_default();
+            for key in keys {
+                assert!(elements.remove(key).is_some(), "{container:?} has no {key:?}");
+            }
+        }
+        for (container, added) in &delta.add_elements {
+            let size = self.sets.get(container.name()).and_then(|set| set.size).unwrap_or(0);
+            let elements = self.elements.entry(*container).or_default();
+            for Element { key, value, comment } in added {
+                let element = ObservedElement { value: *value, comment: comment.clone() };
+                assert!(elements.insert(*key, element).is_none(), "{container:?} has {key:?}");
+            }
+            // A deleted element keeps its place until the transaction is committed.
+            let deleted = delta.delete_elements.get(container).map_or(0, Vec::len);
+            assert!(elements.len() + deleted <= size as usize, "{container:?} is full");
+        }
+    }
+
+    fn delete_set(&mut self, name: &str) {
+        assert!(self.sets.remove(name).is_some(), "no set {name}");
+        let used = self.rules().any(|rule| looks_into(rule, name));
+        assert!(!used, "a rule uses {name}");
+        if let Some(container) = Container::from_name(name) {
+            self.elements.remove(&container);
+        }
+    }
+
+    fn delete_chain(&mut self, name: &str) {
+        let chain = self.chains.remove(name).expect("deleted chain exists");
+        assert!(chain.rules.is_empty(), "{name} has rules");
+        assert!(!self.targets().contains(&name.to_owned()), "something leads to {name}");
+    }
+
+    fn check_references(&self) {
+        for target in self.targets() {
+            assert!(self.chains.contains_key(&target), "something leads to {target}, not there");
+        }
+        for rule in self.rules() {
+            for expression in &rule.expressions {
+                if let Expression::Lookup { set, .. } = expression {
+                    assert!(self.sets.contains_key(set), "a rule uses {set}, not there");
+                }
+            }
+        }
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.chains.values().flat_map(|chain| &chain.rules)
+    }
+
+    fn targets(&self) -> Vec<String> {
+        let from_rules =
+            self.rules().flat_map(|rule| &rule.expressions).filter_map(|it| match it {
+                Expression::Verdict(OwnedVerdict::Goto(chain)) => Some(chain.clone()),
+                _ => None,
+            });
+        let values = self.elements.values().flat_map(HashMap::values);
+        let from_elements = values.filter_map(|element| match element.value {
+            Value::Chain(chain) => Some(chain.to_string()),
+            _ => None,
+        });
+        from_rules.chain(from_elements).collect()
+    }
+}
+
+fn looks_into(rule: &Rule, name: &str) -> bool {
+    rule.expressions
+        .iter()
+        .any(|expression| matches!(expression, Expression::Lookup { set, .. } if set == name))
+}

@@ -1,0 +1,151 @@
+//! What our tables do, read from the kernel alone.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use portolan_core::{EndpointAddress, Family, Pool, Protocol};
+use portolan_netlink::nftables::Connection;
+use serde::Serialize;
+
+use crate::chain_name::{EntryKind, Outlet, ServingChain};
+use crate::container::Container;
+use crate::element::Value;
+use crate::error::NftError;
+use crate::key::{Key, parse_address};
+use crate::observe::observe;
+use crate::table::ObservedTable;
+
+/// A frontend as the kernel has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct KernelFrontend {
+    /// The family of the table.
+    pub family: Family,
+    /// The destination address; `None` for a NodePort.
+    pub address: Option<IpAddr>,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port, host byte order.
+    pub port: u16,
+    /// The Service and port that the element's comment names.
+    pub comment: Option<String>,
+    /// The chain that serves it, or `drop`.
+    pub verdict: String,
+    /// Where connections go: of everyone, or of pods and this node. Sorted.
+    pub endpoints: Vec<EndpointAddress>,
+    /// Where connections go of clients that the `Local` policy confines to this node. Sorted.
+    pub local_endpoints: Vec<EndpointAddress>,
+    /// Slots that the chain counts on and that have no endpoint: connections that draw one
+    /// are not translated. Always empty unless someone edits the table.
+    pub empty_slots: Vec<u32>,
+}
+
+/// What one family's table holds besides frontends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KernelTable {
+    /// The frontends, sorted.
+    pub frontends: Vec<KernelFrontend>,
+    /// Addresses of services: their undefined ports are rejected.
+    pub cluster_ips: BTreeSet<IpAddr>,
+    /// Addresses that take NodePorts, where they are listed.
+    pub node_port_ips: BTreeSet<IpAddr>,
+    /// Endpoints that may call themselves.
+    pub hairpin: BTreeSet<IpAddr>,
+}
+
+/// Reads a table of both families; `None` if neither exists. Needs CAP_NET_ADMIN.
+pub fn inspect(table: &str) -> Result<Option<KernelTable>, NftError> {
+    let mut connection = Connection::open()?;
+    let mut found = None;
+    for family in Family::BOTH {
+        if let Some(observed) = observe(&mut connection, family, table)? {
+            read(family, &observed, found.get_or_insert_default());
+        }
+    }
+    if let Some(found) = &mut found {
+        found.frontends.sort_unstable();
+    }
+    Ok(found)
+}
+
+fn read(family: Family, observed: &ObservedTable, found: &mut KernelTable) {
+    for kind in [EntryKind::Address, EntryKind::NodePort] {
+        for (key, element) in observed.elements.get(&kind.verdicts()).into_iter().flatten() {
+            if let Some(mut frontend) = frontend(family, kind, key, element.value, observed) {
+                frontend.comment = element.comment.as_deref().map(str::to_owned);
+                found.frontends.push(frontend);
+            }
+        }
+    }
+    let addresses = |container| {
+        let keys = observed.elements.get(&container).into_iter().flatten().map(|(key, _)| key);
+        keys.filter_map(|key| first_address(family, key)).collect::<Vec<IpAddr>>()
+    };
+    found.cluster_ips.extend(addresses(Container::ClusterIps));
+    found.node_port_ips.extend(addresses(Container::NodePortIps));
+    found.hairpin.extend(addresses(Container::Hairpin));
+}
+
+fn first_address(family: Family, key: &Key) -> Option<IpAddr> {
+    let length = match family {
+        Family::V4 => 4,
+        Family::V6 => 16,
+    };
+    parse_address(key.as_bytes().get(..length)?)
+}
+
+fn frontend(
+    family: Family,
+    kind: EntryKind,
+    key: &Key,
+    value: Value,
+    observed: &ObservedTable,
+) -> Option<KernelFrontend> {
+    let parsed = key.parse_frontend(kind == EntryKind::Address)?;
+    let mut frontend = KernelFrontend {
+        family,
+        address: parsed.address,
+        protocol: parsed.protocol,
+        port: parsed.port,
+        comment: None,
+        verdict: match value {
+            Value::Chain(chain) => chain.to_string(),
+            Value::Drop => "drop".to_owned(),
+            _ => "unknown".to_owned(),
+        },
+        endpoints: Vec::new(),
+        local_endpoints: Vec::new(),
+        empty_slots: Vec::new(),
+    };
+    let (inside, outside) = slots(value);
+    for (pool, count) in [(Pool::Cluster, inside), (Pool::Local, outside)] {
+        for slot in 0..count {
+            match observed.value(kind.endpoints(pool), &key.with_slot(slot)) {
+                Some(Value::Endpoint(endpoint)) if pool == Pool::Cluster => {
+                    frontend.endpoints.push(endpoint);
+                }
+                Some(Value::Endpoint(endpoint)) => frontend.local_endpoints.push(endpoint),
+                _ => frontend.empty_slots.push(slot),
+            }
+        }
+    }
+    frontend.endpoints.sort_unstable();
+    frontend.local_endpoints.sort_unstable();
+    Some(frontend)
+}
+
+/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
+fn slots(value: Value) -> (u32, u32) {
+    let count = |outlet| match outlet {
+        Outlet::Balance(count) => count,
+        Outlet::Reject | Outlet::Drop => 0,
+    };
+    match value {
+        Value::Chain(ServingChain::ClusterIp(count) | ServingChain::External(_, count)) => {
+            (count, 0)
+        }
+        Value::Chain(ServingChain::ExternalLocal(_, inside, outside)) => {
+            (count(inside), count(outside))
+        }
+        _ => (0, 0),
+    }
+}

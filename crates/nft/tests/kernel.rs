@@ -1,0 +1,180 @@
+//! The backend against a real kernel, in namespaces of its own.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+#[path = "common/life.rs"]
+mod life;
+
+use std::sync::Arc;
+
+use portolan_core::{Backend, Environment, Index, ServicePlan, SyncReport, Update};
+use portolan_lab::namespaced;
+use portolan_netlink::nftables::{Batch, Chain, Connection, ElementOperation, Family, Table};
+use portolan_nft::{KernelTable, NftBackend, NftOptions, cleanup, inspect};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+const TABLE: &str = "portolan";
+
+fn converge(plans: &[Arc<ServicePlan>], environment: &Environment) -> (NftBackend, SyncReport) {
+    converge_table(TABLE, plans, environment)
+}
+
+fn converge_table(
+    table: &str,
+    plans: &[Arc<ServicePlan>],
+    environment: &Environment,
+) -> (NftBackend, SyncReport) {
+    let options = NftOptions { table: table.to_owned(), ..NftOptions::default() };
+    let mut backend = NftBackend::open(options).unwrap();
+    let report = backend.converge(&mut plans.iter(), environment).unwrap();
+    (backend, report)
+}
+
+fn table() -> KernelTable {
+    inspect(TABLE).unwrap().unwrap()
+}
+
+#[test]
+fn a_second_start_on_an_unchanged_table_sends_nothing() {
+    namespaced("a_second_start_on_an_unchanged_table_sends_nothing", || {
+        let plans = common::one_of_each();
+        let (_, first) = converge(&plans, &common::environment());
+        assert!(first.added > 50, "{first:?}");
+        let (_, second) = converge(&plans, &common::environment());
+        assert_eq!(second, SyncReport::default());
+    });
+}
+
+#[test]
+fn every_environment_is_read_back_as_it_was_written() {
+    namespaced("every_environment_is_read_back_as_it_was_written", || {
+        let plans = common::one_of_each();
+        let mut runner = TestRunner::new(Config { cases: 40, ..Config::default() });
+        runner
+            .run(&life::environment(), |environment| {
+                converge(&plans, &environment);
+                let (_, second) = converge(&plans, &environment);
+                prop_assert_eq!(second, SyncReport::default());
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn changes_one_by_one_make_the_table_that_is_built_from_nothing() {
+    namespaced("changes_one_by_one_make_the_table_that_is_built_from_nothing", || {
+        let life = prop::collection::vec(prop::collection::vec(life::update(), 1..4), 1..20);
+        let mut runner = TestRunner::new(Config { cases: 30, ..Config::default() });
+        runner
+            .run(&(life, life::environment()), |(life, environment)| {
+                cleanup(TABLE).unwrap();
+                let mut index = Index::new("here");
+                let (mut backend, _) = converge(&[], &environment);
+                for updates in life {
+                    updates.into_iter().for_each(|update| index.apply(update));
+                    backend.apply(&index.take_changes()).unwrap();
+                }
+                let plans: Vec<_> = index.plans().cloned().collect();
+                converge_table("fresh", &plans, &environment);
+                prop_assert_eq!(table(), inspect("fresh").unwrap().unwrap());
+                cleanup("fresh").unwrap();
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+#[test]
+fn maps_grow_in_the_kernel_and_keep_what_they_hold() {
+    namespaced("maps_grow_in_the_kernel_and_keep_what_they_hold", || {
+        let mut index = Index::new(common::NODE);
+        let environment = common::environment();
+        let (mut backend, _) = converge(&[], &environment);
+        for number in 0..9_000u32 {
+            let [_, _, high, low] = number.to_be_bytes();
+            let mut service = common::service(&format!("s{number}"), &[]);
+            service.cluster_ips = vec![[172, 30, high, low].into()];
+            let endpoints = ["10.0.0.1@a", "10.0.0.2@b"];
+            index.apply(Update::ServiceApplied(service));
+            index.apply(Update::EndpointSliceApplied(common::slice(
+                &format!("s{number}"),
+                "v4",
+                &endpoints,
+            )));
+            if number % 1000 == 999 {
+                backend.apply(&index.take_changes()).unwrap();
+            }
+        }
+        let held = table();
+        assert_eq!(held.frontends.len(), 9_000);
+        assert!(held.frontends.iter().all(|it| it.endpoints.len() == 2));
+        assert!(held.frontends.iter().all(|it| it.empty_slots.is_empty()));
+        let plans: Vec<_> = index.plans().cloned().collect();
+        let (_, again) = converge(&plans, &environment);
+        assert_eq!(again, SyncReport::default());
+    });
+}
+
+#[test]
+fn edits_by_others_are_undone_and_their_own_tables_left_alone() {
+    namespaced("edits_by_others_are_undone_and_their_own_tables_left_alone", || {
+        let plans = common::one_of_each();
+        converge(&plans, &common::environment());
+        let before = table();
+        let mut connection = Connection::open().unwrap();
+        let mut batch = Batch::new(None);
+        let theirs = Table { name: "theirs".to_owned(), ..Table::default() };
+        batch.add_table(Family::Ip, &theirs);
+        batch.add_chain(
+            Family::Ip,
+            TABLE,
+            &Chain { name: "intruder".to_owned(), ..Chain::default() },
+        );
+        batch.flush_chain(Family::Ip, TABLE, "nat-postrouting");
+        batch.flush_chain(Family::Ip6, TABLE, "services");
+        batch.flush_set(Family::Ip6, TABLE, "endpoints");
+        batch
+            .elements(Family::Ip, TABLE, "cluster-ips", ElementOperation::Add)
+            .push(&[9, 9, 9, 9], None, None);
+        connection.commit(&mut batch).unwrap();
+        assert_ne!(table(), before);
+
+        let (_, mended) = converge(&plans, &common::environment());
+        assert!(mended.added > 0 && mended.deleted > 0, "{mended:?}");
+        assert_eq!(table(), before);
+        let (_, second) = converge(&plans, &common::environment());
+        assert_eq!(second, SyncReport::default());
+
+        assert_eq!(cleanup(TABLE).unwrap(), ["table ip portolan", "table ip6 portolan"]);
+        assert_eq!(cleanup(TABLE).unwrap(), [""; 0]);
+        let left: Vec<Table> = connection.tables(Family::Ip).unwrap();
+        assert_eq!(left.into_iter().map(|table| table.name).collect::<Vec<_>>(), ["theirs"]);
+    });
+}
+
+#[test]
+fn changes_before_the_first_convergence_are_refused() {
+    namespaced("changes_before_the_first_convergence_are_refused", || {
+        let mut backend = NftBackend::open(NftOptions::default()).unwrap();
+        let error = backend.apply(&[]).unwrap_err().to_string();
+        assert!(error.contains("converged"), "{error}");
+    });
+}
+
+#[test]
+fn a_change_that_the_kernel_refuses_is_made_good_by_converging() {
+    namespaced("a_change_that_the_kernel_refuses_is_made_good_by_converging", || {
+        let mut index = Index::new(common::NODE);
+        let (mut backend, _) = converge(&[], &common::environment());
+        cleanup(TABLE).unwrap();
+        index.apply(Update::ServiceApplied(common::service("web", &["172.30.0.1"])));
+        let error = backend.apply(&index.take_changes()).unwrap_err().to_string();
+        assert!(error.contains("services") || error.contains("portolan"), "{error}");
+        assert!(backend.apply(&[]).is_err(), "the state is unknown until it is converged");
+        let plans: Vec<_> = index.plans().cloned().collect();
+        backend.converge(&mut plans.iter(), &common::environment()).unwrap();
+        assert_eq!(table().frontends.len(), 1);
+    });
+}
