@@ -13,6 +13,7 @@ use crate::apply::apply;
 use crate::delta::Delta;
 use crate::diff::diff;
 use crate::error::NftError;
+use crate::limits;
 use crate::observe::{observe, occupied};
 use crate::slots::PlacedService;
 use crate::state::State;
@@ -130,12 +131,14 @@ impl Backend for NftBackend {
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
         let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
+        plans.iter().for_each(|plan| limits::report(plan));
         Ok(self.converge_plans(&plans, environment)?)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
         // Whatever goes wrong from here on leaves the state unknown.
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
+        changes.iter().filter_map(|change| change.new.as_deref()).for_each(limits::report);
         let deltas = apply(&mut state, changes);
         let report = self.commit(&deltas, None)?;
         self.state = Some(state);

@@ -50,10 +50,18 @@ pub(crate) fn own_elements(
     for (port, slots) in service.ports() {
         let comment = comment(&service.plan.name, &port.name);
         let mut emit = |container, element| emit(port.family, container, element);
-        for frontend in &port.frontends {
+        for frontend in port.frontends.iter().filter(|frontend| is_served(port, frontend)) {
             frontend_elements(port, slots, frontend, &comment, &mut emit);
         }
     }
+}
+
+/// Whether this backend serves a frontend. It cannot tell allowed clients of a load balancer's
+/// address from others yet, and an open door is worse than none: such an address is left to
+/// the load balancer, which sees the ranges too.
+pub(crate) fn is_served(port: &PortPlan, frontend: &Frontend) -> bool {
+    let is_restricted = matches!(frontend.destination, Destination::LoadBalancerIp(_));
+    !is_restricted || port.source_ranges.is_empty()
 }
 
 /// Hands out the addresses that this service shares with others: the set's element exists

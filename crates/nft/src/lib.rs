@@ -30,6 +30,7 @@ mod key;
 #[cfg(test)]
 #[path = "../tests/common/life.rs"]
 mod life;
+mod limits;
 mod lower;
 mod observe;
 #[cfg(test)]

@@ -135,9 +135,11 @@ fn edits_by_others_are_undone_and_their_own_tables_left_alone() {
         batch.flush_chain(Family::Ip, TABLE, "nat-postrouting");
         batch.flush_chain(Family::Ip6, TABLE, "services");
         batch.flush_set(Family::Ip6, TABLE, "endpoints");
-        batch
-            .elements(Family::Ip, TABLE, "cluster-ips", ElementOperation::Add)
-            .push(&[9, 9, 9, 9], None, None);
+        batch.elements(Family::Ip, TABLE, "cluster-ips", ElementOperation::Add).push(
+            &[9, 9, 9, 9],
+            None,
+            None,
+        );
         connection.commit(&mut batch).unwrap();
         assert_ne!(table(), before);
 
