@@ -10,6 +10,7 @@ use super::*;
 mod documents;
 mod files;
 mod objects;
+mod polling;
 
 /// A directory with these files.
 fn directory(files: &[(&str, &str)]) -> TempDir {
