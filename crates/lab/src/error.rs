@@ -1,4 +1,5 @@
 use std::io;
+use std::net::IpAddr;
 
 use nix::errno::Errno;
 
@@ -41,6 +42,20 @@ pub enum LabError {
         action: String,
         /// What the kernel answered.
         source: io::Error,
+    },
+
+    /// An address was asked for twice.
+    #[error("the address {address} is another host's already")]
+    AddressTaken {
+        /// The address.
+        address: IpAddr,
+    },
+
+    /// No host of the lab has this address.
+    #[error("no host of the lab has the address {address}")]
+    UnknownAddress {
+        /// The address.
+        address: IpAddr,
     },
 
     /// The kernel refused a change of links, addresses or routes.

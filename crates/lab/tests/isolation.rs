@@ -123,3 +123,16 @@ fn a_program_that_already_runs_threads_is_told_that_it_is_too_late() {
     };
     assert!(threads > 1);
 }
+
+#[test]
+fn a_program_enters_by_itself_and_passes_on_its_arguments_and_status() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan-lab"));
+    let script = "cat /proc/self/uid_map; cat /proc/net/dev; exit 7";
+    let output = command.args(["/bin/sh", "-c", script]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert!(text.trim_start().starts_with("0 "), "{text}");
+    for link in ["lo", "eth0", "cni0"] {
+        assert!(text.lines().any(|line| line.trim_start().starts_with(&format!("{link}:"))));
+    }
+}

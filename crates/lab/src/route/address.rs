@@ -1,28 +1,46 @@
 use std::net::IpAddr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 use nix::libc;
 
 use super::RouteSocket;
 use super::constants::address::{IFA_ADDRESS, IFA_F_NODAD, IFA_LOCAL};
 use super::constants::netlink::{NLM_F_CREATE, NLM_F_REPLACE};
 use super::constants::rtnetlink::{
-    RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RTM_DELADDR, RTM_NEWADDR,
+    NDA_DST, RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RTM_DELADDR, RTM_DELNEIGH,
+    RTM_NEWADDR,
 };
 use super::link::family_number;
 use super::message::Request;
 use crate::LabError;
 
+/// An address is usable within a millisecond, on a machine that is not overloaded.
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(5);
+
 impl RouteSocket {
-    /// Gives `link` an address, usable at once (no duplicate address detection). Adding
-    /// it twice is no error. The scope follows from the address as it does in iproute2.
+    /// Gives `link`, which must be up, an address, and returns when it can be used; there
+    /// is no duplicate address detection. Adding an address twice is no error. The scope
+    /// follows from the address as it does in iproute2.
     ///
     /// # Errors
     ///
     /// [`LabError::Route`] if there is no such link or IPv6 is switched off.
     pub fn add_address(&self, link: &str, address: IpNet) -> Result<(), LabError> {
         let request = self.address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address)?;
-        self.change(request, &format!("add the address {address} to {link}"))
+        let action = format!("add the address {address} to {link}");
+        self.change(request, &action)?;
+        // The kernel makes an IPv6 address local in the background.
+        let deadline = Instant::now() + ADDRESS_PATIENCE;
+        while !self.is_local(address.addr())? {
+            if Instant::now() > deadline {
+                return Err(LabError::system(action, Errno::ETIMEDOUT));
+            }
+            thread::sleep(Duration::from_micros(100));
+        }
+        Ok(())
     }
 
     /// Takes an address from `link`.
@@ -33,6 +51,25 @@ impl RouteSocket {
     pub fn delete_address(&self, link: &str, address: IpNet) -> Result<(), LabError> {
         let request = self.address(RTM_DELADDR, 0, link, address)?;
         self.change(request, &format!("remove the address {address} from {link}"))
+    }
+
+    /// Drops what the kernel knows of the neighbour with `address`, as after it was
+    /// replaced by another one. Not knowing any such neighbour is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`LabError::Route`] if there is no such link.
+    pub fn forget_neighbour(&self, link: &str, address: IpAddr) -> Result<(), LabError> {
+        // `struct ndmsg`: family, padding, interface index, state, flags, type.
+        let mut header = vec![family_of(address), 0, 0, 0];
+        header.extend(self.link(link)?.index.to_ne_bytes());
+        header.extend([0; 4]);
+        let mut request = Request::new(RTM_DELNEIGH, 0, &header);
+        request.attribute(NDA_DST, &octets(address));
+        match self.change(request, &format!("forget the neighbour {address}")) {
+            Err(LabError::Route { errno: Errno::ENOENT, .. }) => Ok(()),
+            result => result,
+        }
     }
 
     fn address(

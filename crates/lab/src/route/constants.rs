@@ -25,6 +25,11 @@ pub(super) mod rtnetlink {
     pub(in crate::route) const RTM_DELADDR: u16 = 21;
     pub(in crate::route) const RTM_NEWROUTE: u16 = 24;
     pub(in crate::route) const RTM_DELROUTE: u16 = 25;
+    pub(in crate::route) const RTM_GETROUTE: u16 = 26;
+    pub(in crate::route) const RTM_DELNEIGH: u16 = 29;
+
+    /// `include/uapi/linux/neighbour.h`
+    pub(in crate::route) const NDA_DST: u16 = 1;
 
     pub(in crate::route) const RTA_DST: u16 = 1;
     pub(in crate::route) const RTA_OIF: u16 = 4;
@@ -34,6 +39,7 @@ pub(super) mod rtnetlink {
     pub(in crate::route) const RT_TABLE_MAIN: u8 = 254;
     pub(in crate::route) const RTPROT_STATIC: u8 = 4;
     pub(in crate::route) const RTN_UNICAST: u8 = 1;
+    pub(in crate::route) const RTN_LOCAL: u8 = 2;
     pub(in crate::route) const RTNH_F_ONLINK: u32 = 4;
 
     pub(in crate::route) const RT_SCOPE_UNIVERSE: u8 = 0;

@@ -50,7 +50,8 @@ pub struct LinkState {
 }
 
 impl RouteSocket {
-    /// Makes a virtual cable with both ends up.
+    /// Makes a virtual cable. Its near end is up; the far end has to be set up in its own
+    /// namespace, as the kernel does not let both be born so.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl RouteSocket {
         let namespace = peer_namespace.as_raw_fd().to_ne_bytes();
         request.nested(IFLA_LINKINFO, |info| {
             info.text(IFLA_INFO_KIND, "veth").nested(IFLA_INFO_DATA, |data| {
-                data.prefixed(VETH_INFO_PEER, &link_header(0, IFF_UP), |peer| {
+                data.prefixed(VETH_INFO_PEER, &link_header(0, 0), |peer| {
                     peer.text(IFLA_IFNAME, peer_name).attribute(IFLA_NET_NS_FD, &namespace);
                 });
             });

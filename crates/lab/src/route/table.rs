@@ -1,16 +1,21 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 
 use super::RouteSocket;
 use super::address::{family_of, octets};
 use super::constants::netlink::{NLM_F_CREATE, NLM_F_REPLACE};
 use super::constants::rtnetlink::{
     RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, RT_TABLE_MAIN, RTA_DST, RTA_GATEWAY, RTA_OIF, RTA_PREFSRC,
-    RTM_DELROUTE, RTM_NEWROUTE, RTN_UNICAST, RTNH_F_ONLINK, RTPROT_STATIC,
+    RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE, RTN_LOCAL, RTN_UNICAST, RTNH_F_ONLINK, RTPROT_STATIC,
 };
 use super::message::Request;
 use crate::LabError;
+
+/// `struct rtmsg`
+const ROUTE_HEADER_LENGTH: usize = 12;
+const ROUTE_TYPE_OFFSET: usize = 7;
 
 /// By which way a route leaves the namespace.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +50,27 @@ impl RouteSocket {
     pub fn delete_route(&self, destination: IpNet, gateway: &Gateway<'_>) -> Result<(), LabError> {
         let request = self.route(RTM_DELROUTE, 0, destination, gateway)?;
         self.change(request, &format!("remove the route to {destination} by {}", gateway.link))
+    }
+
+    /// Whether packets to `address` are delivered to this host itself.
+    pub(super) fn is_local(&self, address: IpAddr) -> Result<bool, LabError> {
+        let bytes = octets(address);
+        let bits = u8::try_from(bytes.len() * 8).unwrap_or_default();
+        let mut header = [0; ROUTE_HEADER_LENGTH];
+        for (place, value) in header.iter_mut().zip([family_of(address), bits]) {
+            *place = value;
+        }
+        let mut request = Request::new(RTM_GETROUTE, 0, &header);
+        request.attribute(RTA_DST, &bytes);
+        let action = format!("find the route to {address}");
+        let kind = |payload: &[u8]| payload.get(ROUTE_TYPE_OFFSET).copied();
+        match self.ask(request, &action, kind) {
+            Ok(kind) => Ok(kind == Some(RTN_LOCAL)),
+            Err(LabError::Route { errno: Errno::ENETUNREACH | Errno::EHOSTUNREACH, .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn route(
