@@ -1,5 +1,6 @@
 //! What can go wrong between this process and the kernel.
 
+use std::fmt;
 use std::io;
 
 use nix::errno::Errno;
@@ -83,8 +84,10 @@ pub enum NetlinkError {
 pub struct Refusal {
     /// What was requested, with the names of the objects.
     pub operation: String,
-    /// The error number.
+    /// The error, as far as user space has a name for it.
     pub errno: Errno,
+    /// Its number. Some of the kernel's have no name in user space.
+    pub number: i32,
     /// The kernel's own words (extended acknowledgement), if it had any.
     pub message: Option<String>,
     /// The attribute that the kernel points at, e.g.
@@ -96,9 +99,13 @@ pub struct Refusal {
 
 impl std::error::Error for Refusal {}
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot {}: {}", self.operation, self.errno.desc())?;
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: ", self.operation)?;
+        match self.errno {
+            Errno::UnknownErrno => write!(f, "error {}", self.number)?,
+            errno => errno.fmt(f)?,
+        }
         if let Some(message) = &self.message {
             write!(f, ": {message}")?;
         }

@@ -138,6 +138,7 @@ pub(super) fn refusal(request: &Message<'_>, acknowledgement: Acknowledgement) -
         hint: hint::hint(request.kind, errno, place.as_ref()),
         operation,
         errno,
+        number: acknowledgement.error,
         message: acknowledgement.text,
         attribute: place.map(|place| place.path),
     }))

@@ -3,11 +3,16 @@
 use nix::errno::Errno;
 
 use super::path::Place;
-use super::uapi::{chain, message};
+use super::uapi::{chain, element_list, message};
 
 /// A hint for this error of this kind of request at this place, if there is one.
 pub(super) fn hint(kind: u16, errno: Errno, place: Option<&Place>) -> Option<String> {
     let expression = place.and_then(|place| place.expression.as_deref());
+    let at = |attribute: Option<&str>| {
+        let path = place.map(|place| place.path.as_str());
+        attribute.is_some() && path.and_then(|path| path.split(['.', '[']).next()) == attribute
+    };
+    let at_elements = at(element_list::name(element_list::ELEMENTS));
     match (kind, errno) {
         (message::BATCH_BEGIN, Errno::EOPNOTSUPP | Errno::EINVAL) => Some(no_nf_tables()),
         (message::NEW_TABLE, Errno::EAFNOSUPPORT) => Some(
@@ -15,13 +20,12 @@ pub(super) fn hint(kind: u16, errno: Errno, place: Option<&Place>) -> Option<Str
              and CONFIG_NF_TABLES_IPV6"
                 .to_owned(),
         ),
-        (message::NEW_CHAIN, Errno::ENOENT | Errno::EOPNOTSUPP) => {
-            let kind = chain::name(chain::TYPE).unwrap_or_default();
-            place.filter(|place| place.path == kind).map(|_| {
+        (message::NEW_CHAIN, Errno::ENOENT | Errno::EOPNOTSUPP) if at(chain::name(chain::TYPE)) => {
+            Some(
                 "this kernel has no such type of chain: check CONFIG_NFT_NAT and that the \
                  module nft_chain_nat can be loaded"
-                    .to_owned()
-            })
+                    .to_owned(),
+            )
         }
         (message::NEW_RULE, Errno::ENOENT | Errno::EOPNOTSUPP) => missing_expression(expression?),
         (message::NEW_ELEMENTS, Errno::ENFILE) => {
@@ -32,7 +36,7 @@ pub(super) fn hint(kind: u16, errno: Errno, place: Option<&Place>) -> Option<Str
              element in the same transaction"
                 .to_owned(),
         ),
-        (message::DELETE_ELEMENTS, Errno::ENOENT) => {
+        (message::DELETE_ELEMENTS, Errno::ENOENT) if at_elements => {
             Some("the key is not in the set: another program may have deleted it".to_owned())
         }
         (message::DELETE_SET | message::DELETE_CHAIN, Errno::EBUSY) => {
@@ -60,4 +64,50 @@ fn missing_expression(name: &str) -> Option<String> {
         name => format!("CONFIG_NFT_{}", name.to_uppercase()),
     };
     Some(format!("this kernel has no expression {name}: check {option} and its module"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(path: &str, expression: Option<&str>) -> Place {
+        Place { path: path.to_owned(), expression: expression.map(str::to_owned) }
+    }
+
+    fn text(kind: u16, errno: Errno, place: &Place) -> String {
+        hint(kind, errno, Some(place)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_missing_part_of_the_kernel_is_named_with_its_option() {
+        let chain_type = place("NFTA_CHAIN_TYPE", None);
+        let nowhere = place("", None);
+        assert!(text(message::BATCH_BEGIN, Errno::EOPNOTSUPP, &nowhere).contains("NF_TABLES"));
+        assert!(text(message::NEW_TABLE, Errno::EAFNOSUPPORT, &nowhere).contains("TABLES_IPV6"));
+        assert!(text(message::NEW_CHAIN, Errno::ENOENT, &chain_type).contains("CONFIG_NFT_NAT"));
+        for (name, option) in [
+            ("numgen", "CONFIG_NFT_NUMGEN"),
+            ("masq", "CONFIG_NFT_MASQ"),
+            ("nat", "CONFIG_NFT_NAT"),
+            ("ct", "CONFIG_NFT_CT"),
+            ("fib", "CONFIG_NFT_FIB_IPV4"),
+            ("reject", "CONFIG_NFT_REJECT"),
+        ] {
+            let place = place("NFTA_RULE_EXPRESSIONS[3]", Some(name));
+            assert!(text(message::NEW_RULE, Errno::ENOENT, &place).contains(option), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_missing_table_is_not_taken_for_a_missing_element_or_module() {
+        let table = place("NFTA_SET_ELEM_LIST_TABLE", None);
+        assert_eq!(hint(message::DELETE_ELEMENTS, Errno::ENOENT, Some(&table)), None);
+        assert_eq!(hint(message::DELETE_ELEMENTS, Errno::ENOENT, None), None);
+        let element = place("NFTA_SET_ELEM_LIST_ELEMENTS[3]", None);
+        assert!(hint(message::DELETE_ELEMENTS, Errno::ENOENT, Some(&element)).is_some());
+        let chain = place("NFTA_RULE_CHAIN", None);
+        assert_eq!(hint(message::NEW_RULE, Errno::ENOENT, Some(&chain)), None);
+        let table = place("NFTA_CHAIN_TABLE", None);
+        assert_eq!(hint(message::NEW_CHAIN, Errno::ENOENT, Some(&table)), None);
+    }
 }

@@ -230,6 +230,7 @@ impl Reader<'_> {
             Errno::EINVAL | Errno::EOPNOTSUPP => Err(NetlinkError::Refused(Box::new(Refusal {
                 operation: self.request.describe(),
                 errno: Errno::from_raw(acknowledgement.error),
+                number: acknowledgement.error,
                 message: acknowledgement.text,
                 attribute: None,
                 hint: Some(hint::no_nf_tables()),
