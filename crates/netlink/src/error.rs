@@ -49,10 +49,10 @@ pub enum NetlinkError {
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// Other programs kept changing the tables while they were read.
-    #[error("cannot list {what}: the tables changed during each of {attempts} attempts")]
+    #[error("cannot {action}: the tables changed during each of {attempts} attempts")]
     Interrupted {
-        /// What was listed.
-        what: String,
+        /// What was requested.
+        action: String,
         /// How often it was tried.
         attempts: u32,
     },

@@ -21,9 +21,6 @@ use crate::NetlinkError;
 const SEND_OVERHEAD: usize = 32;
 /// The kernel fills no more than 32 KiB of a message that lists objects.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-/// Room for the refusals of a batch, each a few hundred bytes, of which there may be one
-/// per request.
-const RECEIVE_QUEUE: usize = 8 * 1024 * 1024;
 /// The kernel answers before a call to send returns; anything longer is a fault.
 const ANSWER_TIMEOUT_SECONDS: i64 = 10;
 
@@ -59,9 +56,6 @@ impl Socket {
             sockopt::ReceiveTimeout,
             &TimeVal::seconds(ANSWER_TIMEOUT_SECONDS),
         )?;
-        if setsockopt(&self.descriptor(), sockopt::RcvBufForce, &RECEIVE_QUEUE).is_err() {
-            setsockopt(&self.descriptor(), sockopt::RcvBuf, &RECEIVE_QUEUE)?;
-        }
         self.read_send_limit()
     }
 
@@ -139,7 +133,7 @@ impl Socket {
     /// Throws away what is left of the answers to a request that has failed.
     pub(crate) fn drain(&mut self) {
         // An overrun is reported once and then leaves more to read.
-        while !matches!(self.receive_with(Msg::DONTWAIT), Err(ReceiveError::Nothing)) {}
+        while matches!(self.receive_with(Msg::DONTWAIT), Ok(_) | Err(ReceiveError::Overrun)) {}
     }
 
     fn receive_with(&mut self, flags: Msg) -> Result<&[u8], ReceiveError> {
@@ -168,8 +162,8 @@ impl Socket {
 pub(crate) enum ReceiveError {
     /// There was none, within the time allowed.
     Nothing,
-    /// The kernel had more to say than the receive buffer could take (`ENOBUFS`). What fitted
-    /// can still be read.
+    /// The kernel had more to say than the receive queue could take (`ENOBUFS`), as it has
+    /// when it refuses thousands of requests. The first that it said can still be read.
     Overrun,
     Failed(io::Error),
 }

@@ -19,6 +19,8 @@ pub struct Batch {
     /// Where the last message begins that is not the end of the frame.
     last_message: usize,
     unencodable: Option<String>,
+    /// Where the user data of an element is put together.
+    userdata: Vec<u8>,
 }
 
 impl Batch {
@@ -32,6 +34,7 @@ impl Batch {
             operations: 0,
             last_message: 0,
             unencodable: None,
+            userdata: Vec::new(),
         };
         batch.clear(generation);
         batch
@@ -99,7 +102,8 @@ impl Batch {
         });
     }
 
-    /// Adds a set or map. One that exists stays as it is.
+    /// Adds a set or map. One that exists stays as it is; since Linux 6.2 it must have been
+    /// declared alike.
     pub fn add_set(&mut self, family: Family, table: &str, set: &Set) {
         let id = self.messages;
         self.request(message::NEW_SET, flag::CREATE, family, |encoder| {
@@ -178,6 +182,16 @@ impl Batch {
 
     pub(super) fn encoder(&mut self) -> &mut Encoder {
         &mut self.encoder
+    }
+
+    /// Lends out the buffer for user data, empty.
+    pub(super) fn take_userdata(&mut self) -> Vec<u8> {
+        self.userdata.clear();
+        std::mem::take(&mut self.userdata)
+    }
+
+    pub(super) fn return_userdata(&mut self, buffer: Vec<u8>) {
+        self.userdata = buffer;
     }
 
     pub(super) fn count_element(&mut self) {

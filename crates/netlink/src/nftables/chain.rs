@@ -100,15 +100,13 @@ impl Chain {
         }
     }
 
-    /// The table that the chain is in, and the chain.
-    pub(super) fn decode(attributes: &[u8]) -> Option<(String, Chain)> {
+    pub(super) fn decode(attributes: &[u8]) -> Option<Chain> {
         let set = AttributeSet::<13>::parse(attributes)?;
-        let decoded = Chain {
+        Some(Chain {
             name: set.text(chain::NAME)?.into_owned(),
             base: set.optional(chain::HOOK, BaseChain::decode)?,
             comment: userdata::text(set.get(chain::USERDATA), userdata::COMMENT),
-        };
-        Some((set.text(chain::TABLE)?.into_owned(), decoded))
+        })
     }
 }
 
@@ -154,6 +152,6 @@ mod tests {
     fn check(chain: &Chain) {
         let mut encoder = Encoder::default();
         chain.encode("portolan", &mut encoder);
-        assert_eq!(Chain::decode(encoder.bytes()), Some(("portolan".into(), chain.clone())));
+        assert_eq!(Chain::decode(encoder.bytes()), Some(chain.clone()));
     }
 }

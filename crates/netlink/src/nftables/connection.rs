@@ -148,7 +148,7 @@ pub(super) fn unanswered(error: ReceiveError, action: &str) -> NetlinkError {
     match error {
         ReceiveError::Nothing => NetlinkError::NoAnswer { action: action.to_owned() },
         ReceiveError::Overrun => NetlinkError::Socket {
-            action: "receive from the kernel: its answers did not fit into the receive buffer",
+            action: "receive from the kernel: its answers did not fit into the receive queue",
             source: Errno::ENOBUFS.into(),
         },
         ReceiveError::Failed(source) => {
@@ -159,4 +159,39 @@ pub(super) fn unanswered(error: ReceiveError, action: &str) -> NetlinkError {
 
 pub(super) fn malformed(action: &str) -> NetlinkError {
     NetlinkError::Malformed { action: action.to_owned(), reason: "its lengths do not add up" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nftables::Family;
+
+    fn explained(generation: Option<u32>, index: usize, error: i32) -> String {
+        let mut batch = Batch::new(generation);
+        batch.flush_chain(Family::Ip, "portolan", "lb-1");
+        batch.delete_table(Family::Ip6, "portolan");
+        batch.seal(1);
+        let acknowledgement = Acknowledgement { error, ..Acknowledgement::default() };
+        explain(&batch, index, acknowledgement).to_string()
+    }
+
+    #[test]
+    fn errors_name_the_request_and_what_to_check() {
+        assert!(explained(Some(7), 0, RESTART).contains("is no longer 7"));
+        let text = explained(None, 0, 1);
+        assert!(text.contains("refused to commit a transaction"), "{text}");
+        assert!(text.contains("CAP_NET_ADMIN"), "{text}");
+        let text = explained(None, 0, 95);
+        assert!(text.contains("CONFIG_NF_TABLES"), "{text}");
+        assert_eq!(
+            explained(None, 1, 16),
+            "cannot delete rules from chain lb-1 of table ip portolan: \
+             EBUSY: Device or resource busy"
+        );
+    }
+
+    #[test]
+    fn an_error_without_a_name_in_user_space_is_shown_by_its_number() {
+        assert_eq!(explained(None, 2, 524), "cannot delete table ip6 portolan: error 524");
+    }
 }

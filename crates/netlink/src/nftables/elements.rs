@@ -29,7 +29,6 @@ pub struct ElementWriter<'batch, 'name> {
     set: &'name str,
     operation: ElementOperation,
     open: Option<Open>,
-    userdata: Vec<u8>,
 }
 
 /// A message that still takes elements.
@@ -58,8 +57,7 @@ impl<'batch, 'name> ElementWriter<'batch, 'name> {
         set: &'name str,
         operation: ElementOperation,
     ) -> ElementWriter<'batch, 'name> {
-        let userdata = Vec::new();
-        ElementWriter { batch, family, table, set, operation, open: None, userdata }
+        ElementWriter { batch, family, table, set, operation, open: None }
     }
 
     /// Writes an element. A deletion needs the key alone and ignores the rest.
@@ -104,16 +102,15 @@ impl<'batch, 'name> ElementWriter<'batch, 'name> {
 
     fn write(&mut self, element: &Element<'_>) {
         let open = self.open_message();
-        self.userdata.clear();
-        if self.operation == ElementOperation::Add {
-            element.describe(&mut self.userdata);
-        }
+        let mut userdata = self.batch.take_userdata();
+        element.describe(&mut userdata);
         let encoder = self.batch.encoder();
         encoder.nested(list::ELEM, |encoder| {
-            element.encode(self.operation, &self.userdata, encoder);
+            element.encode(self.operation, &userdata, encoder);
         });
         encoder.end_nested(open.list);
         self.batch.end(open.message);
+        self.batch.return_userdata(userdata);
     }
 
     /// The message for the next element: a new one if there is none yet or it is full.

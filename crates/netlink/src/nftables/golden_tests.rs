@@ -36,8 +36,7 @@ fn objects_are_written_as_nft_writes_them() {
         match kind {
             message::NEW_TABLE => Table::decode(&attributes).unwrap().encode(&mut encoder),
             message::NEW_CHAIN => {
-                let (table, chain) = Chain::decode(&attributes).unwrap();
-                chain.encode(&table, &mut encoder);
+                Chain::decode(&attributes).unwrap().encode("portolan", &mut encoder);
             }
             message::NEW_SET => encoder = encode_set(&attributes),
             message::NEW_RULE => match encode_rule(&attributes) {
@@ -55,10 +54,9 @@ fn objects_are_written_as_nft_writes_them() {
 }
 
 fn encode_set(attributes: &[u8]) -> Encoder {
-    let (table, decoded) = Set::decode(attributes).unwrap();
     let id = AttributeSet::<17>::parse(attributes).unwrap().be32(set::ID).unwrap();
     let mut encoder = Encoder::default();
-    decoded.encode(&table, id, &mut encoder);
+    Set::decode(attributes).unwrap().encode("portolan", id, &mut encoder);
     encoder
 }
 

@@ -3,11 +3,11 @@
 use nix::errno::Errno;
 
 use super::connection::{malformed, refusal, unanswered};
-use super::uapi::{GENERATION_ID, element_list, flag, message, rule, set};
+use super::uapi::{GENERATION_ID, chain, element_list, flag, message, rule, set};
 use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table, describe, hint};
 use crate::socket::ReceiveError;
 use crate::wire::acknowledgement::Acknowledgement;
-use crate::wire::attribute::AttributeSet;
+use crate::wire::attribute::{AttributeSet, find_text};
 use crate::wire::encoder::Encoder;
 use crate::wire::message::{Header, Message, Messages};
 use crate::{NetlinkError, Refusal};
@@ -37,7 +37,7 @@ impl Connection {
     pub fn chains(&mut self, family: Family, table: &str) -> Result<Vec<Chain>, NetlinkError> {
         let request = Request::list(message::GET_CHAIN, family, |_| {});
         let listing = self.list(request, message::NEW_CHAIN)?;
-        Ok(of_table(table, listing.decode(Chain::decode)?))
+        listing.decode_of_table(table, Chain::decode)
     }
 
     /// The rules of a table in the order of chains and positions; none if there is no such
@@ -47,7 +47,7 @@ impl Connection {
             encoder.text(rule::TABLE, table);
         });
         let listing = self.list(request, message::NEW_RULE)?;
-        Ok(of_table(table, listing.decode(ListedRule::decode)?))
+        listing.decode_of_table(table, ListedRule::decode)
     }
 
     /// The sets and maps of a table, anonymous ones included; none if there is no such
@@ -57,7 +57,7 @@ impl Connection {
             encoder.text(set::TABLE, table);
         });
         let listing = self.list(request, message::NEW_SET)?;
-        Ok(of_table(table, listing.decode(Set::decode)?))
+        listing.decode_of_table(table, Set::decode)
     }
 
     /// Calls `visit` for each element of a set in the kernel's order, once the listing is
@@ -78,7 +78,7 @@ impl Connection {
         let listing = self.list(request, message::NEW_ELEMENTS)?;
         let mut count: usize = 0;
         for element in listing.attributes().flat_map(ElementView::all) {
-            visit(element.ok_or_else(|| malformed(&listing.action))?);
+            visit(listing.check(element)?);
             count = count.saturating_add(1);
         }
         Ok(count)
@@ -97,7 +97,7 @@ impl Connection {
                 Progress::Interrupted => self.socket.drain(),
             }
         }
-        Err(NetlinkError::Interrupted { what: listing.action, attempts: ATTEMPTS })
+        Err(NetlinkError::Interrupted { action: listing.action, attempts: ATTEMPTS })
     }
 
     fn collect(
@@ -260,13 +260,30 @@ impl Listing {
     }
 
     fn decode<T>(&self, decode: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, NetlinkError> {
+        self.attributes().map(|attributes| self.check(decode(attributes))).collect()
+    }
+
+    /// The objects in one table. Those of other tables are not even decoded: they are not
+    /// ours to understand.
+    fn decode_of_table<T>(
+        &self,
+        table: &str,
+        decode: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, NetlinkError> {
         self.attributes()
-            .map(|attributes| decode(attributes).ok_or_else(|| malformed(&self.action)))
+            .filter(|attributes| find_text(attributes, chain::TABLE).as_deref() == Some(table))
+            .map(|attributes| self.check(decode(attributes)))
             .collect()
+    }
+
+    fn check<T>(&self, decoded: Option<T>) -> Result<T, NetlinkError> {
+        decoded.ok_or_else(|| malformed(&self.action))
     }
 }
 
-/// Those objects that are in the table.
-fn of_table<T>(table: &str, objects: Vec<(String, T)>) -> Vec<T> {
-    objects.into_iter().filter(|(name, _)| name == table).map(|(_, object)| object).collect()
-}
+/// Chains, rules and sets have the name of their table in the same place.
+const _: () = assert!(chain::TABLE == rule::TABLE && rule::TABLE == set::TABLE);
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;

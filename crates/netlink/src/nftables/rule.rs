@@ -53,14 +53,12 @@ impl Rule {
 }
 
 impl ListedRule {
-    /// The table that the rule is in, and the rule.
-    pub(super) fn decode(attributes: &[u8]) -> Option<(String, ListedRule)> {
+    pub(super) fn decode(attributes: &[u8]) -> Option<ListedRule> {
         let set = AttributeSet::<8>::parse(attributes)?;
-        let listed = ListedRule {
+        Some(ListedRule {
             chain: set.text(rule::CHAIN)?.into_owned(),
             handle: set.be64(rule::HANDLE)?,
             rule: Rule::decode(&set)?,
-        };
-        Some((set.text(rule::TABLE)?.into_owned(), listed))
+        })
     }
 }

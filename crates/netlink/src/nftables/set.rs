@@ -81,8 +81,7 @@ impl Set {
         });
     }
 
-    /// The table that the set is in, and the set.
-    pub(super) fn decode(attributes: &[u8]) -> Option<(String, Set)> {
+    pub(super) fn decode(attributes: &[u8]) -> Option<Set> {
         let attributes = AttributeSet::<17>::parse(attributes)?;
         let flags = attributes.optional(set::FLAGS, |a| a.be32(set::FLAGS))?.unwrap_or(0);
         let description = attributes.nested::<3>(set::DESC);
@@ -96,7 +95,7 @@ impl Set {
             other_flags: 0,
         };
         decoded.other_flags = flags & !decoded.flags();
-        Some((attributes.text(set::TABLE)?.into_owned(), decoded))
+        Some(decoded)
     }
 
     /// Only these concatenations carry `NFT_SET_CONCAT`: nft sets it for no other.
@@ -130,7 +129,7 @@ mod tests {
     fn check(set: &Set) {
         let mut encoder = Encoder::default();
         set.encode("portolan", 1, &mut encoder);
-        assert_eq!(Set::decode(encoder.bytes()), Some(("portolan".to_owned(), set.clone())));
+        assert_eq!(Set::decode(encoder.bytes()), Some(set.clone()));
     }
 
     #[test]
@@ -161,7 +160,7 @@ mod tests {
         let set = Set { name: "s".into(), key: vec![Field::Mark], ..Set::default() };
         set.encode("t", 1, &mut encoder);
         encoder.be32(set::FLAGS, 16 | set_flag::CONCATENATION);
-        let (_, decoded) = Set::decode(encoder.bytes()).unwrap();
+        let decoded = Set::decode(encoder.bytes()).unwrap();
         assert_eq!(decoded.other_flags, 16 | set_flag::CONCATENATION);
     }
 }

@@ -48,7 +48,7 @@ fn sets_and_maps_declared_with_type() {
 }
 
 #[test]
-fn maps_declared_with_typeof() {
+fn maps_of_endpoints_declared_with_typeof() {
     check(
         &[Ipv4Address, Protocol, Port, Slot],
         fields(&[Ipv4Address, Port]),
@@ -69,6 +69,10 @@ fn maps_declared_with_typeof() {
          0000010c00040d0000000104090000000114000407000000010c00040b00000001040200000006040000\
          0000070465707300",
     );
+}
+
+#[test]
+fn maps_declared_with_typeof_of_other_shapes() {
     check(
         &[Mark, Slot],
         fields(&[Ipv6Address]),

@@ -1,5 +1,7 @@
 //! Writing messages and attributes into one growing buffer.
 
+use std::fmt;
+
 use super::message::{self, Header};
 use super::{align, attribute};
 
@@ -8,10 +10,17 @@ const NESTED: u16 = 1 << 15;
 
 /// A buffer of messages. Lengths that do not fit into their field are not written wrongly
 /// but remembered as a fault, which the owner takes and reports.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Encoder {
     bytes: Vec<u8>,
     fault: bool,
+}
+
+impl fmt::Debug for Encoder {
+    /// Megabytes of numbers would help nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder").field("length", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl Encoder {
