@@ -21,4 +21,22 @@ pub enum WatchError {
     /// The thread that reads files ended before its time, by a panic or at shutdown.
     #[error("the thread that reads manifests ended")]
     Reader(#[source] tokio::task::JoinError),
+    /// The kubeconfig file cannot be used.
+    #[error("cannot use the kubeconfig file {path}")]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// There is no kubeconfig file, and this is no pod with a service account.
+    #[error("no credentials: give a kubeconfig file, or run in a pod with a service account")]
+    InCluster(#[source] Box<kube::config::InClusterError>),
+    /// The URL of the API server is none.
+    #[error("{0:?} is not the URL of an API server: write it like https://192.0.2.1:6443")]
+    Master(String),
+    /// The client does not accept its configuration: certificates, keys, proxy.
+    #[error("cannot set up the connection to the API server")]
+    Client(#[source] Box<kube::Error>),
 }

@@ -54,6 +54,11 @@ pub enum Cause {
 }
 
 impl Notice {
+    /// A notice that has no place in a file.
+    pub(crate) fn without_place(text: impl Into<String>) -> Notice {
+        Notice { place: None, cause: Cause::Other(text.into()) }
+    }
+
     /// A notice about a file or directory as a whole.
     pub(crate) fn about_file(file: &str, text: impl Into<String>) -> Notice {
         Notice { place: Some(Place::whole(file)), cause: Cause::Other(text.into()) }
@@ -140,6 +145,7 @@ mod tests {
              70000 is not a port"
         );
         assert_eq!(Notice::about_file("a.yaml", "not UTF-8").to_string(), "a.yaml: not UTF-8");
+        assert_eq!(Notice::without_place("no answer").to_string(), "no answer");
     }
 
     #[test]

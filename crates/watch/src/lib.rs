@@ -14,6 +14,7 @@
 //! [`Update`]: portolan_core::Update
 #![forbid(unsafe_code)]
 
+mod api;
 mod convert;
 mod directory;
 mod error;
@@ -22,6 +23,7 @@ mod field;
 mod manifest;
 mod names;
 
+pub use api::{KubeConfig, kube_client, run_kube};
 pub use directory::{DirectoryConfig, Snapshot, read_directory, run_directory};
 pub use error::WatchError;
 pub use event::{Cause, Notice, Place, SourceEvent};

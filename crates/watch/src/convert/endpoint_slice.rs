@@ -1,10 +1,14 @@
 //! `discovery.k8s.io/v1` EndpointSlice.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use portolan_core::{Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, ObjectName};
+use portolan_core::{
+    Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, ObjectName, Protocol,
+};
 
 use super::Input;
+use super::path::Path;
 use super::report::{Report, Reported};
 use super::service::PROTOCOLS;
 use crate::field::{Field, List};
@@ -62,31 +66,31 @@ fn family(input: &Input<'_>, report: &mut Report) -> Option<Family> {
 
 fn ports(field: &List<SlicePort>, names: &mut Names, report: &mut Report) -> Vec<EndpointPort> {
     let mut ports = Vec::new();
-    for (index, element) in report.list(field, "ports").iter().enumerate() {
-        ports.extend(port(element, &format!("ports[{index}]"), names, report));
+    let list = Path::from("ports");
+    for (index, element) in report.list(field, list).iter().enumerate() {
+        ports.extend(port(element, list.index(index), names, report));
     }
     ports
 }
 
 fn port(
     element: &Field<SlicePort>,
-    path: &str,
+    path: Path<'_>,
     names: &mut Names,
     report: &mut Report,
 ) -> Result<EndpointPort, Reported> {
     let done = "the port is skipped";
     let port = report.structure(element, path, done)?;
-    let name = report.read(&port.name, format_args!("{path}.name"), done)?;
-    let protocol = format_args!("{path}.protocol").to_string();
-    let protocol = report.choice(&port.protocol, protocol, &PROTOCOLS, done)?;
-    let number = report.port(&port.port, format_args!("{path}.port"), done)?;
+    let name = report.read(&port.name, path.field("name"), done)?;
+    let protocol = report.choice(&port.protocol, path.field("protocol"), &PROTOCOLS, done)?;
+    let number = report.port(&port.port, path.field("port"), done)?;
     let Some(number) = number else {
         // The API means "all ports" by it, which no service proxy supports.
-        return Err(report.problem(format_args!("{path}.port"), format!("has no number; {done}")));
+        return Err(report.problem(path.field("port"), format!("has no number; {done}")));
     };
     Ok(EndpointPort {
         name: names.share(name.map_or("", String::as_str)),
-        protocol: protocol.unwrap_or(portolan_core::Protocol::Tcp),
+        protocol: protocol.unwrap_or(Protocol::Tcp),
         port: number,
     })
 }
@@ -97,70 +101,70 @@ fn endpoints(
     names: &mut Names,
     report: &mut Report,
 ) -> Vec<Endpoint> {
-    let elements = report.list(field, "endpoints");
+    let list = Path::from("endpoints");
+    let elements = report.list(field, list);
     let mut endpoints = Vec::with_capacity(elements.len());
-    let mut hints = SharedHints::default();
+    let mut reader = EndpointReader { names, report, hints: SharedHints::default() };
     for (index, element) in elements.iter().enumerate() {
-        let mut reader = EndpointReader { index, names, report, hints: &mut hints };
-        endpoints.extend(reader.read(element, family));
+        endpoints.extend(reader.read(element, list.index(index), family));
     }
     endpoints
 }
 
-/// Reads one endpoint.
+/// Reads the endpoints of one slice.
 struct EndpointReader<'a> {
-    index: usize,
     names: &'a mut Names,
     report: &'a mut Report,
-    hints: &'a mut SharedHints,
+    hints: SharedHints,
 }
 
 impl EndpointReader<'_> {
     fn read(
         &mut self,
         element: &Field<SliceEndpoint>,
+        path: Path<'_>,
         family: Family,
     ) -> Result<Endpoint, Reported> {
-        let endpoint =
-            self.report.structure(element, format_args!("endpoints[{}]", self.index), SKIPPED)?;
-        let address = self.address(&endpoint.addresses, family)?;
-        let conditions = self.conditions(&endpoint.conditions)?;
-        let path = format_args!("endpoints[{}].nodeName", self.index).to_string();
-        let node_name = self.report.text(&endpoint.node_name, path);
-        let node_name =
-            node_name.filter(|name| !name.is_empty()).map(|name| self.names.share(name));
-        let hints = self.hints(&endpoint.hints);
+        let endpoint = self.report.structure(element, path, SKIPPED)?;
+        let address = self.address(&endpoint.addresses, path.field("addresses"), family)?;
+        let conditions = self.conditions(&endpoint.conditions, path.field("conditions"))?;
+        let node_name = self.report.text(&endpoint.node_name, path.field("nodeName"));
+        let node_name = node_name.filter(|name| !name.is_empty());
+        let node_name = node_name.map(|name| self.names.share(name));
+        let hints = self.hints(&endpoint.hints, path.field("hints"));
         Ok(Endpoint { address, conditions, node_name, hints })
     }
 
     fn address(
         &mut self,
         field: &List<String>,
+        path: Path<'_>,
         family: Family,
-    ) -> Result<std::net::IpAddr, Reported> {
-        let list = format!("endpoints[{}].addresses", self.index);
-        let first = self.report.read(field, &list, SKIPPED)?.and_then(|list| list.first());
-        let path = format!("{list}[0]");
+    ) -> Result<IpAddr, Reported> {
+        let first = self.report.read(field, path, SKIPPED)?.and_then(|list| list.first());
         let address = match first {
-            Some(first) => self.report.address(first, &path, SKIPPED)?,
+            Some(first) => self.report.address(first, path.index(0), SKIPPED)?,
             None => None,
         };
         match address {
-            None => Err(self.report.problem(list, format!("has no address; {SKIPPED}"))),
+            None => Err(self.report.problem(path, format!("has no address; {SKIPPED}"))),
             Some(address) if Family::of(address) == family => Ok(address),
             Some(address) => {
                 let reason = format!("{address} in a slice of addressType {family}; {SKIPPED}");
-                Err(self.report.problem(path, reason))
+                Err(self.report.problem(path.index(0), reason))
             }
         }
     }
 
     /// A condition that cannot be read must not pass for `ready`, so it costs the endpoint.
-    fn conditions(&mut self, field: &Field<EndpointConditions>) -> Result<Conditions, Reported> {
-        let path = format!("endpoints[{}].conditions", self.index);
-        let conditions = self.report.structure(field, &path, SKIPPED)?;
+    fn conditions(
+        &mut self,
+        field: &Field<EndpointConditions>,
+        path: Path<'_>,
+    ) -> Result<Conditions, Reported> {
+        let conditions = self.report.structure(field, path, SKIPPED)?;
         let mut flag = |field, name, default: bool| {
-            let flag = self.report.read(field, format_args!("{path}.{name}"), SKIPPED)?;
+            let flag = self.report.read(field, path.field(name), SKIPPED)?;
             Ok(flag.copied().unwrap_or(default))
         };
         Ok(Conditions {
@@ -170,22 +174,21 @@ impl EndpointReader<'_> {
         })
     }
 
-    fn hints(&mut self, field: &Field<EndpointHints>) -> Option<Arc<Hints>> {
-        let path = format!("endpoints[{}].hints", self.index);
-        let hints = self.report.structure(field, &path, "it is ignored").ok()?;
+    fn hints(&mut self, field: &Field<EndpointHints>, path: Path<'_>) -> Option<Arc<Hints>> {
+        let hints = self.report.structure(field, path, "it is ignored").ok()?;
         let hints = Hints {
-            zones: self.named(&hints.for_zones, &format!("{path}.forZones")),
-            nodes: self.named(&hints.for_nodes, &format!("{path}.forNodes")),
+            zones: self.named(&hints.for_zones, path.field("forZones")),
+            nodes: self.named(&hints.for_nodes, path.field("forNodes")),
         };
         self.hints.share(hints)
     }
 
-    fn named(&mut self, field: &List<Named>, path: &str) -> Vec<Arc<str>> {
+    fn named(&mut self, field: &List<Named>, list: Path<'_>) -> Vec<Arc<str>> {
         let mut found = Vec::new();
-        for (index, element) in self.report.list(field, path).iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let Ok(hint) = self.report.structure(element, &path, "it is ignored") else { continue };
-            let name = self.report.text(&hint.name, format_args!("{path}.name"));
+        for (index, element) in self.report.list(field, list).iter().enumerate() {
+            let path = list.index(index);
+            let Ok(hint) = self.report.structure(element, path, "it is ignored") else { continue };
+            let name = self.report.text(&hint.name, path.field("name"));
             found.extend(name.filter(|name| !name.is_empty()).map(|name| self.names.share(name)));
         }
         found

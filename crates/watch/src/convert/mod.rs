@@ -8,6 +8,7 @@
 mod address;
 mod endpoint_slice;
 mod node;
+mod path;
 mod report;
 mod service;
 mod service_addresses;

@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use portolan_core::{Family, NodeInfo};
 
 use super::Input;
+use super::path::Path;
 use super::report::Report;
-use crate::field::Field;
+use crate::field::{Field, List};
 use crate::manifest::{NodeAddress, Spec};
 use crate::names::Names;
 
@@ -27,17 +29,18 @@ pub(super) fn convert(input: &Input<'_>, names: &mut Names, report: &mut Report)
 }
 
 /// Of each family the first InternalIP, else the first ExternalIP.
-fn addresses(field: &crate::field::List<NodeAddress>, report: &mut Report) -> Vec<IpAddr> {
+fn addresses(field: &List<NodeAddress>, report: &mut Report) -> Vec<IpAddr> {
     let mut found: Vec<(bool, IpAddr)> = Vec::new();
-    for (index, element) in report.list(field, "status.addresses").iter().enumerate() {
-        let path = format!("status.addresses[{index}]");
-        let Ok(entry) = report.structure(element, &path, "it is skipped") else { continue };
+    let list = Path::from("status.addresses");
+    for (index, element) in report.list(field, list).iter().enumerate() {
+        let path = list.index(index);
+        let Ok(entry) = report.structure(element, path, "it is skipped") else { continue };
         let external = match entry.r#type.value().map(String::as_str) {
             Some("InternalIP") => false,
             Some("ExternalIP") => true,
             _ => continue,
         };
-        let path = format!("{path}.address");
+        let path = path.field("address");
         if let Ok(Some(address)) = report.address(&entry.address, path, "it is skipped") {
             found.push((external, address));
         }
@@ -47,7 +50,7 @@ fn addresses(field: &crate::field::List<NodeAddress>, report: &mut Report) -> Ve
     Family::BOTH.into_iter().filter_map(first_of).collect()
 }
 
-fn pod_cidrs(spec: &Spec, report: &mut Report) -> Vec<ipnet::IpNet> {
+fn pod_cidrs(spec: &Spec, report: &mut Report) -> Vec<IpNet> {
     if spec.pod_cidrs.is_present() {
         return report.networks(&spec.pod_cidrs, "spec.podCIDRs");
     }

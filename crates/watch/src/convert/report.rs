@@ -1,13 +1,13 @@
 //! Reads fields of one object and collects what is wrong with them.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use portolan_core::{ObjectKind, ObjectName, Problem};
 
 use super::address::{parse_address, parse_network, unusable};
+use super::path::Path;
 use crate::event::printable;
 use crate::field::{Field, List, Readable};
 
@@ -35,12 +35,16 @@ impl Report {
     }
 
     /// Adds a problem. An empty `field` means the whole object.
-    pub(super) fn problem(&mut self, field: impl Display, reason: impl Into<String>) -> Reported {
+    pub(super) fn problem<'p>(
+        &mut self,
+        field: impl Into<Path<'p>>,
+        reason: impl Into<String>,
+    ) -> Reported {
         if self.problems.len() < MOST_PROBLEMS {
             self.problems.push(Problem {
                 kind: self.kind,
                 object: self.object.clone(),
-                field: field.to_string(),
+                field: field.into().to_string(),
                 reason: reason.into(),
             });
         } else {
@@ -63,10 +67,10 @@ impl Report {
     }
 
     /// A field of any type.
-    pub(super) fn read<'a, T: Readable>(
+    pub(super) fn read<'a, 'p, T: Readable>(
         &mut self,
         field: &'a Field<T>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         done: &str,
     ) -> Result<Option<&'a T>, Reported> {
         match field {
@@ -80,28 +84,28 @@ impl Report {
     }
 
     /// A text whose absence is as good as an unusable one.
-    pub(super) fn text<'a>(
+    pub(super) fn text<'a, 'p>(
         &mut self,
         field: &'a Field<String>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
     ) -> Option<&'a str> {
         self.read(field, path, "it is ignored").ok().flatten().map(String::as_str)
     }
 
     /// The elements of a list; none if it is absent or unusable.
-    pub(super) fn list<'a, T: Readable>(
+    pub(super) fn list<'a, 'p, T: Readable>(
         &mut self,
         field: &'a List<T>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
     ) -> &'a [Field<T>] {
         self.read(field, path, "it is ignored").ok().flatten().map_or(&[], Vec::as_slice)
     }
 
     /// A structure. One that is absent is like one whose fields are.
-    pub(super) fn structure<'a, T>(
+    pub(super) fn structure<'a, 'p, T>(
         &mut self,
         field: &'a Field<T>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         done: &str,
     ) -> Result<Cow<'a, T>, Reported>
     where
@@ -111,14 +115,15 @@ impl Report {
     }
 
     /// One of a few words. Absent and empty are alike.
-    pub(super) fn choice<T: Copy>(
+    pub(super) fn choice<'p, T: Copy>(
         &mut self,
         field: &Field<String>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         words: &[(&str, T)],
         done: &str,
     ) -> Result<Option<T>, Reported> {
-        let Some(text) = self.read(field, &path, done)?.filter(|text| !text.is_empty()) else {
+        let path = path.into();
+        let Some(text) = self.read(field, path, done)?.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
         if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
@@ -130,13 +135,14 @@ impl Report {
     }
 
     /// A port number. Absent and zero are alike.
-    pub(super) fn port(
+    pub(super) fn port<'p>(
         &mut self,
         field: &Field<i64>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         done: &str,
     ) -> Result<Option<u16>, Reported> {
-        let Some(number) = self.read(field, &path, done)? else { return Ok(None) };
+        let path = path.into();
+        let Some(number) = self.read(field, path, done)? else { return Ok(None) };
         match u16::try_from(*number) {
             Ok(0) => Ok(None),
             Ok(port) => Ok(Some(port)),
@@ -145,13 +151,14 @@ impl Report {
     }
 
     /// An address. Absent and blank are alike.
-    pub(super) fn address(
+    pub(super) fn address<'p>(
         &mut self,
         field: &Field<String>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         done: &str,
     ) -> Result<Option<IpAddr>, Reported> {
-        let Some(text) = self.read(field, &path, done)?.filter(|text| !text.trim().is_empty())
+        let path = path.into();
+        let Some(text) = self.read(field, path, done)?.filter(|text| !text.trim().is_empty())
         else {
             return Ok(None);
         };
@@ -167,10 +174,10 @@ impl Report {
 
     /// The addresses of a list that can be used, each once.
     pub(super) fn addresses(&mut self, field: &List<String>, path: &str) -> Vec<IpAddr> {
+        let list = Path::from(path);
         let mut addresses = Vec::new();
-        for (index, element) in self.list(field, path).iter().enumerate() {
-            let path = format_args!("{path}[{index}]");
-            if let Ok(Some(address)) = self.address(element, path, "it is skipped")
+        for (index, element) in self.list(field, list).iter().enumerate() {
+            if let Ok(Some(address)) = self.address(element, list.index(index), "it is skipped")
                 && !addresses.contains(&address)
             {
                 addresses.push(address);
@@ -180,13 +187,14 @@ impl Report {
     }
 
     /// A network in CIDR notation. Absent and blank are alike.
-    pub(super) fn network(
+    pub(super) fn network<'p>(
         &mut self,
         field: &Field<String>,
-        path: impl Display,
+        path: impl Into<Path<'p>>,
         done: &str,
     ) -> Result<Option<IpNet>, Reported> {
-        let Some(text) = self.read(field, &path, done)?.filter(|text| !text.trim().is_empty())
+        let path = path.into();
+        let Some(text) = self.read(field, path, done)?.filter(|text| !text.trim().is_empty())
         else {
             return Ok(None);
         };
@@ -196,10 +204,11 @@ impl Report {
 
     /// The networks of a list that can be used.
     pub(super) fn networks(&mut self, field: &List<String>, path: &str) -> Vec<IpNet> {
+        let list = Path::from(path);
         let mut networks = Vec::new();
-        for (index, element) in self.list(field, path).iter().enumerate() {
-            let path = format_args!("{path}[{index}]");
-            networks.extend(self.network(element, path, "it is skipped").ok().flatten());
+        for (index, element) in self.list(field, list).iter().enumerate() {
+            networks
+                .extend(self.network(element, list.index(index), "it is skipped").ok().flatten());
         }
         networks
     }
@@ -222,7 +231,7 @@ mod tests {
     fn a_flood_of_problems_is_cut_short_and_counted() {
         let mut report = report();
         for index in 0..1000 {
-            report.problem(format_args!("spec.ports[{index}]"), "bad");
+            report.problem(Path::from("spec.ports").index(index), "bad");
         }
         let problems = report.into_problems();
         assert_eq!(problems.len(), MOST_PROBLEMS + 1);

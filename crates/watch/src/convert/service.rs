@@ -3,6 +3,7 @@
 use portolan_core::{Protocol, Service, ServicePort, ServiceType, SessionAffinity};
 
 use super::Input;
+use super::path::Path;
 use super::report::{Report, Reported};
 use super::service_addresses::{cluster_ips, is_headless, load_balancer_ips, source_ranges};
 use crate::field::{Field, List};
@@ -97,7 +98,7 @@ fn session_affinity(spec: &Spec, report: &mut Report) -> Option<SessionAffinity>
     if wanted != Ok(Some(true)) {
         return None;
     }
-    let path = "spec.sessionAffinityConfig";
+    let path = Path::from("spec.sessionAffinityConfig");
     let done = "the default of 10800 seconds is used";
     let timeout_seconds =
         affinity_timeout(&spec.session_affinity_config, path, done, report).ok().flatten();
@@ -107,15 +108,15 @@ fn session_affinity(spec: &Spec, report: &mut Report) -> Option<SessionAffinity>
 
 fn affinity_timeout(
     field: &Field<manifest::SessionAffinityConfig>,
-    path: &str,
+    path: Path<'_>,
     done: &str,
     report: &mut Report,
 ) -> Result<Option<u32>, Reported> {
     let config = report.structure(field, path, done)?;
-    let path = format!("{path}.clientIP");
-    let client_ip = report.structure(&config.client_ip, &path, done)?;
-    let path = format!("{path}.timeoutSeconds");
-    let Some(seconds) = report.read(&client_ip.timeout_seconds, &path, done)? else {
+    let path = path.field("clientIP");
+    let client_ip = report.structure(&config.client_ip, path, done)?;
+    let path = path.field("timeoutSeconds");
+    let Some(seconds) = report.read(&client_ip.timeout_seconds, path, done)? else {
         return Ok(None);
     };
     match u32::try_from(*seconds) {
@@ -130,9 +131,10 @@ fn ports(
     report: &mut Report,
 ) -> Vec<ServicePort> {
     let mut ports: Vec<ServicePort> = Vec::new();
-    for (index, element) in report.list(field, "spec.ports").iter().enumerate() {
-        let path = format!("spec.ports[{index}]");
-        let Ok(port) = port(element, &path, names, report) else { continue };
+    let list = Path::from("spec.ports");
+    for (index, element) in report.list(field, list).iter().enumerate() {
+        let path = list.index(index);
+        let Ok(port) = port(element, path, names, report) else { continue };
         // The API refuses both; a file can hold them.
         if ports.iter().any(|known| (known.protocol, known.port) == (port.protocol, port.port)) {
             let reason = format!("{} {} stands there twice", port.protocol, port.port);
@@ -142,7 +144,7 @@ fn ports(
             .any(|known| (known.protocol, &known.name) == (port.protocol, &port.name))
         {
             let reason = format!("the name \"{}\" is used for another port", port.name);
-            report.problem(format_args!("{path}.name"), format!("{reason}; the port is skipped"));
+            report.problem(path.field("name"), format!("{reason}; the port is skipped"));
         } else {
             ports.push(port);
         }
@@ -152,20 +154,19 @@ fn ports(
 
 fn port(
     element: &Field<manifest::ServicePort>,
-    path: &str,
+    path: Path<'_>,
     names: &mut Names,
     report: &mut Report,
 ) -> Result<ServicePort, Reported> {
     let done = "the port is skipped";
     let port = report.structure(element, path, done)?;
-    let name = report.read(&port.name, format_args!("{path}.name"), done)?;
-    let protocol =
-        report.choice(&port.protocol, format_args!("{path}.protocol"), &PROTOCOLS, done)?;
-    let number = report.port(&port.port, format_args!("{path}.port"), done)?;
+    let name = report.read(&port.name, path.field("name"), done)?;
+    let protocol = report.choice(&port.protocol, path.field("protocol"), &PROTOCOLS, done)?;
+    let number = report.port(&port.port, path.field("port"), done)?;
     let Some(number) = number else {
-        return Err(report.problem(format_args!("{path}.port"), format!("has no number; {done}")));
+        return Err(report.problem(path.field("port"), format!("has no number; {done}")));
     };
-    let node_port = format_args!("{path}.nodePort").to_string();
+    let node_port = path.field("nodePort");
     Ok(ServicePort {
         name: names.share(name.map_or("", String::as_str)),
         protocol: protocol.unwrap_or(Protocol::Tcp),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::IpNet;
 use portolan_core::{Family, ServiceType};
 
+use super::path::Path;
 use super::report::Report;
 use crate::field::{Field, List};
 use crate::manifest::{LoadBalancerStatus, Spec};
@@ -27,15 +28,16 @@ pub(super) fn cluster_ips(
     service_type: ServiceType,
     report: &mut Report,
 ) -> Vec<IpAddr> {
-    let listed = report.list(&spec.cluster_ips, "spec.clusterIPs");
+    let list = Path::from("spec.clusterIPs");
+    let listed = report.list(&spec.cluster_ips, list);
     if listed.is_empty() {
         return single_cluster_ip(spec, service_type, report);
     }
     let families = ip_families(spec, report);
     let mut addresses: Vec<IpAddr> = Vec::new();
     for (index, element) in listed.iter().enumerate() {
-        let path = format!("spec.clusterIPs[{index}]");
-        let Ok(Some(address)) = report.address(element, &path, "it is skipped") else { continue };
+        let path = list.index(index);
+        let Ok(Some(address)) = report.address(element, path, "it is skipped") else { continue };
         let family = Family::of(address);
         if let Some(Some(wanted)) = families.get(index)
             && *wanted != family
@@ -77,8 +79,9 @@ fn single_cluster_ip(spec: &Spec, service_type: ServiceType, report: &mut Report
 /// `None` in the place of a word that is not a family.
 fn ip_families(spec: &Spec, report: &mut Report) -> Vec<Option<Family>> {
     let mut families = Vec::new();
-    for (index, element) in report.list(&spec.ip_families, "spec.ipFamilies").iter().enumerate() {
-        let path = format_args!("spec.ipFamilies[{index}]");
+    let list = Path::from("spec.ipFamilies");
+    for (index, element) in report.list(&spec.ip_families, list).iter().enumerate() {
+        let path = list.index(index);
         families.push(report.choice(element, path, &FAMILIES, "it is ignored").ok().flatten());
     }
     families
@@ -90,20 +93,20 @@ pub(super) fn load_balancer_ips(
     field: &Field<LoadBalancerStatus>,
     report: &mut Report,
 ) -> Vec<IpAddr> {
-    let path = "status.loadBalancer";
+    let path = Path::from("status.loadBalancer");
     let Ok(status) = report.structure(field, path, "it is ignored") else { return Vec::new() };
-    let path = format!("{path}.ingress");
+    let list = path.field("ingress");
     let mut addresses = Vec::new();
-    for (index, element) in report.list(&status.ingress, &path).iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        let Ok(ingress) = report.structure(element, &path, "it is skipped") else { continue };
+    for (index, element) in report.list(&status.ingress, list).iter().enumerate() {
+        let path = list.index(index);
+        let Ok(ingress) = report.structure(element, path, "it is skipped") else { continue };
         let modes = [("VIP", true), ("Proxy", false)];
-        let mode = format!("{path}.ipMode");
+        let mode = path.field("ipMode");
         let mode = report.choice(&ingress.ip_mode, mode, &modes, "the address is not captured");
         if mode.map(|mode| mode.unwrap_or(true)) != Ok(true) {
             continue;
         }
-        let path = format!("{path}.ip");
+        let path = path.field("ip");
         if let Ok(Some(address)) = report.address(&ingress.ip, path, "it is skipped")
             && !addresses.contains(&address)
         {
@@ -123,7 +126,7 @@ pub(super) fn source_ranges(
     cluster_ips: &[IpAddr],
     report: &mut Report,
 ) -> Vec<IpNet> {
-    let path = "spec.loadBalancerSourceRanges";
+    let path = Path::from("spec.loadBalancerSourceRanges");
     let done = "it lets nobody in";
     let mut ranges: Vec<IpNet> = Vec::new();
     let mut unreadable: Vec<Family> = Vec::new();
@@ -133,7 +136,7 @@ pub(super) fn source_ranges(
     }
     let elements = elements.ok().flatten().map_or(&[][..], Vec::as_slice);
     for (index, element) in elements.iter().enumerate() {
-        match report.network(element, format_args!("{path}[{index}]"), done) {
+        match report.network(element, path.index(index), done) {
             Ok(range) => ranges.extend(range),
             Err(_) => unreadable.extend_from_slice(families_meant_by(element)),
         }

@@ -205,10 +205,8 @@ fn a_slice_of_no_service_or_family_is_skipped_and_says_why() {
         let (slice, problems) = slice(&with(&slice_manifest(), pointer, value.clone()));
         assert_eq!(slice, None, "{pointer} = {value}");
         let start = format!("EndpointSlice shop/web-abcde: {problem}");
-        assert!(
-            matches!(&problems[..], [only] if only.starts_with(&start) && only.ends_with("the slice is skipped")),
-            "{pointer} = {value}: {problems:?}"
-        );
+        let [only] = &problems[..] else { panic!("{pointer} = {value}: {problems:?}") };
+        assert!(only.starts_with(&start) && only.ends_with("the slice is skipped"), "{only}");
     }
 }
 
@@ -250,7 +248,8 @@ fn sloppy_and_mapped_addresses_are_canonical() {
 
 #[test]
 fn hints_are_shared_within_a_slice() {
-    let endpoint = |last| json!({"addresses": [format!("10.244.0.{last}")], "hints": {"forZones": [{"name": "zone-a"}]}});
+    let hints = json!({"forZones": [{"name": "zone-a"}]});
+    let endpoint = |last| json!({"addresses": [format!("10.244.0.{last}")], "hints": hints});
     let manifest = with(&slice_manifest(), "/endpoints", json!([endpoint(1), endpoint(2)]));
     let endpoints = slice(&manifest).0.unwrap().endpoints;
     let hints: Vec<_> = endpoints.iter().map(|endpoint| endpoint.hints.as_ref().unwrap()).collect();

@@ -3,7 +3,10 @@ use super::*;
 fn node_manifest() -> Value {
     json!({
         "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "zone-a"}},
-        "spec": {"podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24", "fd00:1::/64"], "taints": []},
+        "spec": {
+            "podCIDR": "10.244.1.0/24", "podCIDRs": ["10.244.1.0/24", "fd00:1::/64"],
+            "taints": [],
+        },
         "status": {"addresses": [
             {"type": "Hostname", "address": "node-1"},
             {"type": "ExternalIP", "address": "192.0.2.1"},

@@ -83,7 +83,7 @@ fn a_bad_field_costs_itself_and_is_named() {
         (
             "/spec/type",
             json!("Loadbalancer"),
-            "spec.type: \"Loadbalancer\" is none of ClusterIP, NodePort, LoadBalancer, ExternalName",
+            "spec.type: \"Loadbalancer\" is none of ClusterIP, NodePort, LoadBalancer",
             |s| s.service_type = ServiceType::ClusterIP,
         ),
         (

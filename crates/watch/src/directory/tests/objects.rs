@@ -125,7 +125,7 @@ fn other_kinds_are_ignored_even_if_their_names_are_ours() {
         "a.yaml",
         "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {ports: 7}}
 ---
-{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: x}, spec: {clusterIP: 10.0.0.1}}
+{apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: x}, spec: {ports: 7}}
 ---
 {apiVersion: v1, kind: Endpoints, metadata: {name: x}, subsets: []}
 ---
