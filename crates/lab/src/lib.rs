@@ -7,12 +7,31 @@
 //! * [`TopologySpec`] says which hosts there are, [`Topology`] has them.
 //! * [`Probe`] asks who answers at an address, and [`Outcome`] tells. A [`Connection`]
 //!   stays open.
+//! * [`scenario`] holds packet scenarios, and plays them.
+//!
+//! ```no_run
+//! use std::net::{Ipv4Addr, SocketAddr};
+//! use portolan_lab::{LabError, Outcome, Probe, Protocol, TopologySpec, enter_or_explain};
+//!
+//! fn main() -> Result<(), LabError> {
+//!     enter_or_explain()?;
+//!     let (pod, client) = (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(203, 0, 113, 2));
+//!     let spec = TopologySpec::default().pod(pod).client(client);
+//!     let lab = spec.server(pod, Protocol::Tcp, 80).build()?;
+//!
+//!     let probe = Probe::new(client, Protocol::Tcp, SocketAddr::new(pod.into(), 80));
+//!     assert!(matches!(lab.probe(&probe), Outcome::Answered { .. }));
+//!     lab.node().run(|| { /* program the node, and ask again */ });
+//!     Ok(())
+//! }
+//! ```
 
 mod error;
 mod isolate;
 mod namespace;
 mod process;
 mod route;
+pub mod scenario;
 mod sysctl;
 mod topology;
 mod traffic;
