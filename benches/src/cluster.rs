@@ -1,6 +1,6 @@
 //! Clusters of any size, and the edits that happen to them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use portolan_core::backend::{LocalPods, NodePortAddresses};
@@ -14,6 +14,9 @@ pub(crate) const NODE: &str = "node-1";
 
 /// Every service has one TCP port under this name.
 const PORT: &str = "http";
+
+/// On this number.
+const SERVICE_PORT: u16 = 80;
 
 /// ClusterIP services with the same number of endpoints each, one of ten on this node.
 pub(crate) struct Cluster {
@@ -31,6 +34,19 @@ impl Cluster {
         cluster.index.apply(Update::EndpointSlicesReset(slices));
         cluster.index.take_changes();
         cluster
+    }
+
+    /// Adds a service with one endpoint and returns its ClusterIP and port.
+    pub(crate) fn add_service_of(&mut self, endpoint: IpAddr, port: u16) -> SocketAddr {
+        let number = self.services;
+        let service = service(number);
+        let mut slice = slice(number, 0..1);
+        slice.endpoints.iter_mut().for_each(|it| it.address = endpoint);
+        slice.ports.iter_mut().for_each(|it| it.port = port);
+        self.index.apply(Update::ServiceApplied(service));
+        self.index.apply(Update::EndpointSliceApplied(slice));
+        self.index.take_changes();
+        SocketAddr::new(cluster_ip(number), SERVICE_PORT)
     }
 
     /// All plans.
@@ -83,11 +99,11 @@ fn service(number: u32) -> Service {
         name: name(number),
         created: Some(i64::from(number)),
         service_type: ServiceType::ClusterIP,
-        cluster_ips: vec![address([172, 16, 0, 0], number)],
+        cluster_ips: vec![cluster_ip(number)],
         ports: vec![ServicePort {
             name: PORT.into(),
             protocol: Protocol::Tcp,
-            port: 80,
+            port: SERVICE_PORT,
             node_port: None,
         }],
         external_ips: Vec::new(),
@@ -117,6 +133,10 @@ fn slice(number: u32, endpoints: impl IntoIterator<Item = u32>) -> EndpointSlice
         ports: vec![EndpointPort { name: PORT.into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: endpoints.into_iter().map(endpoint).collect(),
     }
+}
+
+fn cluster_ip(number: u32) -> IpAddr {
+    address([172, 16, 0, 0], number)
 }
 
 fn address(network: [u8; 4], number: u32) -> IpAddr {

@@ -4,6 +4,7 @@
 //! Runs in a network namespace of its own; needs no root and touches nothing else.
 
 mod cluster;
+mod connections;
 mod measure;
 mod runs;
 
@@ -25,6 +26,9 @@ struct Arguments {
     /// Single changes of each kind.
     #[arg(long, default_value_t = 500)]
     changes: u32,
+    /// Connections of each kind; none leaves this part out.
+    #[arg(long, default_value_t = 3_000)]
+    connections: u32,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -33,6 +37,9 @@ fn main() -> anyhow::Result<()> {
     runs::headline();
     for services in &arguments.services {
         runs::run(*services, &arguments)?;
+        if arguments.connections > 0 {
+            connections::run(*services, arguments.connections)?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! objects of a [`Phase`]; [`Phase::play`] sends its packets and compares.
 
 mod hosts;
+mod ipv6;
 mod model;
 mod play;
 

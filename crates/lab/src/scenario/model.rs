@@ -215,7 +215,8 @@ pub struct Packet {
 pub enum Expected {
     /// It is translated to an endpoint.
     Dnat,
-    /// It is answered with an ICMP port unreachable message.
+    /// Its sender is told at once: by ICMP port unreachable, or by a reset if it is TCP, which
+    /// the client cannot tell from the other and which no kernel limit turns into silence.
     Reject,
     /// It disappears.
     Drop,

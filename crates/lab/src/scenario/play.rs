@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{Expected, Packet, Phase};
-use crate::{Outcome, Probe, Refusal, Topology};
+use crate::{Outcome, Probe, Protocol, Refusal, Topology};
 
 /// A wait for silence lasts as long as this; an answer may take [`PATIENCE`].
 const SILENCE: Duration = Duration::from_millis(300);
@@ -81,6 +81,8 @@ fn faults(packet: &Packet, outcomes: &[Outcome], is_node: impl Fn(IpAddr) -> boo
         match (packet.expected, outcome) {
             (Expected::Reject, Outcome::Refused(Refusal::Icmp))
             | (Expected::Drop, Outcome::Silent) => {}
+            (Expected::Reject, Outcome::Refused(Refusal::Reset))
+                if packet.protocol == Protocol::Tcp => {}
             (Expected::Dnat | Expected::Untouched, Outcome::Answered { endpoint, seen_source }) => {
                 missing.remove(endpoint);
                 if !endpoints.contains(endpoint) {
@@ -116,7 +118,6 @@ fn without_ports(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Protocol;
 
     const NODE: &str = "192.168.0.2";
 
@@ -154,6 +155,7 @@ mod tests {
         for (expected, outcome) in [
             (Expected::Untouched, answer("172.30.0.41:80", "10.0.0.2")),
             (Expected::Reject, Outcome::Refused(Refusal::Icmp)),
+            (Expected::Reject, Outcome::Refused(Refusal::Reset)),
             (Expected::Drop, Outcome::Silent),
         ] {
             assert!(judge(&packet(expected, &[], false), &[outcome]).is_empty());
@@ -185,7 +187,6 @@ mod tests {
         let answered = answer("172.30.0.41:80", "10.0.0.2");
         for (expected, outcome) in [
             (Expected::Reject, Outcome::Silent),
-            (Expected::Reject, reset.clone()),
             (Expected::Reject, answered.clone()),
             (Expected::Drop, Outcome::Refused(Refusal::Icmp)),
             (Expected::Drop, answered),
