@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use portolan_core::Family;
 
 pub use error::ConfigError;
-pub use file::{ConfigFile, read_file};
+pub use file::{ConfigFile, parse, read_file};
 pub use settings::{Given, Settings};
 
 /// The port of the health server when only an address is given.
@@ -72,6 +72,9 @@ pub enum SourceConfig {
         kubeconfig: Option<PathBuf>,
         /// Overrides the address of the API server.
         master: Option<String>,
+        /// The name that the server's certificate must have, if not the host of the
+        /// address.
+        tls_server_name: Option<String>,
     },
 }
 

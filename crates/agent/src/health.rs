@@ -37,6 +37,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Nothing was programmed yet, and there is nothing to program yet.
+    pub(crate) fn is_waiting_for_source(&self) -> bool {
+        self.last_sync.is_none() && self.waiting_since.is_none()
+    }
+
     fn live(&self, now: Instant) -> bool {
         self.waiting_since.is_none_or(|since| now.saturating_duration_since(since) < LONGEST_WAIT)
     }

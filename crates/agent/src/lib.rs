@@ -21,6 +21,7 @@ mod health;
 mod node_ports;
 mod problem_log;
 mod reconciler;
+mod reminder;
 mod retry;
 mod run;
 mod shutdown;

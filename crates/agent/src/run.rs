@@ -21,6 +21,7 @@ use crate::error::AgentError;
 use crate::health::{self, Health};
 use crate::node_ports;
 use crate::reconciler::Reconciler;
+use crate::reminder::remind;
 
 /// How often interface addresses are read again.
 const RECHECK_ENVIRONMENT: Duration = Duration::from_secs(30);
@@ -65,6 +66,7 @@ async fn run_with(
     let (health, health_receiver) = watch::channel(Health::default());
     let (query_sender, queries) = mpsc::channel(1);
     let mut servers = JoinSet::new();
+    servers.spawn(remind(config.source.clone(), health_receiver.clone()));
     if let Some(address) = config.healthz {
         servers.spawn(health::serve(address, health_receiver));
     }

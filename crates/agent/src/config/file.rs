@@ -30,7 +30,8 @@ pub fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
     parse(&text, path)
 }
 
-pub(super) fn parse(text: &str, path: &Path) -> Result<ConfigFile, ConfigError> {
+/// As [`read_file`], from a text that `path` only names in errors.
+pub fn parse(text: &str, path: &Path) -> Result<ConfigFile, ConfigError> {
     let mut document = Document::parse(text, path)?;
     let api_version = document.text("apiVersion")?.unwrap_or_default();
     let kind = document.text("kind")?.unwrap_or_default();
@@ -46,6 +47,7 @@ fn own_kind(mut document: Document) -> Result<ConfigFile, ConfigError> {
         node_name: document.given("nodeName", Document::text)?,
         source: document.given("source", Document::text)?,
         master: document.given("clientConnection.master", Document::text)?,
+        tls_server_name: document.given("clientConnection.tlsServerName", Document::text)?,
         backend: document.given("backend", Document::text)?,
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         control_socket: document.given("controlSocket", Document::text)?,

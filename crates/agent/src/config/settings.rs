@@ -45,6 +45,7 @@ pub struct Settings {
     pub source: Option<Given<String>>,
     pub kubeconfig: Option<Given<String>>,
     pub master: Option<Given<String>>,
+    pub tls_server_name: Option<Given<String>>,
     pub backend: Option<Given<String>>,
     /// Networks, separated by commas.
     pub cluster_cidr: Option<Given<String>>,
@@ -68,6 +69,7 @@ impl Settings {
             source: self.source.or(other.source),
             kubeconfig: self.kubeconfig.or(other.kubeconfig),
             master: self.master.or(other.master),
+            tls_server_name: self.tls_server_name.or(other.tls_server_name),
             backend: self.backend.or(other.backend),
             cluster_cidr: self.cluster_cidr.or(other.cluster_cidr),
             node_port_addresses: self.node_port_addresses.or(other.node_port_addresses),
@@ -132,6 +134,7 @@ impl Settings {
             None => SourceConfig::Kube {
                 kubeconfig: not_empty(&self.kubeconfig).map(Into::into),
                 master: not_empty(&self.master),
+                tls_server_name: not_empty(&self.tls_server_name),
             },
         })
     }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::file::parse;
 use super::*;
 
 fn flags() -> Settings {
@@ -40,7 +39,10 @@ fn told(error: &ConfigError) -> String {
 fn without_any_setting_the_defaults_are_those_of_kube_proxy_in_nftables_mode() {
     let config = flags().resolve().unwrap();
     assert_eq!(config.backend, BackendKind::Nftables);
-    assert_eq!(config.source, SourceConfig::Kube { kubeconfig: None, master: None });
+    assert_eq!(
+        config.source,
+        SourceConfig::Kube { kubeconfig: None, master: None, tls_server_name: None }
+    );
     assert_eq!(config.node_ports, NodePortSelection::Primary);
     assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(Vec::new()));
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
@@ -100,7 +102,10 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
     assert!(config.nftables.masquerade_all);
     let kubeconfig = Some("/var/lib/kubeconfig".into());
-    assert_eq!(config.source, SourceConfig::Kube { kubeconfig, master: None });
+    assert_eq!(
+        config.source,
+        SourceConfig::Kube { kubeconfig, master: None, tls_server_name: None }
+    );
 }
 
 #[test]
