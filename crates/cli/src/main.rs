@@ -1,2 +1,22 @@
-//! Stub.
-fn main() {}
+//! `portolan`: a kube-proxy replacement.
+
+mod commands;
+mod kernel_table;
+mod layout;
+mod logging;
+mod node_arguments;
+mod plan_table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("portolan: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The command line.
+
+mod cleanup;
+mod dump;
+mod render;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A kube-proxy replacement: serves Kubernetes Services with nftables.
+#[derive(Debug, Parser)]
+#[command(name = "portolan", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Arguments>),
+    Render(Box<render::Arguments>),
+    Dump(dump::Arguments),
+    Cleanup(cleanup::Arguments),
+}
+
+impl Cli {
+    /// Does what was asked for. An error means exit code 1.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Run(arguments) => run::run(&arguments),
+            Command::Render(arguments) => render::run(&arguments),
+            Command::Dump(arguments) => dump::run(&arguments),
+            Command::Cleanup(arguments) => cleanup::run(&arguments),
+        }
+    }
+}

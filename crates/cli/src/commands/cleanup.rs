@@ -1,0 +1,37 @@
+//! `portolan cleanup`: leave nothing behind.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use portolan_agent::config::DEFAULT_CONTROL_SOCKET;
+use portolan_nft::{NftOptions, cleanup};
+
+/// Remove everything that Portolan put into the kernel, and nothing else.
+///
+/// Needs CAP_NET_ADMIN. Services are no longer served for new connections; those that are
+/// established go on. Stop the agent before, or it puts everything back.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where a running agent would listen
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL_SOCKET)]
+    control_socket: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if UnixStream::connect(&arguments.control_socket).is_ok() {
+        eprintln!(
+            "an agent is running at {}: it will put back what is removed now",
+            arguments.control_socket.display()
+        );
+    }
+    let deleted = cleanup(&NftOptions::default().table)?;
+    for object in &deleted {
+        println!("deleted {object}");
+    }
+    if deleted.is_empty() {
+        println!("nothing to delete");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! `portolan run`: the agent.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use portolan_agent::config::{BackendKind, Config, Settings, SourceConfig};
+use portolan_agent::{OpenBackend, signals};
+use portolan_core::BackendError;
+use portolan_nft::{NftBackend, NftOptions, inspect};
+use portolan_watch::{
+    DirectoryConfig, KubeConfig, SourceEvent, kube_client, run_directory, run_kube,
+};
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::logging::{self, LoggingArguments};
+use crate::node_arguments::{NodeArguments, given, nft_options};
+
+/// Events between source and agent. A source that is further ahead waits.
+const EVENTS_UNDERWAY: usize = 1024;
+/// A table that does not exist, so that looking for it lists nothing else.
+const NO_TABLE: &str = "portolan-none";
+
+/// Serve the Services of a cluster on this node.
+///
+/// Follows Services and EndpointSlices and keeps the kernel as they say. Needs the
+/// capability CAP_NET_ADMIN. SIGTERM and SIGINT end it and leave the rules in place:
+/// established and new connections go on, and the next start adopts what it finds.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Where Services and EndpointSlices come from: `kube`, or `dir:PATH` for a directory
+    /// of YAML or JSON files, which is followed [default: kube]
+    #[arg(long)]
+    source: Option<String>,
+
+    /// What programs the kernel: nftables
+    #[arg(long, visible_alias = "proxy-mode")]
+    backend: Option<String>,
+
+    /// Credentials and address of the API server [default: those that the cluster gives
+    /// to its pods]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<String>,
+
+    /// Address of the API server; wins over the kubeconfig. Must not be a ClusterIP, which
+    /// this agent has yet to serve
+    #[arg(long, value_name = "URL")]
+    master: Option<String>,
+
+    /// Name that the certificate of the API server must have, if not the host of its
+    /// address
+    #[arg(long, value_name = "NAME")]
+    tls_server_name: Option<String>,
+
+    /// Where the health server listens; empty for no health server
+    /// [default: 0.0.0.0:10256]
+    #[arg(long, value_name = "ADDRESS")]
+    healthz_bind_address: Option<String>,
+
+    /// Where `portolan dump` finds this agent; empty for no control socket
+    /// [default: /run/portolan/control.sock]
+    #[arg(long, value_name = "PATH")]
+    control_socket: Option<String>,
+
+    #[command(flatten)]
+    node: NodeArguments,
+
+    #[command(flatten)]
+    logging: LoggingArguments,
+}
+
+impl Arguments {
+    /// The configuration, and what is to be warned about in its file.
+    pub(super) fn resolve(&self) -> anyhow::Result<(Config, Vec<String>)> {
+        self.node.resolve(self.settings())
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            source: given(&self.source, "--source"),
+            backend: given(&self.backend, "--backend"),
+            kubeconfig: given(&self.kubeconfig, "--kubeconfig"),
+            master: given(&self.master, "--master"),
+            tls_server_name: given(&self.tls_server_name, "--tls-server-name"),
+            healthz_bind_address: given(&self.healthz_bind_address, "--healthz-bind-address"),
+            control_socket: given(&self.control_socket, "--control-socket"),
+            ..Settings::default()
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    logging::start(&arguments.logging)?;
+    let (config, warnings) = arguments.resolve()?;
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(config));
+    // A thread that hangs in a system call must not keep the process from its end.
+    runtime.shutdown_background();
+    result?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let shutdown = signals()?;
+    let (sender, events) = mpsc::channel(EVENTS_UNDERWAY);
+    let source = source(config.source.clone(), config.node_name.clone(), sender);
+    let open_backend = backend(&config);
+    let agent = portolan_agent::run(config, events, open_backend, shutdown);
+    tokio::select! {
+        result = agent => Ok(result?),
+        // Without an error it ends only because the agent did.
+        Err(error) = source => Err(error),
+    }
+}
+
+async fn source(
+    source: SourceConfig,
+    node_name: String,
+    sender: mpsc::Sender<SourceEvent>,
+) -> anyhow::Result<()> {
+    match source {
+        SourceConfig::Directory(path) => {
+            run_directory(DirectoryConfig { path, node_name }, sender).await?;
+        }
+        SourceConfig::Kube { kubeconfig, master, tls_server_name } => {
+            let client =
+                kube_client(kubeconfig.as_deref(), master.as_deref(), tls_server_name.as_deref());
+            run_kube(client.await?, KubeConfig { node_name }, sender).await?;
+        }
+    }
+    Ok(())
+}
+
+fn backend(config: &Config) -> OpenBackend {
+    match config.backend {
+        BackendKind::Nftables => {
+            let options = nft_options(config);
+            Box::new(move || Ok(Box::new(open_nftables(options.clone())?)))
+        }
+    }
+}
+
+/// Listing tables needs the capability and the kernel feature that programming them
+/// needs. If they are missing, the agent had better end than try again and again.
+fn open_nftables(options: NftOptions) -> Result<NftBackend, BackendError> {
+    inspect(NO_TABLE)?;
+    Ok(NftBackend::open(options)?)
+}

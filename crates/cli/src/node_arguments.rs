@@ -1,0 +1,113 @@
+//! What `run` and `render` both need to know about the node.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use portolan_agent::Config;
+use portolan_agent::config::{ConfigFile, Given, Settings, read_file};
+use portolan_nft::NftOptions;
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Node")]
+pub(crate) struct NodeArguments {
+    /// Configuration file: a PortolanConfiguration, or the KubeProxyConfiguration of the
+    /// cluster. Flags win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Name of this node, as EndpointSlices write it [default: the environment variable
+    /// NODE_NAME, else the host name in lower case]
+    #[arg(long, visible_alias = "hostname-override", value_name = "NAME")]
+    node_name: Option<String>,
+
+    /// Networks of the cluster's pods: one, or one of each family separated by a comma
+    #[arg(long, value_name = "CIDRS")]
+    cluster_cidr: Option<String>,
+
+    /// Node addresses that take NodePorts: `primary` for those of the Node object, or
+    /// networks, separated by commas, that they have to be in. A family without a
+    /// network takes all [default: primary]
+    #[arg(long, value_name = "CIDRS", value_delimiter = ',')]
+    nodeport_addresses: Option<Vec<String>>,
+
+    /// How connections of pods are recognised: ClusterCIDR, NodeCIDR, BridgeInterface or
+    /// InterfaceNamePrefix [default: ClusterCIDR]
+    #[arg(long, value_name = "MODE")]
+    detect_local_mode: Option<String>,
+
+    /// The bridge that local pods are attached to, for the mode BridgeInterface
+    #[arg(long, value_name = "NAME")]
+    pod_bridge_interface: Option<String>,
+
+    /// How the names of the interfaces towards local pods begin, for the mode
+    /// InterfaceNamePrefix
+    #[arg(long, value_name = "PREFIX")]
+    pod_interface_name_prefix: Option<String>,
+
+    /// Masquerade every connection to a ClusterIP
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true")]
+    masquerade_all: Option<bool>,
+
+    /// The bit of the packet mark, 0 to 31, that asks for masquerading [default: 14]
+    #[arg(long, value_name = "BIT")]
+    masquerade_bit: Option<u64>,
+}
+
+/// The value of a flag, for error texts.
+pub(crate) fn given<T: Clone>(value: &Option<T>, flag: &str) -> Option<Given<T>> {
+    value.clone().map(|value| Given::new(value, flag))
+}
+
+impl NodeArguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            node_name: given(&self.node_name, "--node-name"),
+            cluster_cidr: given(&self.cluster_cidr, "--cluster-cidr"),
+            node_port_addresses: given(&self.nodeport_addresses, "--nodeport-addresses"),
+            detect_local_mode: given(&self.detect_local_mode, "--detect-local-mode"),
+            pod_bridge_interface: given(&self.pod_bridge_interface, "--pod-bridge-interface"),
+            pod_interface_name_prefix: given(
+                &self.pod_interface_name_prefix,
+                "--pod-interface-name-prefix",
+            ),
+            masquerade_all: given(&self.masquerade_all, "--masquerade-all"),
+            masquerade_bit: given(&self.masquerade_bit, "--masquerade-bit"),
+            ..Settings::default()
+        }
+    }
+
+    /// These flags and `others`, then the file, then what the machine says. Also returns
+    /// what is to be warned about in the file.
+    pub(crate) fn resolve(&self, others: Settings) -> anyhow::Result<(Config, Vec<String>)> {
+        let file = match &self.config {
+            Some(path) => read_file(path)?,
+            None => ConfigFile::default(),
+        };
+        let settings = self.settings().or(others).or(file.settings).or(machine()?);
+        Ok((settings.resolve()?, file.warnings))
+    }
+}
+
+/// The name of this node, if nobody gave it.
+fn machine() -> anyhow::Result<Settings> {
+    let variable = std::env::var("NODE_NAME").ok().filter(|name| !name.is_empty());
+    let node_name = match variable {
+        Some(name) => Given::new(name, "the environment variable NODE_NAME"),
+        None => {
+            let name = nix::unistd::gethostname().context("cannot read the host name")?;
+            Given::new(name.to_string_lossy().into_owned(), "the host name")
+        }
+    };
+    Ok(Settings { node_name: Some(node_name), ..Settings::default() })
+}
+
+/// The options of the nftables backend.
+pub(crate) fn nft_options(config: &Config) -> NftOptions {
+    NftOptions {
+        masquerade_bit: config.nftables.masquerade_bit,
+        masquerade_all: config.nftables.masquerade_all,
+        ..NftOptions::default()
+    }
+}

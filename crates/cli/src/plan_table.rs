@@ -1,0 +1,95 @@
+//! Plans as a table: what each address of a Service does.
+
+use portolan_core::{
+    Action, Destination, Frontend, Masquerade, Pool, PortPlan, ServicePlan, Traffic,
+};
+
+use crate::layout::Table;
+
+/// One row for each address and port, and one more for each further thing to know of it.
+pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -> Table<5> {
+    let mut table = Table::new(["SERVICE", "ADDRESS", "PORT", "ENDPOINTS", "NEW CONNECTIONS"]);
+    for plan in plans {
+        let name = plan.name.to_string();
+        for port in &plan.ports {
+            for frontend in &port.frontends {
+                table.push([
+                    name.clone(),
+                    address(port, frontend),
+                    format!("{}/{}", frontend.port, port.protocol),
+                    endpoints(port, frontend),
+                    what_happens(frontend),
+                ]);
+                for further in further(port, frontend) {
+                    let empty = String::new;
+                    table.push([name.clone(), empty(), empty(), empty(), further]);
+                }
+            }
+        }
+    }
+    table
+}
+
+fn address(port: &PortPlan, frontend: &Frontend) -> String {
+    match frontend.destination {
+        Destination::ClusterIp(ip) | Destination::ExternalIp(ip) => ip.to_string(),
+        Destination::LoadBalancerIp(ip) => format!("{ip} (LB)"),
+        Destination::NodePort => format!("NodePort {}", port.family),
+    }
+}
+
+/// How many endpoints the policies that matter here choose from.
+fn endpoints(port: &PortPlan, frontend: &Frontend) -> String {
+    let (cluster, local) = (port.cluster.len(), port.local.len());
+    match frontend.traffic {
+        Traffic::Everyone(Action::Balance(Pool::Cluster) | Action::Reject) => cluster.to_string(),
+        Traffic::Everyone(Action::Balance(Pool::Local) | Action::Drop) => format!("{local} local"),
+        Traffic::ByOrigin { .. } => format!("{cluster}, {local} local"),
+    }
+}
+
+fn what_happens(frontend: &Frontend) -> String {
+    let (Traffic::Everyone(action) | Traffic::ByOrigin { outside: action, .. }) = frontend.traffic;
+    let source = match frontend.masquerade {
+        _ if !balances(action) => "",
+        Masquerade::Always => ", masqueraded",
+        Masquerade::ThisNode => ", source kept",
+        Masquerade::UnlessLocalPod => "",
+    };
+    format!("{}{source}", describe(action))
+}
+
+fn further(port: &PortPlan, frontend: &Frontend) -> Vec<String> {
+    let mut further = Vec::new();
+    let mut balanced = false;
+    match frontend.traffic {
+        Traffic::Everyone(action) => balanced |= balances(action),
+        Traffic::ByOrigin { inside, outside } => {
+            balanced |= balances(inside) || balances(outside);
+            further.push(format!("from pods and this node: {}", describe(inside)));
+        }
+    }
+    if let Some(affinity) = port.affinity.filter(|_| balanced) {
+        further.push(format!("a client keeps its endpoint for {} s", affinity.timeout_seconds));
+    }
+    if matches!(frontend.destination, Destination::LoadBalancerIp(_)) {
+        further.extend(port.source_ranges.iter().map(|range| format!("only from {range}")));
+    }
+    further
+}
+
+fn balances(action: Action) -> bool {
+    matches!(action, Action::Balance(_))
+}
+
+fn describe(action: Action) -> &'static str {
+    match action {
+        Action::Balance(Pool::Cluster) => "any endpoint",
+        Action::Balance(Pool::Local) => "local endpoints",
+        Action::Reject => "refused, no endpoint",
+        Action::Drop => "dropped, none allowed",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! The table of a small cluster, as a golden file.
+
+use std::net::IpAddr;
+
+use portolan_core::{EndpointAddress, Family, ObjectName, Protocol, SessionAffinity, Traffic::*};
+
+use super::*;
+
+const ANY: Action = Action::Balance(Pool::Cluster);
+const LOCAL: Action = Action::Balance(Pool::Local);
+
+fn endpoints(count: u8) -> Vec<EndpointAddress> {
+    let endpoint = |last| EndpointAddress { ip: IpAddr::from([10, 244, 0, last]), port: 8080 };
+    (1..=count).map(endpoint).collect()
+}
+
+fn port(cluster: u8, local: u8, frontends: Vec<Frontend>) -> PortPlan {
+    PortPlan {
+        family: Family::V4,
+        protocol: Protocol::Tcp,
+        name: "".into(),
+        cluster: endpoints(cluster),
+        local: endpoints(local),
+        hairpin: Vec::new(),
+        affinity: None,
+        source_ranges: Vec::new(),
+        frontends,
+    }
+}
+
+fn frontend(
+    destination: Destination,
+    port: u16,
+    traffic: Traffic,
+    masquerade: Masquerade,
+) -> Frontend {
+    Frontend { destination, port, traffic, masquerade }
+}
+
+fn cluster_ip(address: &str, traffic: Traffic) -> Frontend {
+    let destination = Destination::ClusterIp(address.parse().unwrap());
+    frontend(destination, 80, traffic, Masquerade::UnlessLocalPod)
+}
+
+fn service(name: &str, ports: Vec<PortPlan>) -> ServicePlan {
+    ServicePlan { name: ObjectName::new("shop", name), ports }
+}
+
+fn cluster() -> Vec<ServicePlan> {
+    let node_port =
+        |traffic, masquerade| frontend(Destination::NodePort, 30080, traffic, masquerade);
+    let load_balancer = Destination::LoadBalancerIp("192.0.2.10".parse().unwrap());
+    let external = Destination::ExternalIp("198.51.100.7".parse().unwrap());
+    let by_origin = ByOrigin { inside: ANY, outside: LOCAL };
+    let v6 = PortPlan {
+        family: Family::V6,
+        protocol: Protocol::Udp,
+        ..port(2, 0, vec![cluster_ip("fd00:10:96::1234:5678:9abc", Everyone(ANY))])
+    };
+    vec![
+        service(
+            "web",
+            vec![
+                port(
+                    3,
+                    0,
+                    vec![
+                        cluster_ip("10.96.0.10", Everyone(ANY)),
+                        frontend(external, 80, Everyone(ANY), Masquerade::Always),
+                        node_port(Everyone(ANY), Masquerade::Always),
+                    ],
+                ),
+                v6,
+            ],
+        ),
+        service(
+            "empty",
+            vec![port(0, 0, vec![cluster_ip("10.96.0.11", Everyone(Action::Reject))])],
+        ),
+        service(
+            "node-local",
+            vec![
+                port(3, 1, vec![cluster_ip("10.96.0.12", Everyone(LOCAL))]),
+                port(3, 0, vec![cluster_ip("10.96.0.13", Everyone(Action::Drop))]),
+            ],
+        ),
+        service(
+            "a-service-with-a-name-that-is-rather-long",
+            vec![PortPlan {
+                affinity: Some(SessionAffinity { timeout_seconds: 10800 }),
+                source_ranges: vec!["203.0.113.0/24".parse().unwrap()],
+                ..port(
+                    3,
+                    1,
+                    vec![
+                        frontend(load_balancer, 443, by_origin, Masquerade::ThisNode),
+                        node_port(
+                            ByOrigin { inside: ANY, outside: Action::Drop },
+                            Masquerade::ThisNode,
+                        ),
+                    ],
+                )
+            }],
+        ),
+    ]
+}
+
+#[test]
+fn a_table_says_what_each_address_does() {
+    let text = plan_table(&cluster()).to_string();
+    let widest = text.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(120), "{text}");
+    insta::assert_snapshot!(text);
+}

@@ -1,0 +1,255 @@
+//! The running agent on a real kernel, in namespaces of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use portolan_lab::namespaced;
+use tempfile::TempDir;
+
+const HEALTHZ: &str = "127.0.0.1:10256";
+/// Long enough for any machine; nothing waits for so long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const SERVICE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  clusterIP: 10.96.0.10
+  clusterIPs: [10.96.0.10]
+  ports: [{port: 80, protocol: TCP}]
+";
+
+fn slice(addresses: &[&str]) -> String {
+    let endpoints: Vec<String> =
+        addresses.iter().map(|address| format!("{{addresses: [{address}]}}")).collect();
+    format!(
+        "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n\
+         metadata: {{name: web-1, namespace: shop, labels: {{kubernetes.io/service-name: web}}}}\n\
+         addressType: IPv4\nports: [{{port: 8080, protocol: TCP}}]\nendpoints: [{}]\n",
+        endpoints.join(", ")
+    )
+}
+
+/// A directory of manifests, with the agent's socket and log beside it.
+struct Scene {
+    directory: TempDir,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("manifests")).unwrap();
+        let scene = Scene { directory };
+        scene.write("web.yaml", SERVICE);
+        scene.write("slice.yaml", &slice(&["10.244.0.1"]));
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        // As kubectl and editors do it: never half a file.
+        let (draft, file) = (self.path("draft"), self.path("manifests").join(name));
+        fs::write(&draft, text).unwrap();
+        fs::rename(draft, file).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+        command.args(arguments);
+        command
+    }
+
+    fn start(&self) -> Agent {
+        let source = format!("dir:{}", self.path("manifests").display());
+        let socket = self.path("control.sock");
+        let log = fs::File::create(self.path("log")).unwrap();
+        let child = self
+            .command(&["run", "--node-name", "node-a", "--log-format", "json", "--source"])
+            .arg(source)
+            .args(["--healthz-bind-address", HEALTHZ, "--control-socket"])
+            .arg(socket)
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Agent { child }
+    }
+
+    fn dump(&self, more: &[&str]) -> Output {
+        let socket = self.path("control.sock");
+        let socket = ["--control-socket", socket.to_str().unwrap()];
+        self.command(&[&["dump"], &socket[..], more].concat()).output().unwrap()
+    }
+
+    fn dump_kernel(&self) -> Output {
+        self.command(&["dump", "--kernel"]).output().unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap()
+    }
+
+    /// The first sync of the log.
+    fn first_sync(&self) -> serde_json::Value {
+        self.log()
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .find(|line| line["message"] == "synced")
+            .unwrap()
+    }
+}
+
+/// A running agent; killed when dropped.
+struct Agent {
+    child: Child,
+}
+
+impl Agent {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(result) = attempt() {
+            return result;
+        }
+        assert!(Instant::now() < deadline, "{what}: still not");
+        sleep(Duration::from_millis(10));
+    }
+}
+
+/// The status line of an answer, if somebody answers.
+fn get(path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(HEALTHZ).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: node-a\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.lines().next().map(str::to_owned)
+}
+
+fn until_healthy() {
+    until("healthy", || get("/healthz").filter(|status| status.contains(" 200 ")));
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_agent_serves_a_directory_until_it_is_told_to_stop() {
+    namespaced("the_agent_serves_a_directory_until_it_is_told_to_stop", || {
+        let scene = Scene::new();
+        let mut agent = scene.start();
+        until_healthy();
+
+        let dump = text(&scene.dump(&[]).stdout);
+        assert!(dump.contains("shop/web"), "{dump}");
+        let kernel = text(&scene.dump_kernel().stdout);
+        assert!(kernel.contains("10.96.0.10"), "{kernel}");
+
+        scene.write("slice.yaml", &slice(&["10.244.0.1", "10.244.0.2"]));
+        until("the second endpoint is in the kernel", || {
+            let json = scene.command(&["dump", "--kernel", "--format", "json"]).output().unwrap();
+            text(&json.stdout).contains("10.244.0.2").then_some(())
+        });
+        scene.write("broken.yaml", "kind: [Service\n");
+        until("the broken file is reported", || {
+            text(&scene.dump(&["web"]).stdout).contains("broken.yaml").then_some(())
+        });
+        let missing = scene.dump(&["shop/absent"]);
+        assert_eq!(missing.status.code(), Some(1));
+        assert!(text(&missing.stderr).contains("shop/absent"), "{missing:?}");
+
+        agent.signal(Signal::SIGTERM);
+        assert!(agent.child.wait().unwrap().success(), "{}", scene.log());
+        assert!(!scene.path("control.sock").exists());
+        let kernel = text(&scene.dump_kernel().stdout);
+        assert!(kernel.contains("10.96.0.10"), "the rules stay: {kernel}");
+    });
+}
+
+#[test]
+fn a_restart_that_changes_nothing_sends_nothing() {
+    namespaced("a_restart_that_changes_nothing_sends_nothing", || {
+        let scene = Scene::new();
+        for (start, expected) in [("the first", false), ("the second", true)] {
+            let mut agent = scene.start();
+            until_healthy();
+            agent.signal(Signal::SIGINT);
+            assert!(agent.child.wait().unwrap().success(), "{}", scene.log());
+            let sync = scene.first_sync();
+            let nothing = sync["added"] == 0 && sync["deleted"] == 0 && sync["bytes"] == 0;
+            assert_eq!(nothing, expected, "{start}: {sync}");
+        }
+    });
+}
+
+#[test]
+fn cleanup_removes_what_is_ours_and_says_so() {
+    namespaced("cleanup_removes_what_is_ours_and_says_so", || {
+        let scene = Scene::new();
+        let mut agent = scene.start();
+        until_healthy();
+        agent.signal(Signal::SIGTERM);
+        agent.child.wait().unwrap();
+
+        let first = scene.command(&["cleanup"]).output().unwrap();
+        assert_eq!(text(&first.stdout), "deleted table ip portolan\ndeleted table ip6 portolan\n");
+        let second = scene.command(&["cleanup"]).output().unwrap();
+        assert_eq!(text(&second.stdout), "nothing to delete\n");
+        let dump = scene.dump_kernel();
+        assert_eq!(dump.status.code(), Some(1));
+        assert!(text(&dump.stderr).contains("no agent has run"), "{dump:?}");
+    });
+}
+
+/// Starts `command` in a user namespace of its own, where it has no power over the
+/// network namespace that it is in.
+#[expect(unsafe_code, reason = "only pre_exec runs code in the process to be")]
+fn without_permission(mut command: Command) -> Output {
+    // SAFETY: one system call, no allocation, no lock.
+    unsafe { command.pre_exec(|| unshare(CloneFlags::CLONE_NEWUSER).map_err(Into::into)) };
+    command.output().unwrap()
+}
+
+#[test]
+fn without_permission_every_command_names_the_capability() {
+    namespaced("without_permission_every_command_names_the_capability", || {
+        let scene = Scene::new();
+        let source = format!("dir:{}", scene.path("manifests").display());
+        let run = ["run", "--node-name", "a", "--source", &source, "--healthz-bind-address="];
+        for arguments in [&["cleanup"][..], &["dump", "--kernel"], &run] {
+            let mut command = scene.command(arguments);
+            command.stdin(Stdio::null());
+            let output = without_permission(command);
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            let told = text(&output.stderr);
+            assert!(told.contains("CAP_NET_ADMIN"), "{arguments:?}: {told}");
+        }
+    });
+}

@@ -1,0 +1,123 @@
+//! The binary without a kernel: what it prints, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const SERVICE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  clusterIP: 10.96.0.10
+  clusterIPs: [10.96.0.10]
+  ports: [{port: 80, protocol: TCP}]
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{port: 8080, protocol: TCP}]
+endpoints: [{addresses: [10.244.0.1]}]
+";
+
+fn portolan(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_portolan")).args(arguments).output().unwrap()
+}
+
+fn render(directory: &Path, more: &[&str]) -> Output {
+    let source = format!("dir:{}", directory.display());
+    portolan(&[&["render", "--node-name", "node-a", "--source", &source], more].concat())
+}
+
+fn directory(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn render_prints_the_ruleset_and_names_what_it_cannot_use() {
+    let directory = directory(&[("web.yaml", SERVICE), ("broken.yaml", "kind: [Service\n")]);
+    let output = render(directory.path(), &[]);
+    assert!(output.status.success());
+    assert!(stdout(&output).contains("table ip portolan {"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("10.96.0.10"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("broken.yaml"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("web.yaml"), "{}", stderr(&output));
+}
+
+#[test]
+fn render_fails_only_if_nothing_can_be_read() {
+    let cases = [
+        (directory(&[]), true, ""),
+        (directory(&[("broken.yaml", "kind: [Service\n")]), false, "could be read"),
+        (directory(&[("web.yaml", SERVICE), ("broken.yaml", "a: [")]), true, "broken.yaml"),
+    ];
+    for (directory, success, told) in cases {
+        let output = render(directory.path(), &[]);
+        assert_eq!(output.status.success(), success, "{}", stderr(&output));
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
+    let output = render(Path::new("/nowhere/at/all"), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/nowhere/at/all"), "{}", stderr(&output));
+}
+
+#[test]
+fn render_uses_the_flags_and_the_file_of_run() {
+    let manifests = directory(&[("web.yaml", SERVICE)]);
+    let settings = directory(&[(
+        "portolan.yaml",
+        "apiVersion: portolan/v1alpha1\nkind: PortolanConfiguration\nclusterCIDR: 10.7.0.0/16\n",
+    )]);
+    let file = settings.path().join("portolan.yaml");
+    let file = file.to_str().unwrap();
+    let from_file = render(manifests.path(), &["--config", file]);
+    assert!(stdout(&from_file).contains("10.7.0.0/16"), "{}", stdout(&from_file));
+    let from_flag = render(manifests.path(), &["--config", file, "--cluster-cidr", "10.8.0.0/16"]);
+    assert!(stdout(&from_flag).contains("10.8.0.0/16"), "{}", stdout(&from_flag));
+    let bad = render(manifests.path(), &["--cluster-cidr", "10.8.0.0/33"]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(stderr(&bad).starts_with("portolan: --cluster-cidr: "), "{}", stderr(&bad));
+}
+
+#[test]
+fn dump_without_an_agent_says_where_it_looked() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("control.sock");
+    let socket = socket.to_str().unwrap();
+    let output = portolan(&["dump", "--control-socket", socket]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(socket), "{}", stderr(&output));
+    assert!(stderr(&output).contains("portolan run"), "{}", stderr(&output));
+}
+
+#[test]
+fn run_refuses_what_does_not_exist() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["--backend", "ipvs"], "only nftables exists"),
+        (&["--source", "dir:/nowhere/at/all"], "/nowhere/at/all"),
+        (&["--log-level", "loud=very"], "--log-level"),
+    ];
+    for (arguments, told) in cases {
+        let quiet = ["--node-name", "a", "--healthz-bind-address=", "--control-socket="];
+        let output = portolan(&[&["run"], arguments, &quiet].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&output).contains(told), "{arguments:?}: {}", stderr(&output));
+    }
+}
