@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use portolan_core::backend::LocalPods;
 use portolan_core::{Environment, Family, NodeInfo};
 
-use crate::config::{Config, LocalPodDetection};
+use crate::config::{Config, LocalPodDetection, NodePortSelection};
 use crate::node_ports;
 
 /// Reads the addresses of all interfaces; replaced in tests.
@@ -49,6 +49,30 @@ pub(crate) fn resolve(
     })
 }
 
+/// What this node's object does not say although the configuration relies on it.
+pub(crate) fn missing(config: &Config, node: Option<&NodeInfo>) -> Vec<String> {
+    let object = match node {
+        Some(_) => format!("Node {}", config.node_name),
+        None => format!("there is no Node {} (--node-name), which", config.node_name),
+    };
+    let mut missing = Vec::new();
+    let no_address = node.is_none_or(|node| node.addresses.iter().all(IpAddr::is_loopback));
+    if config.node_ports == NodePortSelection::Primary && no_address {
+        missing.push(format!(
+            "{object} names no address: NodePorts are served on no address. \
+             --nodeport-addresses can choose them by network"
+        ));
+    }
+    let no_pod_cidr = node.is_none_or(|node| node.pod_cidrs.is_empty());
+    if config.local_pods == LocalPodDetection::NodeCidr && no_pod_cidr {
+        missing.push(format!(
+            "{object} names no podCIDRs: local pods are not recognised. --detect-local-mode has \
+             other ways"
+        ));
+    }
+    missing
+}
+
 fn local_pods(detection: &LocalPodDetection, family: Family, pod_cidrs: &[IpNet]) -> LocalPods {
     let first = |networks: &[IpNet]| {
         networks
@@ -69,6 +93,7 @@ fn local_pods(detection: &LocalPodDetection, family: Family, pod_cidrs: &[IpNet]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::config;
 
     fn networks(texts: &[&str]) -> Vec<IpNet> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -76,6 +101,41 @@ mod tests {
 
     fn source(text: &str) -> LocalPods {
         LocalPods::Source(text.parse().unwrap())
+    }
+
+    #[test]
+    fn what_the_node_does_not_say_is_missed_only_where_it_is_needed() {
+        let primary = config();
+        let both = Config { local_pods: LocalPodDetection::NodeCidr, ..primary.clone() };
+        let neither = Config { node_ports: NodePortSelection::Networks(Vec::new()), ..config() };
+        let known = NodeInfo {
+            addresses: vec![IpAddr::from([192, 0, 2, 1])],
+            pod_cidrs: networks(&["10.244.1.0/24"]),
+            ..NodeInfo::default()
+        };
+        let cases = [
+            (
+                &primary,
+                None,
+                &["there is no Node node-a (--node-name), which names no address"][..],
+            ),
+            (&primary, Some(NodeInfo::default()), &["Node node-a names no address"]),
+            (&primary, Some(known.clone()), &[]),
+            (
+                &both,
+                Some(NodeInfo::default()),
+                &["Node node-a names no address", "Node node-a names no podCIDRs"],
+            ),
+            (&both, Some(known), &[]),
+            (&neither, None, &[]),
+        ];
+        for (config, node, expected) in cases {
+            let missing = missing(config, node.as_ref());
+            assert_eq!(missing.len(), expected.len(), "{missing:?}");
+            for (missing, expected) in missing.iter().zip(expected) {
+                assert!(missing.starts_with(expected), "{missing}");
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use portolan_core::{Change, Environment, Index, Update};
-use portolan_watch::SourceEvent;
+use portolan_watch::{Cause, Notice, SourceEvent};
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -170,6 +170,9 @@ impl Reconciler {
             return;
         }
         let (node, cidrs) = (self.index.node(), self.index.service_cidrs());
+        let missing = environment::missing(&self.config, node).into_iter();
+        let missing = missing.map(|text| Notice { place: None, cause: Cause::Other(text) });
+        self.problems.source_says("this node".to_owned(), missing.collect());
         let environment = environment::resolve(&self.config, node, cidrs, &*self.read_interfaces);
         let environment = environment.or_else(|error| {
             warn!("cannot read the addresses of this node's interfaces: {error}");

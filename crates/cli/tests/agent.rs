@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -251,5 +251,24 @@ fn without_permission_every_command_names_the_capability() {
             let told = text(&output.stderr);
             assert!(told.contains("CAP_NET_ADMIN"), "{arguments:?}: {told}");
         }
+    });
+}
+
+#[test]
+fn sigterm_ends_an_agent_whose_api_server_never_answers() {
+    namespaced("sigterm_ends_an_agent_whose_api_server_never_answers", || {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let scene = Scene::new();
+        let run = ["run", "--node-name", "a", "--control-socket=", "--master", &url];
+        let child = scene.command(&run).stderr(Stdio::null()).spawn().unwrap();
+        let mut agent = Agent { child };
+        let _silence = server.accept().unwrap();
+        let live = until("live", || get("/livez"));
+        assert!(live.contains(" 200 "), "a restart would not mend it: {live}");
+        let ready = get("/healthz").unwrap();
+        assert!(ready.contains(" 503 "), "{ready}");
+        agent.signal(Signal::SIGTERM);
+        assert!(agent.child.wait().unwrap().success());
     });
 }

@@ -7,7 +7,7 @@ use portolan_watch::{Cause, Notice};
 use super::*;
 use crate::backend_thread::WorkError;
 use crate::control::Dump;
-use crate::testing::{config, service, services, slice, slice_applied, slices};
+use crate::testing::{config, node, service, services, slice, slice_applied, slices};
 
 struct Scene {
     reconciler: Reconciler,
@@ -159,6 +159,7 @@ fn a_dump_tells_how_the_agent_is_and_what_it_serves() {
 #[test]
 fn a_dump_lists_what_the_source_and_the_index_cannot_use() {
     let mut scene = Scene::new();
+    scene.receive(node(&["192.0.2.1"], &[]));
     scene.receive(services(vec![service("web", 1), service("twin", 1)]));
     scene.receive(slices(Vec::new()));
     let notice = Notice { place: None, cause: Cause::Other("shop.yaml: not YAML".to_owned()) };
@@ -176,6 +177,18 @@ fn a_dump_lists_what_the_source_and_the_index_cannot_use() {
     );
     scene.receive(problems(Vec::new()));
     scene.receive(services(vec![service("web", 1)]));
+    scene.succeed();
+    assert_eq!(scene.reconciler.dump().problems, []);
+}
+
+#[test]
+fn a_dump_says_that_nobody_serves_node_ports_until_the_node_is_known() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    let problems = scene.reconciler.dump().problems;
+    assert!(problems.iter().any(|problem| problem.to_string().contains("NodePorts")));
+    scene.receive(node(&["192.0.2.1"], &[]));
     scene.succeed();
     assert_eq!(scene.reconciler.dump().problems, []);
 }
