@@ -1,6 +1,8 @@
 //! The command line.
 
 mod cleanup;
+#[cfg(feature = "demo")]
+mod demo;
 mod dump;
 mod render;
 mod run;
@@ -25,6 +27,8 @@ enum Command {
     Render(Box<render::Arguments>),
     Dump(dump::Arguments),
     Cleanup(cleanup::Arguments),
+    #[cfg(feature = "demo")]
+    Demo(demo::Arguments),
 }
 
 impl Cli {
@@ -35,6 +39,8 @@ impl Cli {
             Command::Render(arguments) => render::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),
             Command::Cleanup(arguments) => cleanup::run(&arguments),
+            #[cfg(feature = "demo")]
+            Command::Demo(arguments) => demo::run(&arguments),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `portolan`: a kube-proxy replacement.
 
 mod commands;
+#[cfg(feature = "demo")]
+mod demo;
 mod kernel_table;
 mod layout;
 mod logging;
