@@ -26,6 +26,7 @@ mod error;
 #[cfg(test)]
 mod fake_kernel;
 mod inspect;
+mod json;
 mod key;
 #[cfg(test)]
 #[path = "../tests/common/life.rs"]

@@ -1,0 +1,45 @@
+//! Where nft 1.0.6 prints what the `nftables` crate, 0.6, has no words for or words
+//! otherwise.
+
+use serde_json::Value;
+
+/// A rule: nft prints a single flag by itself, the crate knows only arrays of flags.
+pub(super) fn rule(object: &mut Value) {
+    let statements = object.pointer_mut("/rule/expr").and_then(Value::as_array_mut);
+    for statement in statements.into_iter().flatten() {
+        let Some(flags) = statement.pointer_mut("/masquerade/flags") else { continue };
+        if let Some([flag]) = flags.as_array().map(Vec::as_slice) {
+            *flags = flag.clone();
+        }
+    }
+}
+
+/// A set or a map. The crate has neither the type `integer`, which nft gives to the slot
+/// that may end a key, nor `verdict`, and nft joins the types of a map's value to one string.
+pub(super) fn container(object: &mut Value, has_slots: bool) {
+    let Some(object) = object.as_object_mut().and_then(|it| it.values_mut().next()) else { return };
+    if let Some(types) = object.get_mut("type").and_then(Value::as_array_mut)
+        && has_slots
+    {
+        types.push("integer".into());
+    }
+    if let Some(value) = object.get_mut("map") {
+        let types: Vec<&str> =
+            value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        *value = if types.is_empty() { "verdict".into() } else { types.join(" . ").into() };
+    }
+    let elements = object.get_mut("elem").and_then(Value::as_array_mut);
+    elements.into_iter().flatten().for_each(element);
+}
+
+/// An element: nft leaves out properties that are not there and prints verdicts as
+/// objects; the crate writes null, and verdicts without a chain as bare words.
+fn element(element: &mut Value) {
+    let Some([key, data]) = element.as_array_mut().map(Vec::as_mut_slice) else { return };
+    if let Some(properties) = key.get_mut("elem").and_then(Value::as_object_mut) {
+        properties.retain(|_, property| !property.is_null());
+    }
+    if let Value::String(verdict) = data {
+        *data = [(verdict.as_str(), Value::Null)].into_iter().collect();
+    }
+}
