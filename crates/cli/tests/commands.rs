@@ -62,6 +62,15 @@ fn render_prints_the_ruleset_and_names_what_it_cannot_use() {
 }
 
 #[test]
+fn render_prints_json_that_is_json() {
+    let directory = directory(&[("web.yaml", SERVICE)]);
+    let output = render(directory.path(), &["--format", "json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(json.get("nftables").is_some_and(serde_json::Value::is_array), "{json}");
+}
+
+#[test]
 fn render_fails_only_if_nothing_can_be_read() {
     let cases = [
         (directory(&[]), true, ""),

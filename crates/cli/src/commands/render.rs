@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use portolan_agent::config::{Given, Settings, SourceConfig};
 use portolan_agent::{Config, environment};
 use portolan_core::Index;
@@ -24,8 +24,19 @@ pub(super) struct Arguments {
     #[arg(long)]
     source: String,
 
+    /// The text that `nft -f` loads, or JSON as `nft -j list ruleset` prints it, for reading
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
     #[command(flatten)]
     node: NodeArguments,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
@@ -38,7 +49,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         eprintln!("{warning}");
     }
     let ruleset = ruleset(&config, path)?;
-    let text = ruleset.to_string();
+    let text = match arguments.format {
+        Format::Text => ruleset.to_string(),
+        Format::Json => format!("{:#}\n", ruleset.json().context("cannot write JSON")?),
+    };
     io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
