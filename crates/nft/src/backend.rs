@@ -35,9 +35,11 @@ pub struct NftBackend {
 }
 
 impl NftBackend {
-    /// Opens the conversation with the kernel; changes nothing yet.
+    /// Opens the conversation with the kernel; changes nothing yet. Fails at once where the
+    /// capability or the kernel feature is missing.
     pub fn open(options: NftOptions) -> Result<NftBackend, NftError> {
-        let connection = Connection::open()?;
+        let mut connection = Connection::open()?;
+        connection.generation()?;
         Ok(NftBackend { options, connection, batch: Batch::new(None), state: None })
     }
 

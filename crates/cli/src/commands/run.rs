@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use portolan_agent::config::{BackendKind, Config, Settings, SourceConfig};
 use portolan_agent::{OpenBackend, signals};
-use portolan_core::BackendError;
-use portolan_nft::{NftBackend, NftOptions, inspect};
+use portolan_nft::NftBackend;
 use portolan_watch::{
     DirectoryConfig, KubeConfig, SourceEvent, kube_client, run_directory, run_kube,
 };
@@ -18,8 +17,6 @@ use crate::node_arguments::{NodeArguments, given, nft_options};
 
 /// Events between source and agent. A source that is further ahead waits.
 const EVENTS_UNDERWAY: usize = 1024;
-/// A table that does not exist, so that looking for it lists nothing else.
-const NO_TABLE: &str = "portolan-none";
 
 /// Serve the Services of a cluster on this node.
 ///
@@ -138,14 +135,7 @@ fn backend(config: &Config) -> OpenBackend {
     match config.backend {
         BackendKind::Nftables => {
             let options = nft_options(config);
-            Box::new(move || Ok(Box::new(open_nftables(options.clone())?)))
+            Box::new(move || Ok(Box::new(NftBackend::open(options.clone())?)))
         }
     }
-}
-
-/// Listing tables needs the capability and the kernel feature that programming them
-/// needs. If they are missing, the agent had better end than try again and again.
-fn open_nftables(options: NftOptions) -> Result<NftBackend, BackendError> {
-    inspect(NO_TABLE)?;
-    Ok(NftBackend::open(options)?)
 }
