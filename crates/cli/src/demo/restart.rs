@@ -25,7 +25,7 @@ pub(super) fn first_start(stage: &mut Stage) -> anyhow::Result<()> {
         dump.problems.iter().map(|problem| format!("the agent says {problem}")).collect();
     let status = dump.status;
     if status.service_count != SERVICES.len() {
-        differences.push(format!("there are {} Services", SERVICES.len()));
+        differences.push(format!("the example has {} Services", SERVICES.len()));
     }
     stage.found(&Finding {
         subject: "it is started on the node, and its /healthz answers 200".to_owned(),
