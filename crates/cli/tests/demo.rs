@@ -22,8 +22,8 @@ const SECTIONS: [&str; 11] = [
     " 7  internalTrafficPolicy: Local",
     " 8  What nobody serves",
     " 9  A broken file is dropped in",
-    "10  The agent ends and starts again",
-    "11  A deployment is scaled and rolled while clients connect",
+    "10  A deployment is scaled and rolled while clients connect",
+    "11  The agent ends and starts again",
 ];
 
 /// Starts the demo with a directory of its own for temporary files.

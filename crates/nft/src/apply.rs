@@ -15,7 +15,7 @@ use crate::key::Key;
 use crate::lower::lower;
 use crate::slots::PlacedService;
 use crate::state::{FamilyState, State};
-use crate::table::{ObservedElement, require};
+use crate::table::{ObservedElement, ObservedTable, require};
 
 /// Unused chains that are kept: an endpoint count that was left is often come back to.
 const UNUSED_CHAINS_KEPT: usize = 64;
@@ -151,10 +151,39 @@ impl FamilyState {
         delta
     }
 
+    /// Keeps the unused chains that the table holds as they should be: a restart that changes
+    /// nothing sends nothing, also after services have been scaled.
+    pub(crate) fn keep_unused_chains(&mut self, observed: &ObservedTable) {
+        let is_sound = |chain: &ServingChain| {
+            let chain = self.settings.serving_chain(*chain);
+            let there = observed.chains.get(&chain.name);
+            there.is_some_and(|there| {
+                there.base == chain.base && there.rules == self.lower(&chain.rules)
+            })
+        };
+        let mut kept = self.chains.clone();
+        for chain in observed.chains.keys().filter_map(|name| ServingChain::from_name(name)) {
+            let mut with_successors = BTreeSet::from([ServingChain::Reject]);
+            require(&mut with_successors, chain);
+            with_successors.remove(&ServingChain::Reject);
+            if with_successors.iter().all(is_sound) {
+                kept.append(&mut with_successors);
+            }
+        }
+        if !self.are_too_many(&kept) {
+            self.chains = kept;
+        }
+    }
+
+    /// Whether so many of these chains are unused that they have to go.
+    fn are_too_many(&self, chains: &BTreeSet<ServingChain>) -> bool {
+        // A chain leads to two others at the most.
+        chains.len() > 3 * self.references.len() + UNUSED_CHAINS_KEPT
+    }
+
     /// Chains that nothing led to before this transaction, once they are many.
     fn unused_chains(&self) -> BTreeSet<ServingChain> {
-        // A chain leads to two others at the most.
-        if self.chains.len() <= 3 * self.references.len() + UNUSED_CHAINS_KEPT {
+        if !self.are_too_many(&self.chains) {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);

@@ -77,8 +77,12 @@ impl NftBackend {
         let (mut state, tables) = State::new(services, settings);
         let mut deltas = BTreeMap::new();
         let mut removals = BTreeMap::new();
-        for (family, table) in tables {
+        for (family, mut table) in tables {
             let there = observed.remove(&family).flatten();
+            if let (Some(state), Some(there)) = (state.families.get_mut(&family), &there) {
+                state.keep_unused_chains(there);
+                table.serving.clone_from(&state.chains);
+            }
             let (mut delta, sizes) = diff(table, there, &self.options.table);
             if let Some(state) = state.families.get_mut(&family) {
                 state.sizes = sizes;

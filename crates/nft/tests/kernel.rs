@@ -80,6 +80,9 @@ fn changes_one_by_one_make_the_table_that_is_built_from_nothing() {
                 converge_table("fresh", &plans, &environment);
                 prop_assert_eq!(table(), inspect("fresh").unwrap().unwrap());
                 cleanup("fresh").unwrap();
+                drop(backend);
+                let (_, restart) = converge(&plans, &environment);
+                prop_assert_eq!(restart, SyncReport::default());
                 Ok(())
             })
             .unwrap();

@@ -113,17 +113,17 @@ pub(super) const STORY: &[Section] = &[
         steps: &[Play(broken_file::drop_in_and_remove)],
     },
     Section {
-        title: "The agent ends and starts again",
-        about: "Its rules stay in the kernel, so that upgrades interrupt nothing. When it starts \
-                again it finds them as they should be, and sends the kernel nothing.",
-        steps: &[Play(restart::end_and_start_again)],
-    },
-    Section {
         title: "A deployment is scaled and rolled while clients connect",
         about: "web.yaml is edited as an editor would. A pod ends only after the agent has taken \
                 its endpoint out of the kernel, so no connection may fail. Each change is checked \
                 in both families; IPv4 is shown.",
         steps: &[Play(deployment::scale_and_roll)],
+    },
+    Section {
+        title: "The agent ends and starts again",
+        about: "Its rules stay in the kernel, so that upgrades interrupt nothing. When it starts \
+                again it finds them as they should be, and sends the kernel nothing.",
+        steps: &[Play(restart::end_and_start_again)],
     },
 ];
 
