@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, Index, ObjectName,
-    Protocol, Service, ServicePlan, ServicePort, ServiceType, Update,
+    Protocol, Service, ServicePlan, ServicePort, Update,
 };
 
 /// The node that is measured.
@@ -96,9 +96,7 @@ fn name(number: u32) -> ObjectName {
 
 fn service(number: u32) -> Service {
     Service {
-        name: name(number),
         created: Some(i64::from(number)),
-        service_type: ServiceType::ClusterIP,
         cluster_ips: vec![cluster_ip(number)],
         ports: vec![ServicePort {
             name: PORT.into(),
@@ -106,13 +104,7 @@ fn service(number: u32) -> Service {
             port: SERVICE_PORT,
             node_port: None,
         }],
-        external_ips: Vec::new(),
-        load_balancer_ips: Vec::new(),
-        source_ranges: Vec::new(),
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(name(number))
     }
 }
 

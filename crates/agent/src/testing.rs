@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use portolan_core::{
     Backend, BackendError, Change, Endpoint, EndpointPort, EndpointSlice, Environment, Family,
-    NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, ServiceType, SyncReport,
-    Update,
+    NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, SyncReport, Update,
 };
 use portolan_watch::SourceEvent;
 use tokio::sync::mpsc;
@@ -36,9 +35,6 @@ pub(crate) fn config() -> Config {
 /// TCP port 80 of `10.96.0.LAST`.
 pub(crate) fn service(name: &str, last: u8) -> Service {
     Service {
-        name: ObjectName::new("default", name),
-        created: None,
-        service_type: ServiceType::ClusterIP,
         cluster_ips: vec![IpAddr::from([10, 96, 0, last])],
         ports: vec![ServicePort {
             name: "".into(),
@@ -46,13 +42,7 @@ pub(crate) fn service(name: &str, last: u8) -> Service {
             port: 80,
             node_port: None,
         }],
-        external_ips: Vec::new(),
-        load_balancer_ips: Vec::new(),
-        source_ranges: Vec::new(),
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(ObjectName::new("default", name))
     }
 }
 

@@ -179,6 +179,26 @@ pub struct Service {
     pub health_check_node_port: Option<u16>,
 }
 
+impl Service {
+    /// A Service of type ClusterIP that has no address and no port yet.
+    pub fn new(name: ObjectName) -> Service {
+        Service {
+            name,
+            created: None,
+            service_type: ServiceType::ClusterIP,
+            cluster_ips: Vec::new(),
+            ports: Vec::new(),
+            external_ips: Vec::new(),
+            load_balancer_ips: Vec::new(),
+            source_ranges: Vec::new(),
+            external_policy_local: false,
+            internal_policy_local: false,
+            session_affinity: None,
+            health_check_node_port: None,
+        }
+    }
+}
+
 /// One of `Service.spec.ports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePort {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, Index, ObjectName,
-    Protocol, Service, ServicePlan, ServicePort, ServiceType, Update,
+    Protocol, Service, ServicePlan, ServicePort, Update,
 };
 use proptest::prelude::*;
 
@@ -157,18 +157,8 @@ fn maps_grow_as_often_as_needed_and_keep_what_they_hold() {
     for number in 0..3000u32 {
         let [_, _, high, low] = number.to_be_bytes();
         let mut service = Service {
-            name: ObjectName::new("ns", &format!("s{number}")),
-            created: None,
-            service_type: ServiceType::ClusterIP,
             cluster_ips: vec![[172, 30, high, low].into()],
-            ports: vec![],
-            external_ips: vec![],
-            load_balancer_ips: vec![],
-            source_ranges: vec![],
-            external_policy_local: false,
-            internal_policy_local: false,
-            session_affinity: None,
-            health_check_node_port: None,
+            ..Service::new(ObjectName::new("ns", &format!("s{number}")))
         };
         service.ports = vec![ServicePort {
             name: "".into(),
@@ -194,18 +184,9 @@ fn chains_that_nobody_needs_go_away_once_they_are_many() {
     machine.converge(&[], &Environment::default());
     let port = ServicePort { name: "".into(), protocol: Protocol::Tcp, port: 80, node_port: None };
     index.apply(Update::ServiceApplied(Service {
-        name: ObjectName::new("ns", "s"),
-        created: None,
-        service_type: ServiceType::ClusterIP,
         cluster_ips: vec!["172.30.0.1".parse().unwrap()],
         ports: vec![port],
-        external_ips: vec![],
-        load_balancer_ips: vec![],
-        source_ranges: vec![],
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(ObjectName::new("ns", "s"))
     }));
     for count in 1..200u8 {
         let endpoint = |number: u8| Endpoint {

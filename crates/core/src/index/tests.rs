@@ -11,7 +11,6 @@ fn name(text: &str) -> ObjectName {
 
 fn service(service: &str, created: i64, address: [u8; 4]) -> Update {
     Update::ServiceApplied(Service {
-        name: name(service),
         created: Some(created),
         service_type: ServiceType::NodePort,
         cluster_ips: vec![IpAddr::from(address)],
@@ -21,13 +20,7 @@ fn service(service: &str, created: i64, address: [u8; 4]) -> Update {
             port: 80,
             node_port: Some(30080),
         }],
-        external_ips: vec![],
-        load_balancer_ips: vec![],
-        source_ranges: vec![],
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(name(service))
     })
 }
 

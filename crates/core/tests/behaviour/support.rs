@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use portolan_core::{
     Action, Change, Conditions, Destination, Endpoint, EndpointPort, EndpointSlice, Family,
     Frontend, Hints, Index, NodeInfo, ObjectName, Pool, PortPlan, Protocol, Service, ServicePlan,
-    ServicePort, ServiceType, Traffic, Update,
+    ServicePort, Traffic, Update,
 };
 
 pub(crate) const NODE: &str = "here";
@@ -36,18 +36,10 @@ pub(crate) fn nets(texts: &[&str]) -> Vec<IpNet> {
 /// A ClusterIP Service with one unnamed port, TCP 80.
 pub(crate) fn service(service: &str, cluster_ips: &[&str]) -> Service {
     Service {
-        name: name(service),
         created: Some(100),
-        service_type: ServiceType::ClusterIP,
         cluster_ips: ips(cluster_ips),
         ports: vec![port("", Protocol::Tcp, 80)],
-        external_ips: vec![],
-        load_balancer_ips: vec![],
-        source_ranges: vec![],
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(name(service))
     }
 }
 

@@ -53,7 +53,6 @@ prop_compose! {
             it.map(|it| format!("{network}.{it}").parse().unwrap()).into_iter().collect()
         };
         Update::ServiceApplied(Service {
-            name: ObjectName::new("ns", &format!("s{number}")),
             created: Some(i64::from(number)),
             service_type: kind,
             cluster_ips,
@@ -68,11 +67,9 @@ prop_compose! {
                 .collect(),
             external_ips: addresses(external, "192.168.99"),
             load_balancer_ips: addresses(load_balancer, "1.2.3"),
-            source_ranges: vec![],
             external_policy_local: external_local,
             internal_policy_local: internal_local,
-            session_affinity: None,
-            health_check_node_port: None,
+            ..Service::new(ObjectName::new("ns", &format!("s{number}")))
         })
     }
 }

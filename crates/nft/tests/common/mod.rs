@@ -17,18 +17,10 @@ pub(crate) const NODE: &str = "test-node";
 /// A ClusterIP service with one TCP port 80 named `http`.
 pub(crate) fn service(name: &str, cluster_ips: &[&str]) -> Service {
     Service {
-        name: ObjectName::new("default", name),
         created: Some(0),
-        service_type: ServiceType::ClusterIP,
         cluster_ips: cluster_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
         ports: vec![port("http", Protocol::Tcp, 80, None)],
-        external_ips: Vec::new(),
-        load_balancer_ips: Vec::new(),
-        source_ranges: Vec::new(),
-        external_policy_local: false,
-        internal_policy_local: false,
-        session_affinity: None,
-        health_check_node_port: None,
+        ..Service::new(ObjectName::new("default", name))
     }
 }
 
