@@ -3,34 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "common/settings.rs"]
+mod settings;
 
 use std::collections::BTreeMap;
 
 use nftables::schema::{NfListObject, NfObject, Nftables};
 use portolan_core::Environment;
-use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_nft::{NftOptions, Ruleset, render};
 use serde_json::{Value, json};
 
-fn ruleset(environment: &Environment) -> Ruleset {
-    render(&common::one_of_each(), environment, &NftOptions::default())
-}
-
-/// Every statement that an environment can lead to.
-fn environments() -> Vec<Environment> {
-    let pods = |local_pods: LocalPods| Environment {
-        node_ports_v4: NodePortAddresses::Any,
-        node_ports_v6: NodePortAddresses::Any,
-        local_pods_v4: local_pods.clone(),
-        local_pods_v6: local_pods,
-        ..common::environment()
-    };
-    vec![
-        common::environment(),
-        pods(LocalPods::Unknown),
-        pods(LocalPods::Interface("cni0".to_owned())),
-        pods(LocalPods::InterfacePrefix("veth".to_owned())),
-    ]
+fn rulesets() -> impl Iterator<Item = Ruleset> {
+    let plans = common::one_of_each();
+    let settings = settings::settings().into_iter();
+    settings.map(move |(environment, options)| render(&plans, &environment, &options))
 }
 
 fn objects(ruleset: &Ruleset) -> Vec<Value> {
@@ -50,8 +36,8 @@ fn parse(object: &Value) -> serde_json::Result<NfObject<'static>> {
 
 #[test]
 fn the_nftables_crate_reads_all_that_it_has_words_for() {
-    for environment in environments() {
-        for object in objects(&ruleset(&environment)) {
+    for ruleset in rulesets() {
+        for object in objects(&ruleset) {
             let (kind, properties) = kind_and_properties(&object);
             // Its schema lacks the types `verdict` and `integer` and does not take the types of
             // a map's value as one string, nor a flag of masquerade by itself.
@@ -72,7 +58,7 @@ fn the_nftables_crate_reads_all_that_it_has_words_for() {
 #[test]
 fn elements_of_maps_are_read_once_the_map_has_types_that_the_crate_knows() {
     let mut elements = 0;
-    for mut object in objects(&ruleset(&common::environment())) {
+    for mut object in rulesets().flat_map(|ruleset| objects(&ruleset)) {
         let Some(map) = object.get_mut("map").and_then(Value::as_object_mut) else { continue };
         map.insert("type".to_owned(), "mark".into());
         map.insert("map".to_owned(), "mark".into());
@@ -81,7 +67,7 @@ fn elements_of_maps_are_read_once_the_map_has_types_that_the_crate_knows() {
         };
         elements += map.elem.unwrap_or_default().len();
     }
-    assert!(elements > 40, "only {elements} elements");
+    assert!(elements > 160, "only {elements} elements");
 }
 
 /// How many rules each chain has and how many elements each container, and how many tables
@@ -130,8 +116,7 @@ fn contents_of_json(objects: &[Value]) -> Contents {
 
 #[test]
 fn every_chain_rule_and_element_of_the_text_is_in_the_json() {
-    for environment in environments() {
-        let ruleset = ruleset(&environment);
+    for ruleset in rulesets() {
         let text = contents_of_text(&ruleset.to_string());
         assert_eq!(contents_of_json(&objects(&ruleset)), text);
         assert!(text.values().sum::<usize>() > 90, "{text:?}");

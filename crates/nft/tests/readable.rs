@@ -1,0 +1,214 @@
+//! People can read what we write: `nft` lists our tables, and what it prints loads again and
+//! makes the same tables.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod common;
+#[path = "common/listing.rs"]
+mod listing;
+#[path = "common/mixed_services.rs"]
+mod mixed_services;
+#[path = "common/nft_program.rs"]
+mod nft_program;
+#[path = "common/nft_text.rs"]
+mod nft_text;
+#[path = "common/serving.rs"]
+mod serving;
+#[path = "common/settings.rs"]
+mod settings;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use portolan_core::{Backend as _, Protocol, ServicePlan, SyncReport};
+use portolan_lab::{Namespace, namespaced};
+use portolan_nft::{NftBackend, NftOptions, Ruleset, render};
+use serde_json::Value;
+
+use self::mixed_services::mixed_services;
+use self::nft_program::Nft;
+use self::nft_text::NftText;
+use self::serving::Serving;
+use self::settings::settings;
+
+const SERVICES: u16 = 1000;
+
+/// Services that one transaction may add: `net.core.wmem_max` limits it in a user namespace.
+const SERVICES_AT_ONCE: usize = 100;
+
+/// What a fresh backend does to make the tables those of the plans.
+fn converge(plans: &[Arc<ServicePlan>]) -> SyncReport {
+    let mut backend = NftBackend::open(NftOptions::default()).unwrap();
+    backend.converge(&mut plans.iter(), &common::environment()).unwrap()
+}
+
+/// A namespace with the tables of the plans.
+fn programmed(plans: &[Arc<ServicePlan>]) -> Namespace {
+    let namespace = Namespace::new("programmed").unwrap();
+    namespace.run(|| {
+        for count in (0..=plans.len()).step_by(SERVICES_AT_ONCE) {
+            converge(plans.get(..count).unwrap());
+        }
+        assert_eq!(converge(plans), SyncReport::default());
+    });
+    namespace
+}
+
+fn sorted<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut lines: Vec<&str> = lines.collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn rendered(plans: &[Arc<ServicePlan>]) -> Ruleset {
+    render(plans, &common::environment(), &NftOptions::default())
+}
+
+#[test]
+fn every_nft_lists_the_table_and_names_every_chain_and_service() {
+    namespaced("every_nft_lists_the_table_and_names_every_chain_and_service", || {
+        let plans = mixed_services(SERVICES);
+        let text = NftText::parse(&rendered(&plans).to_string());
+        let planned = Serving::planned(&plans, &common::environment());
+        let services = planned.frontends.values().map(|served| served.comment.as_str());
+        let services: BTreeSet<&str> = services.collect();
+        assert!(services.len() >= plans.len(), "{services:?}");
+        let namespace = programmed(&plans);
+        for nft in Nft::all_that_load() {
+            let listing = namespace.run(|| nft.list());
+            assert_eq!(sorted(listing.headings()), sorted(text.headings()), "{nft}");
+            assert_eq!(listing.comments().collect::<BTreeSet<_>>(), services, "{nft}");
+        }
+    });
+}
+
+#[test]
+fn a_listing_loads_again_and_makes_the_same_table() {
+    namespaced("a_listing_loads_again_and_makes_the_same_table", || {
+        let plans = mixed_services(SERVICES);
+        let namespace = programmed(&plans);
+        for nft in Nft::all_that_load() {
+            let listing = namespace.run(|| nft.list());
+            Namespace::new("loaded").unwrap().run(|| {
+                nft.load(&listing);
+                assert_eq!(converge(&plans), SyncReport::default(), "{nft}");
+                assert_eq!(nft.list(), listing, "{nft}");
+            });
+        }
+    });
+}
+
+#[test]
+fn rendered_text_loads_and_makes_the_table_of_the_plans() {
+    namespaced("rendered_text_loads_and_makes_the_table_of_the_plans", || {
+        let plans = mixed_services(SERVICES);
+        let text = NftText::parse(&rendered(&plans).to_string());
+        for nft in Nft::all_that_load() {
+            Namespace::new("loaded").unwrap().run(|| {
+                nft.load(&text);
+                assert_eq!(converge(&plans), SyncReport::default(), "{nft}");
+            });
+        }
+    });
+}
+
+#[test]
+fn every_nft_reads_in_the_table_what_the_plans_say() {
+    namespaced("every_nft_reads_in_the_table_what_the_plans_say", || {
+        let plans = mixed_services(SERVICES);
+        let planned = Serving::planned(&plans, &common::environment());
+        let namespace = programmed(&plans);
+        for nft in Nft::all_that_load() {
+            let mut listed = Serving::listed(&namespace.run(|| nft.list_json()));
+            for (frontend, served) in &planned.frontends {
+                assert_eq!(
+                    listed.frontends.remove(frontend).as_ref(),
+                    Some(served),
+                    "{frontend:?}"
+                );
+            }
+            assert!(listed.frontends.is_empty(), "{nft}: not planned: {:?}", listed.frontends);
+            assert_eq!(listed.addresses, planned.addresses, "{nft}");
+        }
+    });
+}
+
+#[test]
+fn listings_of_every_setting_load_again_and_make_the_same_table() {
+    namespaced("listings_of_every_setting_load_again_and_make_the_same_table", || {
+        let plans = common::one_of_each();
+        for (environment, options) in settings() {
+            let converge = || {
+                let mut backend = NftBackend::open(options.clone()).unwrap();
+                backend.converge(&mut plans.iter(), &environment).unwrap()
+            };
+            for nft in Nft::all_that_load() {
+                let listing = Namespace::new("programmed").unwrap().run(|| {
+                    converge();
+                    nft.list()
+                });
+                Namespace::new("loaded").unwrap().run(|| {
+                    nft.load(&listing);
+                    assert_eq!(converge(), SyncReport::default(), "{nft}: {options:?}");
+                    assert_eq!(nft.list(), listing, "{nft}: {options:?}");
+                });
+            }
+        }
+    });
+}
+
+/// Without handles, with sorted elements, and with names for protocols, which nft prints as
+/// numbers where there is no /etc/protocols.
+fn comparable(json: &Value) -> Vec<Value> {
+    let mut objects = json.get("nftables").unwrap().as_array().unwrap().clone();
+    objects.retain(|object| object.get("metainfo").is_none());
+    for object in &mut objects {
+        let properties = object.as_object_mut().unwrap().values_mut().next().unwrap();
+        properties.as_object_mut().unwrap().remove("handle");
+        name_protocols(properties);
+        if let Some(Value::Array(elements)) = properties.get_mut("elem") {
+            elements.sort_by_key(Value::to_string);
+        }
+    }
+    objects
+}
+
+fn name_protocols(properties: &mut Value) {
+    let types = properties.get("type").and_then(Value::as_array).into_iter().flatten();
+    let place = types.into_iter().position(|it| it == "inet_proto");
+    let elements = properties.get_mut("elem").and_then(Value::as_array_mut);
+    let (Some(place), Some(elements)) = (place, elements) else { return };
+    for element in elements {
+        let [with_comment, without] =
+            ["/0/elem/val/concat", "/0/concat"].map(|key| format!("{key}/{place}"));
+        let path = if element.pointer(&with_comment).is_some() { with_comment } else { without };
+        let protocol = element.pointer_mut(&path).unwrap();
+        let number = protocol.as_u64().map(|number| u8::try_from(number).unwrap());
+        if let Some(known) = number.and_then(Protocol::from_number) {
+            *protocol = known.lower_case().into();
+        }
+    }
+}
+
+#[test]
+fn rendered_json_is_what_nft_1_0_6_prints_of_the_rendered_text() {
+    namespaced("rendered_json_is_what_nft_1_0_6_prints_of_the_rendered_text", || {
+        let nft = Nft::of_version([1, 0, 6]);
+        let small = common::one_of_each();
+        // Of a mask of the highest bit alone, this version makes a prefix.
+        let settings = settings().into_iter().filter(|(_, options)| options.masquerade_bit < 31);
+        let mut rulesets: Vec<Ruleset> =
+            settings.map(|(environment, options)| render(&small, &environment, &options)).collect();
+        rulesets.push(rendered(&mixed_services(SERVICES)));
+        for ruleset in rulesets {
+            let printed = Namespace::new("loaded").unwrap().run(|| {
+                nft.load(&NftText::parse(&ruleset.to_string()));
+                comparable(&nft.list_json())
+            });
+            let rendered = comparable(&ruleset.json().unwrap());
+            for (ours, theirs) in rendered.iter().zip(&printed) {
+                assert_eq!(ours, theirs);
+            }
+            assert_eq!(rendered.len(), printed.len());
+        }
+    });
+}
