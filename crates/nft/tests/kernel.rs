@@ -7,7 +7,9 @@ mod life;
 
 use std::sync::Arc;
 
-use portolan_core::{Backend, Environment, Index, ServicePlan, SyncReport, Update};
+use portolan_core::{
+    Backend, Environment, Index, Protocol, ServicePlan, ServiceType, SyncReport, Update,
+};
 use portolan_lab::namespaced;
 use portolan_netlink::nftables::{Batch, Chain, Connection, ElementOperation, Family, Table};
 use portolan_nft::{KernelTable, NftBackend, NftOptions, cleanup, inspect};
@@ -92,26 +94,26 @@ fn changes_one_by_one_make_the_table_that_is_built_from_nothing() {
 #[test]
 fn maps_grow_in_the_kernel_and_keep_what_they_hold() {
     namespaced("maps_grow_in_the_kernel_and_keep_what_they_hold", || {
+        // Transactions stay within what a user namespace may send on a stock machine.
         let mut index = Index::new(common::NODE);
         let environment = common::environment();
         let (mut backend, _) = converge(&[], &environment);
-        for number in 0..9_000u32 {
-            let [_, _, high, low] = number.to_be_bytes();
-            let mut service = common::service(&format!("s{number}"), &[]);
+        for number in 0..1_200u16 {
+            let [high, low] = number.to_be_bytes();
+            let name = format!("s{number}");
+            let mut service = common::service(&name, &[]);
+            service.service_type = ServiceType::NodePort;
             service.cluster_ips = vec![[172, 30, high, low].into()];
-            let endpoints = ["10.0.0.1@a", "10.0.0.2@b"];
+            service.ports = vec![common::port("http", Protocol::Tcp, 80, Some(30_000 + number))];
             index.apply(Update::ServiceApplied(service));
-            index.apply(Update::EndpointSliceApplied(common::slice(
-                &format!("s{number}"),
-                "v4",
-                &endpoints,
-            )));
-            if number % 1000 == 999 {
+            let endpoints = ["10.0.0.1@a", "10.0.0.2@b"];
+            index.apply(Update::EndpointSliceApplied(common::slice(&name, "v4", &endpoints)));
+            if number % 100 == 99 {
                 backend.apply(&index.take_changes()).unwrap();
             }
         }
         let held = table();
-        assert_eq!(held.frontends.len(), 9_000);
+        assert_eq!(held.frontends.len(), 2_400);
         assert!(held.frontends.iter().all(|it| it.endpoints.len() == 2));
         assert!(held.frontends.iter().all(|it| it.empty_slots.is_empty()));
         let plans: Vec<_> = index.plans().cloned().collect();

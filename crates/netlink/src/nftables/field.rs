@@ -13,10 +13,10 @@ pub enum Field {
     Port,
     /// A number from `numgen random`: 4 bytes, host byte order. It has no type of its own
     /// in nft's language: a set that has one is written and listed with `typeof`, and nft
-    /// before 1.0.6 cannot load it.
+    /// before 1.0.6 cannot load it. Beside `typeof` it is declared as `mark`, which has the
+    /// same form: nft 0.9.8 does not know the `typeof` of numbers, and aborts when it sorts
+    /// the elements of a field whose type, `integer`, has no length.
     Slot,
-    /// `mark`: 4 bytes, host byte order.
-    Mark,
     /// `ifname`: 16 bytes, padded with zero bytes.
     InterfaceName,
     /// A type that Portolan does not use.
@@ -56,12 +56,11 @@ impl Field {
 
     pub(super) const fn properties(self) -> Properties {
         let (kind, length, byte_order) = match self {
-            Field::Slot => (4, 4, ByteOrder::Host),
             Field::Ipv4Address => (7, 4, ByteOrder::Network),
             Field::Ipv6Address => (8, 16, ByteOrder::Network),
             Field::Protocol => (12, 1, ByteOrder::None),
             Field::Port => (13, 2, ByteOrder::Network),
-            Field::Mark => (19, 4, ByteOrder::Host),
+            Field::Slot => (19, 4, ByteOrder::Host),
             Field::InterfaceName => (41, 16, ByteOrder::Host),
             Field::Other { kind, length } => (kind, length, ByteOrder::None),
         };
@@ -70,12 +69,12 @@ impl Field {
 
     fn from_number(kind: u8) -> Field {
         match kind {
-            4 => Field::Slot,
             7 => Field::Ipv4Address,
             8 => Field::Ipv6Address,
             12 => Field::Protocol,
             13 => Field::Port,
-            19 => Field::Mark,
+            // Declared by us, or by nft when it loads what it listed.
+            19 | 4 => Field::Slot,
             41 => Field::InterfaceName,
             kind => Field::Other { kind, length: 0 },
         }
@@ -122,21 +121,26 @@ mod tests {
 
     #[test]
     fn concatenations_have_the_numbers_and_lengths_that_nft_gives_them() {
-        use Field::{InterfaceName, Ipv4Address, Ipv6Address, Mark, Port, Protocol, Slot};
+        use Field::{InterfaceName, Ipv4Address, Ipv6Address, Port, Protocol, Slot};
         for (fields, number, length) in [
             (&[Ipv4Address, Protocol, Port][..], 0x730d, 12),
-            (&[Ipv4Address, Protocol, Port, Slot], 0x1c_c344, 16),
-            (&[Ipv6Address, Protocol, Port, Slot], 0x20_c344, 28),
+            (&[Ipv4Address, Protocol, Port, Slot], 0x1c_c353, 16),
+            (&[Ipv6Address, Protocol, Port, Slot], 0x20_c353, 28),
             (&[Ipv6Address, Port], 0x20d, 20),
             (&[Protocol, Port], 0x30d, 8),
             (&[Ipv4Address, InterfaceName], 0x1e9, 20),
-            (&[Mark, Slot], 0x4c4, 8),
             (&[Port], 13, 2),
             (&[Protocol], 12, 1),
         ] {
             assert_eq!((type_number(fields), total_length(fields)), (number, length));
             assert_eq!(from_type(number, u32::try_from(length).unwrap()), fields);
         }
+    }
+
+    #[test]
+    fn a_slot_is_also_known_by_the_type_that_nft_gives_it_when_it_loads_a_listing() {
+        use Field::{Ipv4Address, Port, Protocol, Slot};
+        assert_eq!(from_type(0x1c_c344, 16), [Ipv4Address, Protocol, Port, Slot]);
     }
 
     #[test]

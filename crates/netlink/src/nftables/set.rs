@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn flags_that_we_never_set_are_kept_so_that_the_set_compares_unequal() {
         let mut encoder = Encoder::default();
-        let set = Set { name: "s".into(), key: vec![Field::Mark], ..Set::default() };
+        let set = Set { name: "s".into(), key: vec![Field::Slot], ..Set::default() };
         set.encode("t", 1, &mut encoder);
         encoder.be32(set::FLAGS, 16 | set_flag::CONCATENATION);
         let decoded = Set::decode(encoder.bytes()).unwrap();

@@ -104,7 +104,6 @@ fn field_expression(field: Field) -> Option<Vec<u8>> {
         Field::Ipv6Address => payload(13, 9),
         Field::Port => payload(11, 2),
         Field::Protocol => meta(super::MetaKey::Protocol),
-        Field::Mark => meta(super::MetaKey::Mark),
         Field::InterfaceName => meta(super::MetaKey::InputInterfaceName),
         // The modulus only has to be more than one for nft to print and read it.
         Field::Slot => expression(NUMGEN, &numbers(&[1, 2, 0])),

@@ -1,7 +1,7 @@
 //! Compares with what nft 1.0.6 wrote for the same declarations on a little-endian machine.
 #![cfg(target_endian = "little")]
 
-use super::Field::{InterfaceName, Ipv4Address, Ipv6Address, Mark, Port, Protocol, Slot};
+use super::Field::{InterfaceName, Ipv4Address, Ipv6Address, Port, Protocol, Slot};
 use super::*;
 
 fn hex(bytes: &[u8]) -> String {
@@ -31,7 +31,6 @@ fn sets_and_maps_declared_with_type() {
         "000400000000010400000000030800040d0000000100060400000000070473766300",
     );
     check(&[Ipv4Address], verdict, None, "000402000000010400000000060400000000");
-    check(&[Mark], fields(&[Mark]), None, "000401000000010401000000060400000000");
     check(&[Port], fields(&[Protocol]), None, "000402000000010400000000060400000000");
     check(
         &[Ipv4Address],
@@ -73,14 +72,6 @@ fn maps_of_endpoints_declared_with_typeof() {
 
 #[test]
 fn maps_declared_with_typeof_of_other_shapes() {
-    check(
-        &[Mark, Slot],
-        fields(&[Ipv6Address]),
-        None,
-        "000400000000010402000000033400040d000000012c000e0004090000000106000403000000011a0004\
-         1700000001120004010000000104020000000204000000000414000407000000010c00040d0000000104\
-         09000000060400000000",
-    );
     check(
         &[Slot],
         fields(&[Ipv6Address]),

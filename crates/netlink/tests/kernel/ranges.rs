@@ -49,7 +49,7 @@ fn ranges_of_several_fields_are_listed_with_both_ends() {
         let set = Set {
             name: "ranges".to_owned(),
             key: vec![Field::Ipv4Address, Field::Port],
-            data: Some(SetData::Fields(vec![Field::Mark])),
+            data: Some(SetData::Fields(vec![Field::Slot])),
             size: Some(16),
             interval: true,
             ..Set::default()

@@ -101,7 +101,7 @@ impl Address {
             set("nodeports", &[Field::Protocol, Field::Port], Some(SetData::Verdict), 64),
             set("hairpin", &[address, address], None, 64),
             set("cluster-ips", &[address], None, 64),
-            Set { size: None, ..set("marks", &[Field::Mark, Field::InterfaceName], None, 0) },
+            Set { size: None, ..set("marks", &[Field::Slot, Field::InterfaceName], None, 0) },
             Set { interval: true, ..set("ranges", &[address], None, 64) },
             Set { interval: true, ..set("port-ranges", &[address, Field::Port], None, 64) },
         ]

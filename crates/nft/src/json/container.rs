@@ -75,7 +75,6 @@ const fn set_type(field: &Field) -> Option<SetType> {
         Field::Ipv6Address => Some(SetType::Ipv6Addr),
         Field::Protocol => Some(SetType::InetProto),
         Field::Port => Some(SetType::InetService),
-        Field::Mark => Some(SetType::Mark),
         Field::InterfaceName => Some(SetType::Ifname),
         Field::Slot | Field::Other { .. } => None,
     }

@@ -22,7 +22,7 @@ pub(crate) struct Nft {
 
 impl Nft {
     /// All that the environment names, oldest first; else the one on the search path.
-    fn all() -> Vec<Nft> {
+    pub(crate) fn all() -> Vec<Nft> {
         let named: Vec<Nft> = VARIABLES
             .iter()
             .filter_map(std::env::var_os)
