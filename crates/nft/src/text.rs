@@ -1,4 +1,4 @@
-//! Statements as nft text, exactly as nft 1.0.6 prints them.
+//! Statements as nft text, in the words in which nft 1.0.6 prints them.
 
 use std::fmt::{self, Display, Formatter};
 
