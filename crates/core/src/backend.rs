@@ -89,4 +89,11 @@ pub trait Backend: Send {
 
     /// Applies changes since the last successful call. Costs as much as the changes.
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError>;
+
+    /// Whether others may have changed what this backend keeps in the kernel since the
+    /// last call. Cheap where nothing happened: one request. After `true` the caller
+    /// converges.
+    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+        Ok(false)
+    }
 }
