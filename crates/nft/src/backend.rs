@@ -12,6 +12,7 @@ use crate::NftOptions;
 use crate::apply::apply;
 use crate::delta::Delta;
 use crate::diff::diff;
+use crate::disturbance::Disturbance;
 use crate::error::NftError;
 use crate::limits;
 use crate::observe::{observe, occupied};
@@ -32,6 +33,7 @@ pub struct NftBackend {
     batch: Batch,
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
+    disturbance: Disturbance,
 }
 
 impl NftBackend {
@@ -40,7 +42,13 @@ impl NftBackend {
     pub fn open(options: NftOptions) -> Result<NftBackend, NftError> {
         let mut connection = Connection::open()?;
         connection.generation()?;
-        Ok(NftBackend { options, connection, batch: Batch::new(None), state: None })
+        Ok(NftBackend {
+            options,
+            connection,
+            batch: Batch::new(None),
+            state: None,
+            disturbance: Disturbance::new(),
+        })
     }
 
     /// Observes the kernel and sends what is missing or too much.
@@ -64,7 +72,8 @@ impl NftBackend {
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
     ) -> Result<SyncReport, NftError> {
-        let generation = self.connection.generation()?;
+        let start = Instant::now();
+        self.disturbance.reading(self.connection.generation()?);
         let mut observed = HashMap::new();
         for family in Family::BOTH {
             let table = observe(&mut self.connection, family, &self.options.table)?;
@@ -92,18 +101,17 @@ impl NftBackend {
             removals.insert(family, Delta { remove_chains, ..Delta::default() });
             deltas.insert(family, delta);
         }
-        let first = self.commit(&deltas, Some(generation))?;
-        let second = self.commit(&removals, None)?;
+        let first = self.commit(&deltas)?;
+        let second = self.commit(&removals)?;
+        self.disturbance.mended(start.elapsed());
         self.state = Some(state);
         Ok(sum(first, second))
     }
 
-    fn commit(
-        &mut self,
-        deltas: &BTreeMap<Family, Delta>,
-        generation: Option<u32>,
-    ) -> Result<SyncReport, NftError> {
-        self.batch.clear(generation);
+    /// Sends what separates the kernel from what it should be. Refused if others had a
+    /// transaction since our last one.
+    fn commit(&mut self, deltas: &BTreeMap<Family, Delta>) -> Result<SyncReport, NftError> {
+        self.batch.clear(self.disturbance.generation());
         for (family, delta) in deltas {
             delta.write(*family, &self.options.table, &mut self.batch);
         }
@@ -112,6 +120,7 @@ impl NftBackend {
         }
         let start = Instant::now();
         let receipt = self.connection.commit(&mut self.batch)?;
+        self.disturbance.committed();
         Ok(SyncReport {
             added: deltas.values().map(Delta::added).sum(),
             deleted: deltas.values().map(Delta::deleted).sum(),
@@ -119,6 +128,20 @@ impl NftBackend {
             bytes: receipt.bytes,
             kernel: start.elapsed(),
         })
+    }
+
+    /// The same, whatever others did: most of it concerns tables of their own.
+    fn commit_over_others(
+        &mut self,
+        deltas: &BTreeMap<Family, Delta>,
+    ) -> Result<SyncReport, NftError> {
+        match self.commit(deltas) {
+            Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {
+                self.disturbance.overtaken();
+                self.commit(deltas)
+            }
+            result => result,
+        }
     }
 }
 
@@ -146,9 +169,15 @@ impl Backend for NftBackend {
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
         changes.iter().filter_map(|change| change.new.as_deref()).for_each(limits::report);
         let deltas = apply(&mut state, changes);
-        let report = self.commit(&deltas, None)?;
+        let report = self.commit_over_others(&deltas)?;
         self.state = Some(state);
         Ok(report)
+    }
+
+    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+        let Some(state) = &self.state else { return Ok(false) };
+        let table = &self.options.table;
+        Ok(self.disturbance.look(&mut self.connection, state, table, Instant::now())?)
     }
 }
 

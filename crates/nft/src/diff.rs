@@ -25,7 +25,8 @@ pub(crate) fn diff(
 ) -> (Delta, HashMap<Container, u32>) {
     let family = desired.family();
     let mut delta = Delta::default();
-    if observed.is_none() {
+    if observed.as_ref().is_none_or(|observed| observed.is_dormant) {
+        // Adding a table that exists switches it on.
         let comment = Some(TABLE_COMMENT.to_owned());
         delta.add_table = Some(Table { name: table.to_owned(), comment, dormant: false });
     }
@@ -155,9 +156,13 @@ fn diff_chains(
             Some(_) => {}
         }
     }
-    delta.remove_chains.extend(unknown.iter().map(|name| (*name).to_owned()));
-    // Their rules may use sets that go.
-    delta.flush_chains.extend(unknown.iter().map(|name| (*name).to_owned()));
+    for name in unknown {
+        // Their rules may use sets that go.
+        if observed.chains.get(name).is_some_and(|there| !there.rules.is_empty()) {
+            delta.flush_chains.push(name.to_owned());
+        }
+        delta.remove_chains.push(name.to_owned());
+    }
 }
 
 /// Whether a rule of a chain looks into one of these containers.

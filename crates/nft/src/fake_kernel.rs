@@ -58,6 +58,7 @@ impl FakeKernel {
     /// The table as a listing shows it.
     pub(crate) fn observe(&self) -> Option<ObservedTable> {
         self.exists.then(|| ObservedTable {
+            is_dormant: false,
             chains: self.chains.clone(),
             sets: self.sets.clone(),
             elements: self.elements.clone(),

@@ -21,6 +21,7 @@ mod cleanup;
 mod container;
 mod delta;
 mod diff;
+mod disturbance;
 mod element;
 mod error;
 #[cfg(test)]

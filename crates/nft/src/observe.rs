@@ -13,18 +13,36 @@ use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
-/// Reads a family's table; `None` if there is none, or if it is switched off.
+/// Reads a family's table; `None` if there is none.
 pub(crate) fn observe(
+    connection: &mut Connection,
+    family: Family,
+    table: &str,
+) -> Result<Option<ObservedTable>, NetlinkError> {
+    let Some(mut observed) = observe_structure(connection, family, table)? else {
+        return Ok(None);
+    };
+    for container in Container::ALL {
+        if observed.sets.contains_key(container.name()) {
+            let elements = observe_elements(connection, family, table, container)?;
+            observed.elements.insert(container, elements);
+        }
+    }
+    Ok(Some(observed))
+}
+
+/// Reads a family's table without elements; `None` if there is none.
+pub(crate) fn observe_structure(
     connection: &mut Connection,
     family: Family,
     table: &str,
 ) -> Result<Option<ObservedTable>, NetlinkError> {
     let kernel = kernel_family(family);
     let tables = connection.tables(kernel)?;
-    if !tables.iter().any(|listed| listed.name == table) {
+    let Some(listed) = tables.iter().find(|listed| listed.name == table) else {
         return Ok(None);
-    }
-    let mut observed = ObservedTable::default();
+    };
+    let mut observed = ObservedTable { is_dormant: listed.dormant, ..ObservedTable::default() };
     for chain in connection.chains(kernel, table)? {
         let there = ObservedChain { base: chain.base, rules: Vec::new() };
         observed.chains.insert(chain.name, there);
@@ -34,12 +52,6 @@ pub(crate) fn observe(
     }
     for set in connection.sets(kernel, table)? {
         observed.sets.insert(set.name.clone(), set);
-    }
-    for container in Container::ALL {
-        if observed.sets.contains_key(container.name()) {
-            let elements = observe_elements(connection, family, table, container)?;
-            observed.elements.insert(container, elements);
-        }
     }
     Ok(Some(observed))
 }

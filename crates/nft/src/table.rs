@@ -85,6 +85,8 @@ pub(crate) fn require(serving: &mut BTreeSet<ServingChain>, chain: ServingChain)
 /// A table as the kernel has it.
 #[derive(Debug, Default)]
 pub(crate) struct ObservedTable {
+    /// It is switched off: its base chains see no packets.
+    pub(crate) is_dormant: bool,
     /// Chains by name.
     pub(crate) chains: BTreeMap<String, ObservedChain>,
     /// Sets and maps by name, ours and others.

@@ -162,6 +162,62 @@ fn edits_by_others_are_undone_and_their_own_tables_left_alone() {
 }
 
 #[test]
+fn only_edits_of_our_tables_disturb_us() {
+    namespaced("only_edits_of_our_tables_disturb_us", || {
+        let plans = common::one_of_each();
+        let environment = common::environment();
+        let (mut backend, _) = converge(&plans, &environment);
+        assert!(!backend.is_disturbed().unwrap(), "our own transaction");
+        let mut connection = Connection::open().unwrap();
+        let mut edit = |edit: &dyn Fn(&mut Batch)| {
+            let mut batch = Batch::new(None);
+            edit(&mut batch);
+            connection.commit(&mut batch).unwrap();
+        };
+        let theirs = Table { name: "theirs".to_owned(), ..Table::default() };
+        edit(&|batch| batch.add_table(Family::Ip, &theirs));
+        assert!(!backend.is_disturbed().unwrap(), "a table of others");
+        let intruder = Chain { name: "intruder".to_owned(), ..Chain::default() };
+        let dormant = Table { name: TABLE.to_owned(), dormant: true, ..Table::default() };
+        let edits: [&dyn Fn(&mut Batch); 5] = [
+            &|batch| batch.delete_table(Family::Ip6, TABLE),
+            &|batch| batch.add_table(Family::Ip, &dormant),
+            &|batch| batch.add_chain(Family::Ip, TABLE, &intruder),
+            &|batch| batch.flush_chain(Family::Ip6, TABLE, "services"),
+            &|batch| batch.flush_chain(Family::Ip, TABLE, "balance-3"),
+        ];
+        let before = table();
+        for (number, what) in edits.into_iter().enumerate() {
+            edit(what);
+            assert!(backend.is_disturbed().unwrap(), "edit {number}");
+            let report = backend.converge(&mut plans.iter(), &environment).unwrap();
+            assert!(report.added + report.deleted > 0, "edit {number}");
+            assert!(!backend.is_disturbed().unwrap(), "edit {number} is undone");
+            assert_eq!(table(), before, "edit {number}");
+        }
+    });
+}
+
+#[test]
+fn changes_are_applied_although_others_changed_tables_of_their_own() {
+    namespaced("changes_are_applied_although_others_changed_tables_of_their_own", || {
+        let mut index = Index::new(common::NODE);
+        let (mut backend, _) = converge(&[], &common::environment());
+        for number in 1..4u8 {
+            let mut batch = Batch::new(None);
+            let theirs = Table { name: format!("theirs-{number}"), ..Table::default() };
+            batch.add_table(Family::Ip, &theirs);
+            Connection::open().unwrap().commit(&mut batch).unwrap();
+            let ip = format!("172.30.0.{number}");
+            let service = common::service(&format!("s{number}"), &[&ip]);
+            index.apply(Update::ServiceApplied(service));
+            backend.apply(&index.take_changes()).unwrap();
+            assert_eq!(table().frontends.len(), usize::from(number));
+        }
+    });
+}
+
+#[test]
 fn changes_before_the_first_convergence_are_refused() {
     namespaced("changes_before_the_first_convergence_are_refused", || {
         let mut backend = NftBackend::open(NftOptions::default()).unwrap();

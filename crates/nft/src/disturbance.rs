@@ -1,0 +1,158 @@
+//! Noticing that others changed our tables.
+//!
+//! Every transaction of any program raises the generation of the ruleset by one. If it is
+//! not where our own transactions left it, the chains, rules and declarations of our tables
+//! are compared, which takes a listing of a few dozen objects. Elements are too many for
+//! that: they are compared by converging, once in a while and only after such a change.
+
+use std::time::{Duration, Instant};
+
+use portolan_netlink::NetlinkError;
+use portolan_netlink::nftables::Connection;
+
+use crate::diff::diff;
+use crate::observe::observe_structure;
+use crate::state::State;
+use crate::table::DesiredTable;
+
+/// Elements are not compared more often than this,
+const REST: Duration = Duration::from_secs(60);
+
+/// nor so often that comparing takes more than this part of the time.
+const SHARE: u32 = 100;
+
+/// What is known about changes by others.
+#[derive(Debug)]
+pub(crate) struct Disturbance {
+    /// The generation after our last transaction; `None` if others had theirs in between.
+    generation: Option<u32>,
+    /// Others changed something since our elements were last compared.
+    suspected: bool,
+    compared: Instant,
+    cost: Duration,
+}
+
+impl Disturbance {
+    /// Nothing is known yet.
+    pub(crate) fn new() -> Disturbance {
+        Disturbance {
+            generation: None,
+            suspected: false,
+            compared: Instant::now(),
+            cost: Duration::ZERO,
+        }
+    }
+
+    /// The generation that our next transaction expects.
+    pub(crate) const fn generation(&self) -> Option<u32> {
+        self.generation
+    }
+
+    /// Our tables are read at this generation, to be compared.
+    pub(crate) fn reading(&mut self, generation: u32) {
+        self.generation = Some(generation);
+        self.suspected = false;
+    }
+
+    /// Our tables have been compared and mended, which took so long.
+    pub(crate) fn mended(&mut self, cost: Duration) {
+        self.compared = Instant::now();
+        self.cost = cost;
+    }
+
+    /// A transaction of ours took effect; one that changes nothing would not raise the
+    /// generation, and none of ours is such.
+    pub(crate) fn committed(&mut self) {
+        // The kernel skips zero (net/netfilter/nf_tables_api.c, `nf_tables_commit`, v6.1).
+        self.generation = self.generation.map(|it| it.checked_add(1).unwrap_or(1));
+    }
+
+    /// Others had a transaction before ours.
+    pub(crate) fn overtaken(&mut self) {
+        self.generation = None;
+        self.suspected = true;
+    }
+
+    /// Whether it is time to converge because of others.
+    pub(crate) fn look(
+        &mut self,
+        connection: &mut Connection,
+        state: &State,
+        table: &str,
+        now: Instant,
+    ) -> Result<bool, NetlinkError> {
+        let generation = connection.generation()?;
+        if self.generation != Some(generation) {
+            self.suspected = true;
+            self.generation = Some(generation);
+            if !is_intact(connection, state, table)? {
+                return Ok(true);
+            }
+        }
+        let rest = REST.max(self.cost.saturating_mul(SHARE));
+        Ok(self.suspected && now.saturating_duration_since(self.compared) >= rest)
+    }
+}
+
+/// Whether chains, rules and declarations are as they should be.
+fn is_intact(
+    connection: &mut Connection,
+    state: &State,
+    table: &str,
+) -> Result<bool, NetlinkError> {
+    for (family, expected) in &state.families {
+        let Some(observed) = observe_structure(connection, *family, table)? else {
+            return Ok(false);
+        };
+        let mut desired = DesiredTable::new(expected.settings.clone());
+        desired.serving.clone_from(&expected.chains);
+        let (delta, _) = diff(desired, Some(observed), table);
+        if !delta.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use portolan_core::{Environment, Family};
+    use portolan_lab::namespaced;
+    use portolan_netlink::nftables::{Batch, ElementOperation};
+
+    use super::*;
+    use crate::lower::kernel_family;
+    use crate::structure::FamilySettings;
+    use crate::{NftOptions, first_transaction};
+
+    #[test]
+    fn edited_elements_are_suspected_after_a_while_and_only_once_something_happened() {
+        let name = "disturbance::tests::\
+                    edited_elements_are_suspected_after_a_while_and_only_once_something_happened";
+        namespaced(name, || {
+            let (options, environment) = (NftOptions::default(), Environment::default());
+            let table = options.table.as_str();
+            let mut connection = Connection::open().unwrap();
+            connection.commit(&mut first_transaction(&[], &environment, &options)).unwrap();
+            let settings = Family::BOTH.map(|it| FamilySettings::new(it, &environment, &options));
+            let (state, _) = State::new(Default::default(), settings.into());
+            let mut disturbance = Disturbance::new();
+            disturbance.reading(connection.generation().unwrap());
+            disturbance.mended(Duration::ZERO);
+            let now = Instant::now();
+            let later = now + REST + Duration::from_secs(1);
+            assert!(!disturbance.look(&mut connection, &state, table, later).unwrap());
+
+            let mut batch = Batch::new(None);
+            batch
+                .elements(kernel_family(Family::V4), table, "cluster-ips", ElementOperation::Add)
+                .push(&[9, 9, 9, 9], None, None);
+            connection.commit(&mut batch).unwrap();
+            assert!(!disturbance.look(&mut connection, &state, table, now).unwrap());
+            assert!(disturbance.look(&mut connection, &state, table, later).unwrap());
+
+            disturbance.reading(connection.generation().unwrap());
+            assert!(!disturbance.look(&mut connection, &state, table, later).unwrap());
+        });
+    }
+}
