@@ -23,14 +23,26 @@ pub type OpenBackend = Box<dyn FnMut() -> Result<Box<dyn Backend>, BackendError>
 /// One call of a backend.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Converge { plans: Vec<Arc<ServicePlan>>, environment: Environment },
+    Converge {
+        plans: Vec<Arc<ServicePlan>>,
+        environment: Environment,
+    },
     Apply(Vec<Change>),
+    /// To find out whether others changed what the backend keeps in the kernel.
+    Check,
+}
+
+/// What a call did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Synced(SyncReport),
+    Checked { disturbed: bool },
 }
 
 /// How a call went, and how long it took.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) result: Result<SyncReport, WorkError>,
+    pub(crate) result: Result<Done, WorkError>,
     pub(crate) took: Duration,
 }
 
@@ -124,7 +136,7 @@ impl Worker {
         }
     }
 
-    fn perform_and_survive(&mut self, work: Work) -> Result<SyncReport, WorkError> {
+    fn perform_and_survive(&mut self, work: Work) -> Result<Done, WorkError> {
         match catch_unwind(AssertUnwindSafe(|| self.perform(work))) {
             Ok(result) => result,
             Err(panic) => {
@@ -136,20 +148,25 @@ impl Worker {
         }
     }
 
-    fn perform(&mut self, work: Work) -> Result<SyncReport, WorkError> {
-        match work {
+    fn perform(&mut self, work: Work) -> Result<Done, WorkError> {
+        let done = match work {
             Work::Converge { plans, environment } => {
                 let backend = match &mut self.backend {
                     Some(backend) => backend,
                     closed => closed.insert((self.open)().map_err(WorkError::Backend)?),
                 };
-                backend.converge(&mut plans.iter(), &environment).map_err(WorkError::Backend)
+                backend.converge(&mut plans.iter(), &environment).map(Done::Synced)
             }
-            Work::Apply(changes) => match &mut self.backend {
-                Some(backend) => backend.apply(&changes).map_err(WorkError::Backend),
-                None => Err(WorkError::NotConverged),
-            },
-        }
+            Work::Apply(changes) => self.converged()?.apply(&changes).map(Done::Synced),
+            Work::Check => {
+                self.converged()?.is_disturbed().map(|disturbed| Done::Checked { disturbed })
+            }
+        };
+        done.map_err(WorkError::Backend)
+    }
+
+    fn converged(&mut self) -> Result<&mut Box<dyn Backend>, WorkError> {
+        self.backend.as_mut().ok_or(WorkError::NotConverged)
     }
 }
 

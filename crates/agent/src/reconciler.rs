@@ -8,10 +8,12 @@
 //!
 //! While the backend works, events only mark services in the index. When it is free
 //! again it gets all that came together: at once when it is quiet, in batches under
-//! churn. A failed call loses nothing, since the next one converges to every plan.
+//! churn. A failed call loses nothing, since the next one converges to every plan. Every
+//! few seconds the backend is asked whether others changed what is ours in the kernel.
 
 mod call;
 mod first_sync;
+mod healing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -27,7 +29,8 @@ use tracing::warn;
 pub(crate) use self::call::Call;
 use self::call::{CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
-use crate::backend_thread::{Outcome, Work};
+use self::healing::Healing;
+use crate::backend_thread::{Done, Outcome, Work};
 use crate::config::Config;
 use crate::environment::{self, ReadInterfaces};
 use crate::problem_log::ProblemLog;
@@ -49,6 +52,7 @@ pub(crate) struct Reconciler {
     first_sync: FirstSync,
     state: State,
     retry: Retry,
+    healing: Healing,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -79,6 +83,7 @@ impl Reconciler {
             problems_due: None,
             state: State::Idle,
             retry: Retry::default(),
+            healing: Healing::default(),
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -138,6 +143,9 @@ impl Reconciler {
         self.state = State::Idle;
         let started = std::time::Instant::now();
         self.refresh_environment();
+        if self.converge.is_none() && self.healing.take_due(now) {
+            return Some(self.check_work(now));
+        }
         let changes = self.index.take_changes();
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
@@ -148,6 +156,12 @@ impl Reconciler {
         };
         self.state = State::Busy(Call { kind, services, since, planning: started.elapsed() });
         Some(work)
+    }
+
+    fn check_work(&mut self, now: Instant) -> Work {
+        let (kind, planning) = (CallKind::Check, Duration::ZERO);
+        self.state = State::Busy(Call { kind, services: 0, since: now, planning });
+        Work::Check
     }
 
     fn is_free(&self, now: Instant) -> bool {
@@ -195,23 +209,33 @@ impl Reconciler {
             return warn!("the backend reported a call that nobody made");
         };
         match outcome.result {
-            Ok(report) => {
+            Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);
                 self.retry.succeeded();
+                self.healing.synced(now);
                 self.syncs += 1;
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;
             }
-            Err(error) => {
-                let pause = self.retry.failed(now);
-                let reason = crate::error::chain(&error);
-                sync_log::failed(&call, &reason, self.retry.failures(), pause.until() - now);
-                self.state = State::Paused(pause);
-                self.converge = Some(ConvergeReason::Failure);
-                self.waiting_since = Some(call.since);
-                self.last_error = Some(reason);
+            Ok(Done::Checked { disturbed: false }) => {}
+            Ok(Done::Checked { disturbed: true }) => {
+                self.converge = Some(ConvergeReason::Disturbance);
+                self.waiting_since.get_or_insert(now);
             }
+            Err(error) => self.failed(&call, crate::error::chain(&error), now),
         }
+    }
+
+    fn failed(&mut self, call: &Call, reason: String, now: Instant) {
+        let pause = match call.kind {
+            CallKind::Apply => self.retry.changes_failed(now),
+            CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
+        };
+        sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);
+        self.state = State::Paused(pause);
+        self.converge = Some(ConvergeReason::Failure);
+        self.waiting_since = Some(call.since);
+        self.last_error = Some(reason);
     }
 
     fn watch_problems(&mut self, now: Instant) {
@@ -235,7 +259,11 @@ impl Reconciler {
             State::Paused(pause) => Some(pause.until()),
             _ => None,
         };
-        [paused, self.first_sync.deadline(), self.problems_due].into_iter().flatten().min()
+        let check = match &self.state {
+            State::Idle => self.healing.due(),
+            _ => None,
+        };
+        [paused, check, self.first_sync.deadline(), self.problems_due].into_iter().flatten().min()
     }
 
     /// Whether a call is on its way.

@@ -8,11 +8,14 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 /// Failures in a row: 1 s after the first, doubling to 30 s; news brings the next try
-/// forward, to at most one a second.
+/// forward, to at most one a second. Failed changes are different: converging may well
+/// succeed, so it is tried at once, which also happens at most once a second.
 #[derive(Debug)]
 pub(crate) struct Retry {
     delay: Duration,
     failures: u32,
+    /// When changes may fail again without a pause; outlives successes.
+    next_at_once: Option<Instant>,
 }
 
 /// The time until which nothing is tried.
@@ -24,7 +27,7 @@ pub(crate) struct Pause {
 
 impl Default for Retry {
     fn default() -> Retry {
-        Retry { delay: FIRST_DELAY, failures: 0 }
+        Retry { delay: FIRST_DELAY, failures: 0, next_at_once: None }
     }
 }
 
@@ -41,8 +44,16 @@ impl Retry {
         pause
     }
 
+    /// Changes failed; nothing is known yet about converging.
+    pub(crate) fn changes_failed(&mut self, now: Instant) -> Pause {
+        let until = self.next_at_once.map_or(now, |next| next.max(now));
+        self.next_at_once = Some(until + FIRST_DELAY);
+        self.failures = self.failures.saturating_add(1);
+        Pause { until, earliest: until }
+    }
+
     pub(crate) fn succeeded(&mut self) {
-        *self = Retry::default();
+        *self = Retry { next_at_once: self.next_at_once, ..Retry::default() };
     }
 }
 
@@ -72,6 +83,20 @@ mod tests {
         retry.succeeded();
         assert_eq!((retry.failed(now).until() - now).as_secs(), 1);
         assert_eq!(retry.failures(), 1);
+    }
+
+    #[test]
+    fn after_failed_changes_there_is_no_pause_but_once_a_second() {
+        let start = Instant::now();
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        let mut retry = Retry::default();
+        assert_eq!(retry.changes_failed(start).until(), start);
+        retry.succeeded();
+        assert_eq!(retry.changes_failed(at(300)).until(), at(1000));
+        assert_eq!(retry.failed(at(1000)).until(), at(2000), "the first pause is the shortest");
+        assert_eq!(retry.failures(), 2);
+        retry.succeeded();
+        assert_eq!(retry.changes_failed(at(5000)).until(), at(5000));
     }
 
     #[test]

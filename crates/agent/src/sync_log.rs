@@ -4,11 +4,20 @@ use std::time::Duration;
 
 use portolan_core::SyncReport;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::reconciler::Call;
 
 pub(crate) fn succeeded(call: &Call, report: &SyncReport, took: Duration, now: Instant) {
+    let put_back = report.added + report.deleted > 0;
+    if call.repairs() && put_back {
+        warn!(
+            added = report.added,
+            deleted = report.deleted,
+            "others changed what is ours in the kernel, and it was put back. Is another service \
+             proxy or a firewall running that flushes the ruleset?"
+        );
+    }
     info!(
         reason = %call.kind,
         services = call.services,

@@ -100,12 +100,21 @@ pub(crate) enum Answer {
     Panic,
 }
 
+/// What others do to the fake kernel, until it is converged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Disturbance {
+    None,
+    Edited,
+    Unreadable,
+}
+
 /// Holds plans like a kernel, waits for the test's word in every call, and refuses a
 /// change that does not start from what it holds.
 struct FakeBackend {
     kernel: BTreeMap<ObjectName, Arc<ServicePlan>>,
     asked: mpsc::UnboundedSender<Asked>,
     answers: Arc<Mutex<blocking::Receiver<Answer>>>,
+    disturbance: Arc<Mutex<Disturbance>>,
 }
 
 /// The test's end of the fake backend.
@@ -114,6 +123,7 @@ pub(crate) struct FakeKernel {
     pub(crate) answers: blocking::Sender<Answer>,
     /// How often the backend was opened.
     pub(crate) opened: Arc<AtomicUsize>,
+    pub(crate) disturbance: Arc<Mutex<Disturbance>>,
 }
 
 pub(crate) fn fake_backend() -> (OpenBackend, FakeKernel) {
@@ -122,15 +132,18 @@ pub(crate) fn fake_backend() -> (OpenBackend, FakeKernel) {
     let answers = Arc::new(Mutex::new(answers));
     let opened = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&opened);
+    let disturbance = Arc::new(Mutex::new(Disturbance::None));
+    let disturbed = Arc::clone(&disturbance);
     let open: OpenBackend = Box::new(move || {
         counter.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(FakeBackend {
             kernel: BTreeMap::new(),
             asked: asked_to.clone(),
             answers: Arc::clone(&answers),
+            disturbance: Arc::clone(&disturbed),
         }))
     });
-    (open, FakeKernel { asked, answers: answers_to, opened })
+    (open, FakeKernel { asked, answers: answers_to, opened, disturbance })
 }
 
 pub(crate) fn endpoints(plan: &ServicePlan) -> usize {
@@ -169,6 +182,7 @@ impl Backend for FakeBackend {
             plans.iter().map(|(name, plan)| (name.name.to_string(), endpoints(plan))).collect();
         let report = self.ask(Asked::Converge(counts, environment.clone()))?;
         self.kernel = plans;
+        *self.disturbance.lock().unwrap() = Disturbance::None;
         Ok(report)
     }
 
@@ -187,5 +201,13 @@ impl Backend for FakeBackend {
             };
         }
         Ok(report)
+    }
+
+    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+        match *self.disturbance.lock().unwrap() {
+            Disturbance::None => Ok(false),
+            Disturbance::Edited => Ok(true),
+            Disturbance::Unreadable => Err("the fake kernel cannot be read".into()),
+        }
     }
 }

@@ -17,11 +17,20 @@ pub(crate) struct Call {
     pub(crate) planning: Duration,
 }
 
+impl Call {
+    /// Whether it undoes what others did.
+    pub(crate) fn repairs(&self) -> bool {
+        self.kind == CallKind::Converge(ConvergeReason::Disturbance)
+    }
+}
+
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallKind {
     Apply,
     Converge(ConvergeReason),
+    /// Nothing to the kernel; it only looks.
+    Check,
 }
 
 /// Why everything is compared with the kernel.
@@ -30,6 +39,7 @@ pub(crate) enum ConvergeReason {
     Start,
     Environment,
     Failure,
+    Disturbance,
 }
 
 impl fmt::Display for CallKind {
@@ -39,6 +49,8 @@ impl fmt::Display for CallKind {
             CallKind::Converge(ConvergeReason::Start) => "start",
             CallKind::Converge(ConvergeReason::Environment) => "environment changed",
             CallKind::Converge(ConvergeReason::Failure) => "after a failure",
+            CallKind::Converge(ConvergeReason::Disturbance) => "disturbed by others",
+            CallKind::Check => "looking for changes by others",
         })
     }
 }

@@ -4,6 +4,7 @@
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};
 use portolan_watch::{Cause, Notice};
 
+use super::healing::CHECK_EVERY;
 use super::*;
 use crate::backend_thread::WorkError;
 use crate::control::Dump;
@@ -34,17 +35,24 @@ impl Scene {
         self.reconciler.wake(self.now);
     }
 
+    /// Whether there is something to do for the kernel. Nobody disturbs it meanwhile.
     fn work(&mut self) -> bool {
-        self.reconciler.next_work(self.now).is_some()
+        match self.reconciler.next_work(self.now) {
+            Some(Work::Check) => {
+                self.finish(Ok(Done::Checked { disturbed: false }));
+                self.work()
+            }
+            work => work.is_some(),
+        }
     }
 
-    fn finish(&mut self, result: Result<SyncReport, WorkError>) {
+    fn finish(&mut self, result: Result<Done, WorkError>) {
         self.reconciler.finish(Outcome { result, took: Duration::ZERO }, self.now);
     }
 
     fn succeed(&mut self) {
         assert!(self.work());
-        self.finish(Ok(SyncReport::default()));
+        self.finish(Ok(Done::Synced(SyncReport::default())));
     }
 
     fn fail(&mut self) {
@@ -77,9 +85,8 @@ fn a_change_waits_from_its_event_until_a_sync_that_holds_it_succeeds() {
     scene.list();
     scene.succeed();
     scene.receive(slice_applied("web", &[1, 2]));
-    scene.later(5);
     scene.fail();
-    scene.later(10);
+    scene.later(15);
     assert_eq!(scene.waiting_seconds(), Some(15), "a failed sync does not count");
     scene.receive(slice_applied("web", &[1, 2, 3]));
     scene.fail();
@@ -90,7 +97,7 @@ fn a_change_waits_from_its_event_until_a_sync_that_holds_it_succeeds() {
     assert_eq!(scene.waiting_seconds(), Some(38), "nor does a sync that goes on");
     scene.receive(slice_applied("web", &[1]));
     scene.later(1);
-    scene.finish(Ok(SyncReport::default()));
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
     assert_eq!(scene.waiting_seconds(), Some(1), "what came during the sync still waits");
     scene.succeed();
     assert_eq!(scene.waiting_seconds(), None);
@@ -200,7 +207,36 @@ fn problems_of_the_index_are_told_once_they_have_settled_and_wake_nobody_after()
     scene.receive(slices(Vec::new()));
     scene.succeed();
     assert_eq!(scene.reconciler.wake_at(), Some(scene.now + PROBLEMS_SETTLE));
+    let synced = scene.now;
     scene.later(1);
     assert!(!scene.work());
-    assert_eq!(scene.reconciler.wake_at(), None);
+    assert_eq!(scene.reconciler.wake_at(), Some(synced + CHECK_EVERY));
+}
+
+#[test]
+fn changes_go_on_while_the_kernel_is_looked_at_and_the_look_itself_waits_for_nothing() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    scene.later(5);
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
+    assert_eq!(scene.waiting_seconds(), None);
+    scene.receive(slice_applied("web", &[1, 2]));
+    scene.later(1);
+    scene.finish(Ok(Done::Checked { disturbed: false }));
+    assert_eq!(scene.waiting_seconds(), Some(1));
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Apply(_))));
+}
+
+#[test]
+fn what_others_did_waits_from_the_moment_it_is_found() {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    scene.later(5);
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
+    scene.finish(Ok(Done::Checked { disturbed: true }));
+    scene.later(2);
+    assert_eq!(scene.waiting_seconds(), Some(2));
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Converge { .. })));
 }

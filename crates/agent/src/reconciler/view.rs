@@ -2,7 +2,7 @@
 
 use portolan_core::IndexCounts;
 
-use super::{Reconciler, State};
+use super::{CallKind, Reconciler, State};
 use crate::control::{Dump, Status};
 use crate::health::Health;
 
@@ -10,7 +10,7 @@ impl Reconciler {
     /// What the health server needs.
     pub(crate) fn health(&self) -> Health {
         let in_call = match &self.state {
-            State::Busy(call) => Some(call.since),
+            State::Busy(call) if call.kind != CallKind::Check => Some(call.since),
             _ => None,
         };
         Health {
