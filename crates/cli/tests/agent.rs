@@ -15,6 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use portolan_lab::namespaced;
+use portolan_nft::{NftOptions, cleanup};
 use tempfile::TempDir;
 
 const HEALTHZ: &str = "127.0.0.1:10256";
@@ -225,6 +226,23 @@ fn cleanup_removes_what_is_ours_and_says_so() {
         let dump = scene.dump_kernel();
         assert_eq!(dump.status.code(), Some(1));
         assert!(text(&dump.stderr).contains("no agent has run"), "{dump:?}");
+    });
+}
+
+#[test]
+fn a_table_that_others_delete_comes_back_without_any_event() {
+    namespaced("a_table_that_others_delete_comes_back_without_any_event", || {
+        let scene = Scene::new();
+        let _agent = scene.start();
+        until_healthy();
+        let deleted = cleanup(&NftOptions::default().table).unwrap();
+        assert_eq!(deleted.len(), 2, "one table for each family: {deleted:?}");
+        until("the table is back", || {
+            text(&scene.dump_kernel().stdout).contains("10.96.0.10").then_some(())
+        });
+        until("the log says who did it", || {
+            scene.log().contains("disturbed by others").then_some(())
+        });
     });
 }
 
