@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -21,16 +22,10 @@ pub(super) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// That of a file, through symbolic links; `None` if it is not a regular file.
+    /// That of a file, through symbolic links; `None` if it is a directory.
     pub(super) fn of(path: &Path) -> io::Result<Option<Fingerprint>> {
         let metadata = std::fs::metadata(path)?;
-        Ok(metadata.is_file().then(|| Fingerprint {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }))
+        Ok((!metadata.is_dir()).then(|| Fingerprint::from(&metadata)))
     }
 
     /// Whether the file was written less than `age` ago. One from the future was not.
@@ -42,6 +37,18 @@ impl Fingerprint {
             .and_then(|since_epoch| SystemTime::UNIX_EPOCH.checked_add(since_epoch))
             .and_then(|modified| SystemTime::now().duration_since(modified).ok())
             .is_some_and(|elapsed| elapsed < age)
+    }
+}
+
+impl From<&Metadata> for Fingerprint {
+    fn from(metadata: &Metadata) -> Fingerprint {
+        Fingerprint {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod catalogue;
 mod documents;
 mod file;
 mod listing;
+mod load;
 mod reader;
 mod split;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reads the directory again and again, and says what changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::ffi::OsStr;
 use std::io;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::DirectoryConfig;
 use super::catalogue::Catalogue;
 use super::file::{FileContents, read_file};
 use super::listing::{Fingerprint, list};
+use super::load::{LARGEST_FILE, LoadError, load};
 use crate::convert::Converter;
 use crate::event::{Notice, SourceEvent};
 
@@ -147,19 +149,23 @@ impl Reader {
     }
 
     fn read(&mut self, name: &Arc<OsStr>, found: Fingerprint) {
-        let trusted = (!found.is_younger_than(STAMP_RESOLUTION)).then_some(found);
-        self.fingerprints.insert(Arc::clone(name), trusted);
         let path = self.config.path.join(&**name);
-        match std::fs::read(&path) {
-            Ok(bytes) => {
+        match load(&path, LARGEST_FILE) {
+            Ok(loaded) => {
+                self.remember(name, loaded.fingerprint);
                 self.unreadable.remove(name);
-                let contents = read_file(&path.display().to_string(), &bytes, &mut self.converter);
+                let path = path.display().to_string();
+                let contents = read_file(&path, &loaded.bytes, &mut self.converter);
                 let contents = self.with_kept_objects(name, contents);
                 self.catalogue.replace(name, Some(contents));
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget(name),
+            Err(LoadError::System(error)) if error.kind() == io::ErrorKind::NotFound => {
+                self.forget(name);
+            }
             Err(error) => {
-                let text = format!("cannot read the file, so its last state stays in use: {error}");
+                self.remember(name, found);
+                let cause = error.source().map_or(String::new(), |cause| format!(" ({cause})"));
+                let text = format!("{error}{cause}; its last state stays in use");
                 let notice = Notice::about_file(&path.display().to_string(), text);
                 self.unreadable.insert(Arc::clone(name), notice);
                 // Its notices are told again, with this one.
@@ -167,6 +173,11 @@ impl Reader {
                 self.catalogue.replace(name, Some(contents));
             }
         }
+    }
+
+    fn remember(&mut self, name: &Arc<OsStr>, fingerprint: Fingerprint) {
+        let trusted = (!fingerprint.is_younger_than(STAMP_RESOLUTION)).then_some(fingerprint);
+        self.fingerprints.insert(Arc::clone(name), trusted);
     }
 
     /// Keeps the last good state of what a broken document may have held.

@@ -1,8 +1,10 @@
 //! Files that are broken, half written, or contradict each other.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use portolan_core::Update;
 use portolan_watch::SourceEvent;
 
@@ -93,4 +95,31 @@ async fn a_bad_field_is_told_until_it_is_mended() {
     follower.until(|known| known.problem_text().contains("spec.ports[0].port: a text")).await;
     follower.write("a.yaml", &good);
     follower.until(|known| known.problems.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_fifo_in_place_of_a_file_holds_up_nothing() {
+    let mut follower = Follower::start(&[("a.yaml", &service("a", "10.0.0.1"))]).await;
+    mkfifo(&follower.path(".fifo"), Mode::S_IRWXU).unwrap();
+    fs::rename(follower.path(".fifo"), follower.path("a.yaml")).unwrap();
+    follower.until(|known| known.problem_text().contains("not a regular file")).await;
+    assert_eq!(follower.known.address("a"), Some("10.0.0.1"), "its last state stays in use");
+    follower.write("b.yaml", &service("b", "10.0.1.1"));
+    follower.until(|known| known.address("b") == Some("10.0.1.1")).await;
+    follower.delete("a.yaml");
+    follower.until(|known| known.problems.is_empty() && known.address("a").is_none()).await;
+}
+
+#[tokio::test]
+async fn a_file_too_large_for_memory_is_not_read() {
+    let mut follower = Follower::start(&[("a.yaml", &service("a", "10.0.0.1"))]).await;
+    let file = File::options().write(true).open(follower.path("a.yaml")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    drop(file);
+    follower.until(|known| known.problem_text().contains("larger than 256 MiB")).await;
+    assert_eq!(follower.known.address("a"), Some("10.0.0.1"), "its last state stays in use");
+    follower.write("a.yaml", &service("a", "10.0.0.2"));
+    follower
+        .until(|known| known.problems.is_empty() && known.address("a") == Some("10.0.0.2"))
+        .await;
 }
