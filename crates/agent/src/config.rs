@@ -55,10 +55,19 @@ pub struct Config {
     pub healthz: Option<SocketAddr>,
     /// The control socket; `None` switches it off.
     pub control_socket: Option<PathBuf>,
-    /// How long the first sync waits for this node's object and the ServiceCIDRs once
-    /// all Services and EndpointSlices are known, so that a restart does not take
-    /// NodePorts away for the moment until the Node arrives.
-    pub settle: Duration,
+    /// How long the first sync waits for what a cluster may not have.
+    pub patience: Patience,
+}
+
+/// How long the first sync waits, once all Services and EndpointSlices are known, for
+/// what a cluster may not have. A sync without them would take out of the kernel what an
+/// earlier run put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For this node's object.
+    pub node: Duration,
+    /// For the ServiceCIDRs.
+    pub service_cidrs: Duration,
 }
 
 /// Where Services and EndpointSlices come from.
@@ -120,6 +129,12 @@ pub enum LocalPodDetection {
 }
 
 impl Config {
+    /// Whether NodePorts or the detection of local pods rely on this node's object.
+    pub fn relies_on_node(&self) -> bool {
+        self.node_ports == NodePortSelection::Primary
+            || self.local_pods == LocalPodDetection::NodeCidr
+    }
+
     /// What is allowed but probably not meant, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();

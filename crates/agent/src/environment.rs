@@ -50,10 +50,16 @@ pub(crate) fn resolve(
 }
 
 /// What this node's object does not say although the configuration relies on it.
-pub(crate) fn missing(config: &Config, node: Option<&NodeInfo>) -> Vec<String> {
+/// `absent` if the source knows that there is none, rather than nothing about it.
+pub(crate) fn missing(config: &Config, node: Option<&NodeInfo>, absent: bool) -> Vec<String> {
+    let name = &config.node_name;
     let object = match node {
-        Some(_) => format!("Node {}", config.node_name),
-        None => format!("there is no Node {} (--node-name), which", config.node_name),
+        Some(_) => format!("Node {name}"),
+        None if absent => format!("there is no Node {name} (--node-name), which"),
+        None => format!(
+            "Node {name} (--node-name) could not be read so far (does it exist, and may this \
+             agent read it?) and"
+        ),
     };
     let mut missing = Vec::new();
     let no_address = node.is_none_or(|node| node.addresses.iter().all(IpAddr::is_loopback));
@@ -130,12 +136,19 @@ mod tests {
             (&neither, None, &[]),
         ];
         for (config, node, expected) in cases {
-            let missing = missing(config, node.as_ref());
+            let missing = missing(config, node.as_ref(), true);
             assert_eq!(missing.len(), expected.len(), "{missing:?}");
             for (missing, expected) in missing.iter().zip(expected) {
                 assert!(missing.starts_with(expected), "{missing}");
             }
         }
+    }
+
+    #[test]
+    fn a_node_that_nothing_is_known_of_is_not_said_to_be_absent() {
+        let missing = missing(&config(), None, false);
+        assert!(missing[0].contains("could not be read so far"), "{missing:?}");
+        assert!(!missing[0].contains("there is no"), "{missing:?}");
     }
 
     #[test]

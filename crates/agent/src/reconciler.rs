@@ -31,7 +31,7 @@ use self::call::{CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
 use self::healing::Healing;
 use crate::backend_thread::{Done, Outcome, Work};
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::environment::{self, ReadInterfaces};
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
@@ -75,7 +75,7 @@ impl Reconciler {
     pub(crate) fn new(config: Config, read_interfaces: ReadInterfaces) -> Reconciler {
         Reconciler {
             index: Index::new(config.node_name.as_str()),
-            first_sync: FirstSync::new(config.settle),
+            first_sync: FirstSync::new(config.patience),
             config,
             read_interfaces,
             problems: ProblemLog::default(),
@@ -108,7 +108,10 @@ impl Reconciler {
                 self.node_deleted = false;
                 self.environment_stale = true;
             }
-            Update::NodeDeleted => self.node_deleted = true,
+            Update::NodeDeleted => {
+                self.node_deleted = true;
+                self.environment_stale = true;
+            }
             Update::ServiceCidrsReset(_) => self.environment_stale = true,
             _ => {}
         }
@@ -184,7 +187,8 @@ impl Reconciler {
             return;
         }
         let (node, cidrs) = (self.index.node(), self.index.service_cidrs());
-        let missing = environment::missing(&self.config, node).into_iter();
+        let absent = self.node_deleted || matches!(self.config.source, SourceConfig::Directory(_));
+        let missing = environment::missing(&self.config, node, absent).into_iter();
         let missing = missing.map(|text| Notice { place: None, cause: Cause::Other(text) });
         self.problems.source_says("this node".to_owned(), missing.collect());
         let environment = environment::resolve(&self.config, node, cidrs, &*self.read_interfaces);
@@ -247,6 +251,15 @@ impl Reconciler {
 
     /// Does what was put off until [`Reconciler::wake_at`].
     pub(crate) fn wake(&mut self, now: Instant) {
+        if let Some(wait) = self.first_sync.take_reminder(now) {
+            warn!(
+                node = self.config.node_name,
+                "the Node has not been read yet, and NodePorts or the detection of local pods rely \
+                 on it: nothing is programmed for up to {} s more. Does the Node exist \
+                 (--node-name), and may this agent read it?",
+                wait.as_secs()
+            );
+        }
         if self.problems_due.is_some_and(|due| due <= now) {
             self.problems_due = None;
             self.problems.index_says(self.index.problems());

@@ -15,7 +15,7 @@ use portolan_watch::SourceEvent;
 use tokio::sync::mpsc;
 
 use crate::backend_thread::OpenBackend;
-use crate::config::{Config, Given, Settings};
+use crate::config::{Config, Given, Patience, Settings};
 
 /// A configuration without servers and without a wait for the Node.
 pub(crate) fn config() -> Config {
@@ -27,7 +27,7 @@ pub(crate) fn config() -> Config {
     Config {
         healthz: None,
         control_socket: None,
-        settle: Duration::ZERO,
+        patience: Patience { node: Duration::ZERO, service_cidrs: Duration::ZERO },
         ..settings.resolve().unwrap()
     }
 }

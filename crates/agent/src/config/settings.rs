@@ -5,8 +5,14 @@ use std::time::Duration;
 use super::values::{self, Rejected};
 use super::{
     BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_HEALTHZ_PORT,
-    DEFAULT_MASQUERADE_BIT, LocalPodDetection, NftablesConfig, NodePortSelection, SourceConfig,
+    DEFAULT_MASQUERADE_BIT, LocalPodDetection, NftablesConfig, NodePortSelection, Patience,
+    SourceConfig,
 };
+
+/// How long the first sync waits for objects without which little is missing.
+const SHORT_WAIT: Duration = Duration::from_secs(2);
+/// The same for a Node that NodePorts or the detection of local pods rely on.
+const LONG_WAIT: Duration = Duration::from_secs(30);
 
 /// A value and where it was given, for error texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +94,7 @@ impl Settings {
     /// Checks every setting and fills in the defaults.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let source = self.source_config()?;
-        Ok(Config {
+        let mut config = Config {
             node_name: self.node_name()?,
             backend: self.backend_kind()?,
             nftables: self.nftables_config()?,
@@ -103,13 +109,16 @@ impl Settings {
                 None => Some(DEFAULT_CONTROL_SOCKET.to_owned()),
             }
             .map(Into::into),
-            settle: match &source {
-                // A directory is read whole before the first event, and may hold no Node.
-                SourceConfig::Directory(_) => Duration::from_millis(100),
-                SourceConfig::Kube { .. } => Duration::from_secs(1),
-            },
+            patience: Patience { node: Duration::ZERO, service_cidrs: SHORT_WAIT },
             source,
-        })
+        };
+        config.patience.node = match &config.source {
+            // The ServiceCIDRs are the last that a directory says, after the Node.
+            SourceConfig::Directory(_) => Duration::ZERO,
+            SourceConfig::Kube { .. } if config.relies_on_node() => LONG_WAIT,
+            SourceConfig::Kube { .. } => SHORT_WAIT,
+        };
+        Ok(config)
     }
 
     fn node_name(&self) -> Result<String, ConfigError> {

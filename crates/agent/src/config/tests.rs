@@ -74,7 +74,7 @@ fn our_own_kind_sets_everything() {
             ])),
             healthz: Some("[::1]:9".parse().unwrap()),
             control_socket: Some("/tmp/c".into()),
-            settle: Duration::from_millis(100),
+            patience: Patience { node: Duration::ZERO, service_cidrs: Duration::from_secs(2) },
         }
     );
 }
@@ -296,4 +296,21 @@ fn settings_that_are_allowed_but_hardly_meant_are_warned_about() {
     assert!(one_family[0].contains("names no IPv6 network"), "{one_family:?}");
     let loopback = warnings(Some("10.0.0.0/8"), &["127.0.0.0/8", "::/0"]);
     assert!(loopback[0].contains("not served on loopback"), "{loopback:?}");
+}
+
+#[test]
+fn the_first_sync_waits_long_only_for_a_node_that_matters() {
+    let wait = |source: &str, node_ports: &[&str], mode: &str| {
+        let settings = Settings {
+            source: given(source, "--source"),
+            node_port_addresses: given(list(node_ports), "--nodeport-addresses"),
+            detect_local_mode: given(mode, "--detect-local-mode"),
+            ..flags()
+        };
+        settings.resolve().unwrap().patience.node.as_secs()
+    };
+    assert_eq!(wait("kube", &["primary"], "ClusterCIDR"), 30);
+    assert_eq!(wait("kube", &["192.0.2.0/24"], "NodeCIDR"), 30);
+    assert_eq!(wait("kube", &["192.0.2.0/24"], "ClusterCIDR"), 2);
+    assert_eq!(wait("dir:/srv", &["primary"], "NodeCIDR"), 0);
 }

@@ -7,6 +7,7 @@ use portolan_watch::{Cause, Notice};
 use super::healing::CHECK_EVERY;
 use super::*;
 use crate::backend_thread::WorkError;
+use crate::config::Patience;
 use crate::control::Dump;
 use crate::testing::{config, node, service, services, slice, slice_applied, slices};
 
@@ -239,4 +240,23 @@ fn what_others_did_waits_from_the_moment_it_is_found() {
     scene.later(2);
     assert_eq!(scene.waiting_seconds(), Some(2));
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Converge { .. })));
+}
+
+#[test]
+fn while_the_node_is_waited_for_the_agent_is_live_but_not_synced() {
+    let patience = Patience { node: Duration::from_secs(30), service_cidrs: Duration::ZERO };
+    let read: ReadInterfaces = Box::new(|| Ok(Vec::new()));
+    let reconciler = Reconciler::new(Config { patience, ..config() }, read);
+    let mut scene = Scene { reconciler, now: Instant::now() };
+    scene.list();
+    assert!(!scene.work());
+    let listed = scene.now;
+    let told = Some(listed + Duration::from_secs(2));
+    assert_eq!(scene.reconciler.wake_at(), told, "the operator is told why");
+    scene.later(2);
+    assert!(!scene.work());
+    assert_eq!(scene.reconciler.wake_at(), Some(listed + Duration::from_secs(30)), "once");
+    scene.later(28);
+    assert_eq!(scene.waiting_seconds(), Some(30));
+    scene.succeed();
 }
