@@ -28,14 +28,49 @@ pub enum AgentError {
     Signals(#[source] io::Error),
 }
 
-/// An error and its sources in one line.
+/// An error and its sources in one line. A source that the line already ends with is not
+/// repeated: many errors of libraries quote theirs.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> Layer {
+        let below =
+            texts.iter().rev().fold(None, |source, text| Some(Box::new(Layer { text, source })));
+        *below.unwrap()
+    }
+
+    #[test]
+    fn a_cause_that_stands_there_already_is_not_repeated() {
+        let cases = [
+            (&["a", "b", "c"][..], "a: b: c"),
+            (&["cannot read: not found", "not found"], "cannot read: not found"),
+            (&["not found", "not found", "no such file"], "not found: no such file"),
+            (&["a: b: c", "b: c", "c"], "a: b: c"),
+        ];
+        for (texts, line) in cases {
+            assert_eq!(chain(&layers(texts)), line);
+        }
+    }
 }

@@ -257,7 +257,7 @@ impl Reconciler {
                 "the Node has not been read yet, and NodePorts or the detection of local pods rely \
                  on it: nothing is programmed for up to {} s more. Does the Node exist \
                  (--node-name), and may this agent read it?",
-                wait.as_secs()
+                wait.as_secs_f64().round()
             );
         }
         if self.problems_due.is_some_and(|due| due <= now) {

@@ -15,12 +15,12 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file is not YAML.
-    #[error("{path} is not a YAML document that can be read")]
+    #[error("{path} is not a YAML document that can be read: {reason}")]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        reason: String,
     },
     /// The file is some other kind of object.
     #[error(

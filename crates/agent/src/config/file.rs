@@ -53,6 +53,7 @@ fn own_kind(mut document: Document) -> Result<ConfigFile, ConfigError> {
         control_socket: document.given("controlSocket", Document::text)?,
         ..common(&mut document)?
     };
+    document.check_parents()?;
     match document.unknown().next() {
         None => Ok(ConfigFile { settings, warnings: Vec::new() }),
         Some(key) => Err(ConfigError::UnknownKey {
@@ -73,6 +74,7 @@ fn kube_proxy(mut document: Document) -> Result<ConfigFile, ConfigError> {
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         ..common(&mut document)?
     };
+    document.check_parents()?;
     let ignored: Vec<String> =
         document.unknown().map(|key| format!("{key}{}", hint(key, document.known()))).collect();
     let warnings = match ignored.as_slice() {

@@ -218,6 +218,14 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
         ),
         ("mode: nftables", "portolan.yaml has an unknown key mode; did you mean backend?"),
         ("sails: square", "portolan.yaml has an unknown key sails"),
+        (
+            "nftables: 5",
+            "nftables in portolan.yaml: 5 has the wrong type; a right value is keys and values",
+        ),
+        (
+            "nftables.masqueradeBit: 5",
+            "portolan.yaml has an unknown key \"nftables.masqueradeBit\"; write masqueradeBit below nftables",
+        ),
     ];
     for (keys, text) in cases {
         let error = file(keys).expect_err(keys);
@@ -233,12 +241,16 @@ fn files_that_are_no_configuration_say_what_was_expected() {
         ("a: [", "portolan.yaml is not a YAML document that can be read: "),
         ("kind: KubeProxyConfiguration\n", "apiVersion \"\" and kind \"KubeProxyConfiguration\""),
         ("apiVersion: v1\nkind: Service\n", "expected \"portolan/v1alpha1\""),
-        ("kind: a\nkind: b\n", "duplicate"),
+        ("kind: a\nkind: b\n", "line 2, column 1: duplicate"),
     ];
     for (text, expected) in cases {
         let error = parse(text, Path::new("portolan.yaml")).expect_err(text);
         assert!(told(&error).contains(expected), "{text:?}: {}", told(&error));
+        for advice in ["Options", "Policy", "serde", "::"] {
+            assert!(!told(&error).contains(advice), "for programmers: {}", told(&error));
+        }
     }
+    assert_eq!(own("nftables: {}\n").unwrap(), own("").unwrap());
     let missing = read_file(Path::new("/nowhere/portolan.yaml")).unwrap_err();
     assert!(told(&missing).contains("/nowhere/portolan.yaml: No such file"), "{}", told(&missing));
 }
@@ -276,6 +288,22 @@ fn values_are_forgiving_where_only_one_meaning_is_possible() {
 fn a_blank_node_name_is_refused_and_a_missing_one_asked_for() {
     let blank = Settings { node_name: given(" ", "--hostname-override"), ..Settings::default() };
     assert!(told(&blank.resolve().unwrap_err()).starts_with("--hostname-override: "));
+    for name in ["a b", "worker_1", "-a", "a-", "a..b", ".a", "a.", "w\u{f6}rker", "a/b", "a\n\"b"]
+    {
+        let settings = Settings { node_name: given(name, "--node-name"), ..Settings::default() };
+        let error = told(&settings.resolve().expect_err(name));
+        assert!(
+            error.starts_with("--node-name: ") && error.contains("no name of a node"),
+            "{error}"
+        );
+    }
+    let long = "a".repeat(254);
+    let long = Settings { node_name: given(long, "--node-name"), ..Settings::default() };
+    assert!(told(&long.resolve().unwrap_err()).contains("253 bytes"));
+    for name in [" Worker-1.Example.ORG ", "7", "10-0-0-1.ec2.internal"] {
+        let settings = Settings { node_name: given(name, "--node-name"), ..Settings::default() };
+        assert_eq!(settings.resolve().unwrap().node_name, name.trim().to_lowercase());
+    }
     let missing = told(&Settings::default().resolve().unwrap_err());
     assert!(missing.contains("--node-name NAME"), "{missing}");
 }

@@ -23,6 +23,9 @@ pub(super) enum DetectLocalMode {
 /// Longest interface name, `IFNAMSIZ` of `linux/if.h` less the final zero byte.
 const LONGEST_INTERFACE_NAME: usize = 15;
 
+/// Longest name of a Kubernetes object, an RFC 1123 subdomain.
+const LONGEST_NODE_NAME: usize = 253;
+
 fn reject<T>(reason: String) -> Result<T, Rejected> {
     Err(Rejected(reason))
 }
@@ -32,7 +35,23 @@ pub(super) fn node_name(text: &str) -> Result<String, Rejected> {
     if name.is_empty() {
         return reject("the name of the node is blank".to_owned());
     }
+    if name.len() > LONGEST_NODE_NAME {
+        return reject(format!("{name:?} is longer than the {LONGEST_NODE_NAME} bytes of a name"));
+    }
+    if !name.split('.').all(is_name_part) {
+        return reject(format!(
+            "{name:?} is no name of a node: parts of a-z, 0-9 and - that start and end with a \
+             letter or digit, separated by dots"
+        ));
+    }
     Ok(name)
+}
+
+fn is_name_part(part: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    part.bytes().all(|byte| plain(byte) || byte == b'-')
+        && part.bytes().next().is_some_and(plain)
+        && part.bytes().next_back().is_some_and(plain)
 }
 
 /// The directory of `dir:PATH`, or `None` for `kube`.

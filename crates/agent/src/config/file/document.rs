@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use serde_saphyr::{MessageFormatter, UserMessageFormatter};
 
 use crate::config::{ConfigError, Given};
+
+/// How much of the parser's message is shown: it may quote a key of any length.
+const MOST_CHARACTERS: usize = 200;
 
 /// The keys of a document with their parents (`nftables.masqueradeBit`), less those that
 /// were asked for already.
@@ -17,11 +21,12 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn parse(text: &str, path: &Path) -> Result<Document, ConfigError> {
-        let syntax = |source| ConfigError::Syntax { path: path.to_owned(), source };
-        let root: Value =
-            serde_saphyr::from_str(text).map_err(|error| syntax(Box::new(error).into()))?;
+        let syntax = |reason| ConfigError::Syntax { path: path.to_owned(), reason };
+        let options = serde_saphyr::options! { with_snippet: false };
+        let root: Value = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| syntax(explain(&error)))?;
         let Value::Object(_) = root else {
-            return Err(syntax("expected keys and values at the top".into()));
+            return Err(syntax("expected keys and values at the top".to_owned()));
         };
         let mut keys = BTreeMap::new();
         flatten(String::new(), root, &mut keys);
@@ -30,6 +35,23 @@ impl Document {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Refuses a value where keys were asked for: `nftables: 5`.
+    pub(super) fn check_parents(&mut self) -> Result<(), ConfigError> {
+        let known = &self.known;
+        let is_parent = |key: &str| {
+            known.iter().any(|it| it.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+        };
+        self.keys.retain(|key, value| !(*value == Value::Object(Map::new()) && is_parent(key)));
+        match self.keys.iter().find(|(key, _)| is_parent(key)) {
+            None => Ok(()),
+            Some((key, value)) => Err(ConfigError::Value {
+                by: self.origin(key),
+                reason: format!("{value} has the wrong type"),
+                example: "keys and values",
+            }),
+        }
     }
 
     /// Keys that nobody asked for.
@@ -102,12 +124,24 @@ impl Document {
     }
 }
 
-/// A key without a value counts as absent.
+/// Where and why, without the advice that the parser has for programmers.
+fn explain(error: &serde_saphyr::Error) -> String {
+    let place = error.location().map_or(String::new(), |location| {
+        format!("line {}, column {}: ", location.line(), location.column())
+    });
+    let message = UserMessageFormatter.format_message(error.without_snippet());
+    let message = message.chars().map(|c| if c.is_control() { ' ' } else { c });
+    place + &message.take(MOST_CHARACTERS).collect::<String>()
+}
+
+/// A key without a value counts as absent. A key with a dot in it stands in quotes, so
+/// that it is not taken for two keys.
 fn flatten(key: String, value: Value, keys: &mut BTreeMap<String, Value>) {
     match value {
         Value::Null => {}
         Value::Object(entries) if !entries.is_empty() => {
             for (name, value) in entries {
+                let name = if name.contains('.') { format!("{name:?}") } else { name };
                 let child = if key.is_empty() { name } else { format!("{key}.{name}") };
                 flatten(child, value, keys);
             }
