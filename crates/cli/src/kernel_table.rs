@@ -3,6 +3,7 @@
 use portolan_nft::{KernelFrontend, KernelTable};
 
 use crate::layout::Table;
+use crate::plan_table::printable;
 
 /// One row for each address and port, by Service.
 pub(crate) fn kernel_table(kernel: &KernelTable) -> Table<5> {
@@ -11,14 +12,14 @@ pub(crate) fn kernel_table(kernel: &KernelTable) -> Table<5> {
     frontends.sort_by_key(|frontend| &frontend.comment);
     for frontend in frontends {
         table.push([
-            frontend.comment.clone().unwrap_or_else(|| "(no comment)".to_owned()),
+            frontend.comment.as_deref().map_or("(no comment)".to_owned(), printable),
             match frontend.address {
                 Some(address) => address.to_string(),
                 None => format!("NodePort {}", frontend.family),
             },
             format!("{}/{}", frontend.port, frontend.protocol),
             endpoints(frontend),
-            frontend.verdict.clone(),
+            printable(&frontend.verdict),
         ]);
     }
     table
@@ -41,20 +42,22 @@ mod tests {
 
     use super::*;
 
+    fn frontend(address: Option<&str>, comment: Option<&str>, verdict: &str) -> KernelFrontend {
+        KernelFrontend {
+            family: Family::V4,
+            address: address.map(|address| address.parse().unwrap()),
+            protocol: Protocol::Tcp,
+            port: 80,
+            comment: comment.map(str::to_owned),
+            verdict: verdict.to_owned(),
+            endpoints: vec![EndpointAddress { ip: [10, 244, 0, 1].into(), port: 8080 }],
+            local_endpoints: Vec::new(),
+            empty_slots: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_table_says_what_the_kernel_holds() {
-        let frontend =
-            |address: Option<&str>, comment: Option<&str>, verdict: &str| KernelFrontend {
-                family: Family::V4,
-                address: address.map(|address| address.parse().unwrap()),
-                protocol: Protocol::Tcp,
-                port: 80,
-                comment: comment.map(str::to_owned),
-                verdict: verdict.to_owned(),
-                endpoints: vec![EndpointAddress { ip: [10, 244, 0, 1].into(), port: 8080 }],
-                local_endpoints: Vec::new(),
-                empty_slots: Vec::new(),
-            };
         let local = vec![EndpointAddress { ip: [10, 244, 0, 1].into(), port: 8080 }];
         let kernel = KernelTable {
             frontends: vec![
@@ -71,5 +74,18 @@ mod tests {
             ..KernelTable::default()
         };
         insta::assert_snapshot!(kernel_table(&kernel).to_string());
+    }
+
+    #[test]
+    fn no_comment_or_verdict_forges_a_row_or_commands_the_terminal() {
+        let comment = Some("shop/x\nFAKE\u{1b}[31m");
+        let kernel = KernelTable {
+            frontends: vec![frontend(Some("10.96.0.10"), comment, "lb\r\u{9b}1")],
+            ..KernelTable::default()
+        };
+        let text = kernel_table(&kernel).to_string();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains(r"shop/x\nFAKE\u{1b}[31m  10.96.0.10"), "{text}");
+        assert!(text.trim_end().ends_with(r"lb\r\u{9b}1"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ mod kernel_table;
 mod layout;
 mod logging;
 mod node_arguments;
+mod output;
 mod plan_table;
 
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
     match commands::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("portolan: {error:#}");
+            output::complain(format_args!("portolan: {}", portolan_agent::chain(&*error)));
             ExitCode::FAILURE
         }
     }

@@ -25,6 +25,20 @@ ports: [{port: 8080, protocol: TCP}]
 endpoints: [{addresses: [10.244.0.1]}]
 ";
 
+const NODE: &str = "
+apiVersion: v1
+kind: Node
+metadata: {name: node-a}
+status: {addresses: [{type: InternalIP, address: 192.0.2.1}]}
+";
+
+const PORTLESS: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10], ports: [{port: 70000}]}
+";
+
 fn portolan(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_portolan")).args(arguments).output().unwrap()
 }
@@ -76,6 +90,8 @@ fn render_fails_only_if_nothing_can_be_read() {
         (directory(&[]), true, ""),
         (directory(&[("broken.yaml", "kind: [Service\n")]), false, "could be read"),
         (directory(&[("web.yaml", SERVICE), ("broken.yaml", "a: [")]), true, "broken.yaml"),
+        (directory(&[("node.yaml", NODE), ("broken.yaml", "a: [")]), true, "broken.yaml"),
+        (directory(&[("web.yaml", PORTLESS), ("broken.yaml", "a: [")]), true, "shop/web"),
     ];
     for (directory, success, told) in cases {
         let output = render(directory.path(), &[]);
@@ -103,6 +119,36 @@ fn render_uses_the_flags_and_the_file_of_run() {
     let bad = render(manifests.path(), &["--cluster-cidr", "10.8.0.0/33"]);
     assert_eq!(bad.status.code(), Some(1));
     assert!(stderr(&bad).starts_with("portolan: --cluster-cidr: "), "{}", stderr(&bad));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let manifests = directory(&[("web.yaml", SERVICE)]);
+    let source = format!("dir:{}", manifests.path().display());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(["render", "--node-name", "node-a", "--source", &source])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn without_a_cluster_no_reason_stands_there_twice() {
+    let quiet = ["run", "--node-name", "a", "--healthz-bind-address=", "--control-socket="];
+    let output = Command::new(env!("CARGO_BIN_EXE_portolan"))
+        .args(quiet)
+        .env_remove("KUBERNETES_SERVICE_HOST")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    let line = told.lines().last().unwrap();
+    let parts: Vec<&str> = line.split(": ").collect();
+    assert!(parts.windows(2).all(|pair| pair[0] != pair[1]), "{line}");
 }
 
 #[test]

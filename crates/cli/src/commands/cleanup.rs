@@ -8,6 +8,8 @@ use clap::Args;
 use portolan_agent::config::DEFAULT_CONTROL_SOCKET;
 use portolan_nft::{NftOptions, cleanup};
 
+use crate::output::{complain, print};
+
 /// Remove everything that Portolan put into the kernel, and nothing else.
 ///
 /// Needs CAP_NET_ADMIN. Services are no longer served for new connections; those that are
@@ -21,17 +23,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if UnixStream::connect(&arguments.control_socket).is_ok() {
-        eprintln!(
+        complain(format_args!(
             "an agent is running at {}: it will put back what is removed now",
             arguments.control_socket.display()
-        );
+        ));
     }
     let deleted = cleanup(&NftOptions::default().table)?;
-    for object in &deleted {
-        println!("deleted {object}");
+    let mut text: String = deleted.iter().map(|object| format!("deleted {object}\n")).collect();
+    if text.is_empty() {
+        text.push_str("nothing to delete\n");
     }
-    if deleted.is_empty() {
-        println!("nothing to delete");
-    }
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,5 @@
 //! `portolan dump`: what is served now.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +12,7 @@ use portolan_nft::{NftOptions, inspect};
 use serde::Serialize;
 
 use crate::kernel_table::kernel_table;
+use crate::output::print;
 use crate::plan_table::plan_table;
 
 /// Print what the agent on this node serves.
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         true => from_kernel(&filter, arguments.format)?,
         false => from_agent(arguments, &filter)?,
     };
-    io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,5 @@
 //! `portolan render`: what the kernel would be told.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,14 +9,16 @@ use portolan_agent::config::{Given, Settings, SourceConfig};
 use portolan_agent::{Config, environment};
 use portolan_core::Index;
 use portolan_nft::{Ruleset, render};
-use portolan_watch::read_directory;
+use portolan_watch::{Cause, Notice, read_directory};
 
 use crate::node_arguments::{NodeArguments, nft_options};
+use crate::output::{complain, print};
 
 /// Print the nftables ruleset for a directory of manifests.
 ///
 /// Touches no kernel and needs no privilege. What cannot be used is said on standard
-/// error, and the rest is rendered; the exit code is 1 only if nothing could be read.
+/// error and does not change the exit code: the rest is rendered. The exit code is 1 if
+/// the flags are wrong, or if there are files and no object in them could be read.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory, as dir:PATH
@@ -46,21 +47,32 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         bail!("--source: render reads a directory; a right value is dir:/etc/portolan/services");
     };
     for warning in warnings {
-        eprintln!("{warning}");
+        complain(warning);
     }
     let ruleset = ruleset(&config, path)?;
     let text = match arguments.format {
         Format::Text => ruleset.to_string(),
         Format::Json => format!("{:#}\n", ruleset.json().context("cannot write JSON")?),
     };
-    io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether there is something, but not one object in it. An object that is told to be
+/// wrong was read.
+fn is_unreadable(problems: &[Notice], index: &Index) -> bool {
+    let counts = index.counts();
+    let empty = counts.services + counts.endpoint_slices == 0
+        && index.node().is_none()
+        && index.service_cidrs().is_empty();
+    let no_object = |problem: &Notice| matches!(problem.cause, Cause::Other(_));
+    empty && !problems.is_empty() && problems.iter().all(no_object)
 }
 
 fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
     let snapshot = read_directory(path, &config.node_name)?;
     for problem in &snapshot.problems {
-        eprintln!("{problem}");
+        complain(problem);
     }
     let mut index = Index::new(config.node_name.as_str());
     for update in snapshot.updates {
@@ -68,10 +80,9 @@ fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
     }
     index.take_changes();
     for problem in index.problems() {
-        eprintln!("{problem}");
+        complain(problem);
     }
-    let counts = index.counts();
-    if !snapshot.problems.is_empty() && counts.services + counts.endpoint_slices == 0 {
+    if is_unreadable(&snapshot.problems, &index) {
         bail!("nothing in {} could be read", path.display());
     }
     let environment = environment(config, index.node(), index.service_cidrs())

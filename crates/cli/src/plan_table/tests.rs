@@ -112,3 +112,12 @@ fn a_table_says_what_each_address_does() {
     assert!(widest <= Some(120), "{text}");
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn no_name_forges_a_row_or_commands_the_terminal() {
+    let frontends = vec![cluster_ip("10.96.0.10", Everyone(ANY))];
+    let plan = service("x\nFAKE\u{1b}[31m\u{202e}", vec![port(1, 0, frontends)]);
+    let text = plan_table([&plan]).to_string();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains(r"shop/x\nFAKE\u{1b}[31m\u{202e}  10.96.0.10"), "{text}");
+}
