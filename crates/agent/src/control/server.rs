@@ -1,13 +1,14 @@
 //! The agent's end of the control socket.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::protocol::{Answer, AnswerLine, Dump, Request, RequestLine, VERSION};
@@ -18,6 +19,8 @@ const CONNECTIONS: usize = 8;
 const LONGEST_REQUEST: u64 = 4096;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the socket's file is looked at, and made if it is not there.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A question to the loop. It answers with shared plans, which costs it little; turning
@@ -27,37 +30,72 @@ pub(crate) struct Query {
 }
 
 /// Serves the control socket until it is dropped, which removes its file. Without a
-/// socket the agent works all the same.
+/// socket the agent works all the same; the path is tried again.
 pub(crate) async fn serve(path: PathBuf, queries: mpsc::Sender<Query>) {
-    let socket = match ControlSocket::open(&path) {
-        Ok(socket) => socket,
-        Err(error) => {
-            warn!(
-                path = %path.display(),
-                "no control socket: {error}; `portolan dump` will not work. --control-socket \
-                 chooses another path"
-            );
-            return;
-        }
-    };
-    info!(path = %socket.path().display(), "control socket listens");
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut told = String::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match socket.listener.accept().await {
-            Ok((stream, _)) => {
-                let queries = queries.clone();
-                tokio::spawn(async move {
-                    connection(stream, queries).await;
-                    drop(place);
-                });
+        match ControlSocket::open(&path) {
+            Ok(socket) => {
+                told.clear();
+                info!(path = %path.display(), "control socket listens");
+                accept_while_present(&socket, &places, &queries).await;
+                warn!(path = %path.display(), "the control socket was removed; it is made again");
             }
             Err(error) => {
-                warn!("the control socket cannot accept a connection: {error}");
-                sleep(ACCEPT_AGAIN).await;
+                let error = error.to_string();
+                if told != error {
+                    warn!(
+                        path = %path.display(),
+                        "no control socket: {error}; `portolan dump` does not work until there is \
+                         one. --control-socket chooses another path"
+                    );
+                }
+                told = error;
+                sleep(LOOK_AGAIN).await;
             }
         }
     }
+}
+
+/// Serves clients until nobody can reach the socket by its path any more.
+async fn accept_while_present(
+    socket: &ControlSocket,
+    places: &Arc<Semaphore>,
+    queries: &mpsc::Sender<Query>,
+) {
+    let mut look = interval(LOOK_AGAIN);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {
+                if socket.is_removed() {
+                    return;
+                }
+            }
+            accepted = accept(socket, places) => match accepted {
+                Ok((stream, place)) => {
+                    let queries = queries.clone();
+                    tokio::spawn(async move {
+                        connection(stream, queries).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    warn!("the control socket cannot accept a connection: {error}");
+                    sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+    }
+}
+
+/// A client, and its place among those that are served at one time. May be cancelled.
+async fn accept(
+    socket: &ControlSocket,
+    places: &Arc<Semaphore>,
+) -> io::Result<(UnixStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    Ok((socket.listener.accept().await?.0, place))
 }
 
 async fn connection(mut stream: UnixStream, queries: mpsc::Sender<Query>) {
@@ -72,10 +110,16 @@ async fn connection(mut stream: UnixStream, queries: mpsc::Sender<Query>) {
         stream.shutdown().await
     });
     match written.await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => drain(&mut stream).await,
         Ok(Err(error)) => debug!("control client: {error}"),
         Err(_) => debug!("a control client did not read its answer"),
     }
+}
+
+/// Reads what the client still says. A socket that is closed over it takes the answer
+/// away from a client that is not done with its request.
+async fn drain(stream: &mut UnixStream) {
+    let _ = timeout(REQUEST_TIMEOUT, tokio::io::copy(stream, &mut tokio::io::sink())).await;
 }
 
 /// The request, or why there is none.

@@ -42,8 +42,10 @@ impl ControlSocket {
         Ok(ControlSocket { listener, file: SocketFile { path: path.to_owned(), identity } })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.file.path
+    /// Whether the file is gone. Another agent's file in its place is left alone.
+    pub(super) fn is_removed(&self) -> bool {
+        fs::symlink_metadata(&self.file.path)
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 }
 

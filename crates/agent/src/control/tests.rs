@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::protocol::Status;
+use super::server::LOOK_AGAIN;
 use super::*;
 
 fn dump() -> Dump {
@@ -136,9 +137,33 @@ async fn a_stale_socket_is_replaced_and_anything_else_is_not() {
 }
 
 #[tokio::test]
-async fn without_a_usable_path_the_server_just_ends() {
+async fn a_request_far_over_the_limit_gets_its_reason_too() {
+    let server = Server::start().await;
+    let answer = server.say(&vec![b'x'; 1_000_000]).await;
+    assert!(answer.contains("at most 4096 bytes"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_somebody_removed_is_made_again() {
+    let server = Server::start().await;
+    std::fs::remove_file(&server.path).unwrap();
+    tokio::time::sleep(LOOK_AGAIN * 2).await;
+    assert!(UnixStream::connect(&server.path).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_cannot_be_used_is_tried_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let other = socket::ControlSocket::open(&path).unwrap();
     let (sender, _queries) = mpsc::channel(1);
-    serve(PathBuf::from("/proc/portolan/control.sock"), sender).await;
+    let server = tokio::spawn(serve(path.clone(), sender));
+    tokio::time::sleep(LOOK_AGAIN * 2).await;
+    drop(other);
+    assert!(!path.exists());
+    tokio::time::sleep(LOOK_AGAIN * 2).await;
+    assert!(UnixStream::connect(&path).await.is_ok());
+    server.abort();
 }
 
 #[test]

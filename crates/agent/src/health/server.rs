@@ -1,6 +1,7 @@
 //! HTTP for the health paths.
 
 use std::convert::Infallible;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +44,21 @@ async fn listen(address: SocketAddr) -> TcpListener {
             Ok(listener) => return listener,
             Err(error) => warn!(
                 %address,
-                "the health server cannot listen: {error}; trying again every {} s. Is another \
-                 service proxy running? --healthz-bind-address chooses another address",
-                LISTEN_AGAIN.as_secs()
+                "the health server cannot listen: {error}; trying again every {} s.{} \
+                 --healthz-bind-address chooses another address",
+                LISTEN_AGAIN.as_secs(),
+                hint(&error)
             ),
         }
         sleep(LISTEN_AGAIN).await;
+    }
+}
+
+pub(super) fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => " Is another service proxy running?",
+        ErrorKind::AddrNotAvailable => " This node does not have that address.",
+        _ => "",
     }
 }
 

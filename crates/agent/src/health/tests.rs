@@ -150,3 +150,13 @@ async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
     assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
     server.abort();
 }
+
+#[tokio::test]
+async fn another_proxy_is_suspected_only_where_the_address_is_taken() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let in_use = TcpListener::bind(taken.local_addr().unwrap()).await.unwrap_err();
+    assert!(server::hint(&in_use).contains("another service proxy"));
+    // 192.0.2.0/24 is for documentation: no machine has an address of it.
+    let not_ours = TcpListener::bind("192.0.2.1:10256").await.unwrap_err();
+    assert!(!server::hint(&not_ours).contains("another service proxy"), "{not_ours}");
+}
