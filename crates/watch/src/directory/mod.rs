@@ -13,12 +13,17 @@
 //! A document that cannot be read costs only itself, and what its file is known to hold
 //! stays in use until the file is mended or removed. A file whose writer has not closed
 //! it is left alone until it has settled.
+//!
+//! A directory that was moved here is taken as it is. In one that was made again, files
+//! that are missing count as deleted only once nothing was added to it for 5 seconds, or
+//! after a minute.
 
 mod catalogue;
 mod documents;
 mod file;
 mod listing;
 mod load;
+mod presence;
 mod reader;
 mod split;
 #[cfg(test)]

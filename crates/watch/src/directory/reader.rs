@@ -14,6 +14,7 @@ use super::catalogue::Catalogue;
 use super::file::{FileContents, read_file};
 use super::listing::{Fingerprint, list};
 use super::load::{LARGEST_FILE, LoadError, load};
+use super::presence::{DIRECTORY_SETTLE, Presence};
 use crate::convert::Converter;
 use crate::event::{Notice, SourceEvent};
 
@@ -58,7 +59,8 @@ pub(super) struct Reader {
     unsettled: BTreeSet<Arc<OsStr>>,
     /// Why files cannot be read at all.
     unreadable: BTreeMap<Arc<OsStr>, Notice>,
-    /// Why the directory cannot be read now.
+    presence: Presence,
+    /// Why the directory is not taken as it is now.
     unlisted: Option<Notice>,
     /// What was said about each origin and still holds.
     said: BTreeMap<String, Vec<Notice>>,
@@ -74,57 +76,81 @@ impl Reader {
             fingerprints: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             unreadable: BTreeMap::new(),
+            presence: Presence::default(),
             unlisted: None,
             said: BTreeMap::new(),
         };
         for (name, fingerprint) in list(&reader.config.path)? {
             reader.read(&name, fingerprint);
         }
+        reader.presence = Presence::first(&reader.config.path);
         let updates = reader.catalogue.take_everything();
         let events = reader.events(updates);
         Ok((reader, events))
     }
 
-    /// Whether some file has to be looked at again after [`SETTLE`].
+    /// Whether something has to be looked at again after [`SETTLE`].
     pub(super) fn is_unsettled(&self) -> bool {
-        !self.unsettled.is_empty()
+        !self.unsettled.is_empty() || self.presence.is_filling()
     }
 
     /// Looks at files again: what changed, and what is wrong now.
     pub(super) fn look(&mut self, look: Look) -> Vec<SourceEvent> {
         self.unsettled.clear();
-        // Files that are gone with their directory are not deleted.
-        if look.all.is_some() || !self.config.path.is_dir() {
-            self.look_at_all(look.all.unwrap_or(Evidence::Suspicion), &look.names);
-        } else {
-            for (name, evidence) in look.names {
-                let fingerprint = Fingerprint::of(&self.config.path.join(&*name));
-                self.consider(&name, fingerprint.ok().flatten(), evidence);
-            }
+        match look.all {
+            Some(evidence) => self.look_at_all(evidence, &look.names),
+            None => self.look_at_some(&look.names),
         }
         let updates = self.catalogue.take_updates();
         self.events(updates)
     }
 
+    fn look_at_some(&mut self, names: &BTreeMap<Arc<OsStr>, Evidence>) {
+        let find = |name: &Arc<OsStr>| Fingerprint::of(&self.config.path.join(&**name));
+        let found: Vec<_> = names.keys().map(|name| find(name).ok().flatten()).collect();
+        // Files that are gone with their directory are not deleted.
+        if !self.presence.is_still_whole(&self.config.path) {
+            return self.look_at_all(Evidence::Suspicion, names);
+        }
+        for ((name, evidence), found) in names.iter().zip(found) {
+            self.consider(name, found, *evidence);
+        }
+    }
+
     fn look_at_all(&mut self, evidence: Evidence, names: &BTreeMap<Arc<OsStr>, Evidence>) {
-        let listed = match list(&self.config.path) {
+        let listed = list(&self.config.path);
+        // After the listing, which may be that of a directory on its way out.
+        self.presence.observe(&self.config.path, evidence);
+        let listed = match listed {
             Ok(listed) => listed,
             Err(error) => {
-                let path = self.config.path.display().to_string();
                 let text = "cannot read the directory, so its last state stays in use";
-                self.unlisted = Some(Notice::about_file(&path, format!("{text}: {error}")));
-                return;
+                return self.unlisted = Some(self.about_directory(format!("{text}: {error}")));
             }
         };
         self.unlisted = None;
-        let known: Vec<_> = self.fingerprints.keys().cloned().collect();
-        for name in known.iter().filter(|name| !listed.contains_key(*name)) {
-            self.consider(name, None, evidence);
-        }
+        let known = self.fingerprints.keys();
+        let missing: Vec<_> =
+            known.filter(|name| !listed.contains_key(*name)).map(Arc::clone).collect();
         for (name, fingerprint) in listed {
             let evidence = names.get(&name).map_or(evidence, |known| evidence.max(*known));
             self.consider(&name, Some(fingerprint), evidence);
         }
+        self.presence.settle(self.unsettled.is_empty());
+        if self.presence.is_whole() {
+            missing.iter().for_each(|name| self.forget(name));
+        } else if !missing.is_empty() {
+            let text = format!(
+                "another directory was made here, and files are missing: their last state \
+                 stays in use until nothing was added for {} s",
+                DIRECTORY_SETTLE.as_secs()
+            );
+            self.unlisted = Some(self.about_directory(text));
+        }
+    }
+
+    fn about_directory(&self, text: String) -> Notice {
+        Notice::about_file(&self.config.path.display().to_string(), text)
     }
 
     /// Decides whether to read a file. `found` is `None` if it is not there.
@@ -160,7 +186,8 @@ impl Reader {
                 self.catalogue.replace(name, Some(contents));
             }
             Err(LoadError::System(error)) if error.kind() == io::ErrorKind::NotFound => {
-                self.forget(name);
+                // The whole directory may be going: the next look tells.
+                self.unsettled.insert(Arc::clone(name));
             }
             Err(error) => {
                 self.remember(name, found);

@@ -100,7 +100,7 @@ impl DirectoryWatch {
                 Ok(event) => self.note(&event, &mut look),
                 Err(_) => {
                     self.events = None;
-                    look.all = Some(Evidence::Replaced);
+                    look.add_all(Evidence::Suspicion);
                 }
             }
             if look != Look::default() {
@@ -130,13 +130,17 @@ impl DirectoryWatch {
 
     fn note(&self, event: &Event<OsString>, look: &mut Look) {
         if event.mask.contains(EventMask::Q_OVERFLOW) {
-            look.add_all(Evidence::Replaced);
+            look.add_all(Evidence::Suspicion);
         } else if Some(&event.wd) == self.directory.as_ref() {
             look.add_inside(event);
         } else if Some(&event.wd) == self.parent.as_ref()
             && event.name.as_deref() == self.path.file_name()
         {
-            look.add_all(Evidence::Replaced);
+            look.start_anew(if event.mask.contains(EventMask::MOVED_TO) {
+                Evidence::Replaced
+            } else {
+                Evidence::Suspicion
+            });
         }
     }
 }
@@ -155,11 +159,16 @@ impl Look {
         self.all = self.all.max(Some(evidence));
     }
 
+    /// What was seen before happened in another directory.
+    fn start_anew(&mut self, evidence: Evidence) {
+        *self = Look { all: Some(evidence), ..Look::default() };
+    }
+
     fn add_inside(&mut self, event: &Event<OsString>) {
         let gone = EventMask::DELETE_SELF | EventMask::MOVE_SELF | EventMask::IGNORED;
         let Some(name) = &event.name else {
             if event.mask.intersects(gone | EventMask::UNMOUNT) {
-                self.add_all(Evidence::Replaced);
+                self.add_all(Evidence::Suspicion);
             }
             return;
         };

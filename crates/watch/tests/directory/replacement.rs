@@ -88,3 +88,25 @@ async fn a_directory_that_vanishes_leaves_its_state_in_use() {
         .until(|known| known.problems.is_empty() && known.address("a") == Some("10.0.0.2"))
         .await;
 }
+
+#[tokio::test]
+async fn a_directory_made_again_loses_nothing_before_it_is_filled() {
+    let mut follower = Follower::start(&[
+        ("a.yaml", &service("a", "10.0.0.1")),
+        ("b.yaml", &service("b", "10.0.1.1")),
+        ("c.yaml", &service("c", "10.0.2.1")),
+    ])
+    .await;
+    let manifests = follower.base().join("manifests");
+    // Away in one step, so that no file is deleted in a directory that is still there.
+    fs::rename(&manifests, follower.base().join("old")).unwrap();
+    fs::create_dir(&manifests).unwrap();
+    follower.until(|known| known.problem_text().contains("files are missing")).await;
+    assert_eq!(follower.known.services.len(), 3, "it may still be being filled");
+
+    follower.write("a.yaml", &service("a", "10.0.0.2"));
+    follower.until(|known| known.address("a") == Some("10.0.0.2")).await;
+    follower.write("b.yaml", &service("b", "10.0.1.1"));
+    follower.until(|known| known.services.len() == 2 && known.problems.is_empty()).await;
+    assert_eq!(follower.known.address("c"), None);
+}

@@ -1,6 +1,9 @@
 //! What is noticed where no event tells of a change.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::super::reader::{Evidence, Look};
@@ -50,6 +53,31 @@ fn polling_finds_what_changed_came_and_went() {
     names.sort();
     assert_eq!(names, ["+changed", "+new", "-gone"]);
     assert_eq!(reader.look(poll()), []);
+}
+
+#[test]
+fn what_is_missing_in_a_directory_made_again_is_deleted_once_that_has_settled() {
+    let base = directory(&[]);
+    let path = base.path().join("manifests");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("a.yaml"), service_yaml("a", "10.0.0.1")).unwrap();
+    let config = DirectoryConfig { path: path.clone(), node_name: "node-1".to_owned() };
+    let mut reader = open(config).unwrap().0;
+    let deleted = |events: &[SourceEvent]| {
+        events.iter().any(|event| matches!(event, SourceEvent::Update(Update::ServiceDeleted(_))))
+    };
+    let names = BTreeMap::from([(Arc::from(OsStr::new("a.yaml")), Evidence::Written)]);
+    let looks = [poll(), Look { all: None, names }, poll()];
+    std::fs::remove_dir_all(&path).unwrap();
+    for (round, look) in looks.into_iter().enumerate() {
+        assert!(!deleted(&reader.look(look)), "{round}");
+        assert!(reader.is_unsettled(), "{round}");
+        std::fs::create_dir_all(&path).unwrap();
+    }
+    let old = SystemTime::now() - Duration::from_secs(60);
+    File::open(&path).unwrap().set_modified(old).unwrap();
+    assert!(deleted(&reader.look(poll())));
+    assert!(!reader.is_unsettled());
 }
 
 #[test]
