@@ -1,6 +1,6 @@
 //! Input that could not be used, said so that its owner can mend it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,11 +37,44 @@ pub struct Problem {
 }
 
 impl fmt::Display for Problem {
+    /// On one line: what does not print in a name or text from outside is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.object)?;
+        write!(f, "{} ", self.kind)?;
+        write_printable(f, &self.object.to_string())?;
         if !self.field.is_empty() {
-            write!(f, ": {}", self.field)?;
+            f.write_str(": ")?;
+            write_printable(f, &self.field)?;
         }
-        write!(f, ": {}", self.reason)
+        f.write_str(": ")?;
+        write_printable(f, &self.reason)
+    }
+}
+
+/// A new line would forge an entry of a log, and an escape sequence commands a terminal.
+fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|character| match character {
+        '"' | '\'' | '\\' => f.write_char(character),
+        _ => write!(f, "{}", character.escape_debug()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_problem_breaks_its_line_or_commands_a_terminal() {
+        let hostile = "a\nINFO\r\u{1b}[31m\u{9b}\u{202e}\u{2028}\0";
+        let problem = Problem {
+            kind: ObjectKind::Service,
+            object: ObjectName::new(hostile, hostile),
+            field: hostile.to_owned(),
+            reason: format!("\"é\\x\" it's {hostile}"),
+        };
+        let escaped = r"a\nINFO\r\u{1b}[31m\u{9b}\u{202e}\u{2028}\0";
+        assert_eq!(
+            problem.to_string(),
+            format!("Service {escaped}/{escaped}: {escaped}: \"é\\x\" it's {escaped}")
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What a source sends.
 
 use std::fmt;
+use std::sync::Arc;
 
 use portolan_core::{Problem, Update};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub enum SourceEvent {
 /// Something that its owner has to mend.
 ///
 /// Displayed as `shop.yaml, document 2, line 14: Service default/web: spec.ports[0].port:
-/// …`, without the parts that are not known.
+/// …`, without the parts that are not known, and on one line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Notice {
     /// Where it stands; `None` if it does not come from a file.
@@ -36,7 +37,7 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file or directory; what is not UTF-8 in its name is replaced by U+FFFD.
-    pub file: String,
+    pub file: Arc<str>,
     /// The document in the file, counted from 1 and without empty ones; `None` for the
     /// file as a whole.
     pub document: Option<usize>,
@@ -73,8 +74,8 @@ impl From<Problem> for Notice {
 
 impl Place {
     /// A file or directory as a whole.
-    pub(crate) fn whole(file: &str) -> Place {
-        Place { file: file.to_owned(), document: None, line: None }
+    pub(crate) fn whole(file: impl Into<Arc<str>>) -> Place {
+        Place { file: file.into(), document: None, line: None }
     }
 }
 
@@ -85,14 +86,14 @@ impl fmt::Display for Notice {
         }
         match &self.cause {
             Cause::Object(problem) => problem.fmt(f),
-            Cause::Other(text) => f.write_str(text),
+            Cause::Other(text) => f.write_str(&printable(text, usize::MAX)),
         }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        f.write_str(&printable(&self.file, usize::MAX))?;
         if let Some(document) = self.document {
             write!(f, ", document {document}")?;
         }
@@ -103,14 +104,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text from outside, made fit for one line of a log.
+/// A text from outside, made fit for one line of a log: a new line would forge an entry,
+/// and an escape sequence commands a terminal. Doing it twice changes nothing.
 pub(crate) fn printable(text: &str, most_characters: usize) -> String {
     let mut line = String::new();
     for character in text.chars().take(most_characters) {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
+        match character {
+            '"' | '\'' | '\\' => line.push(character),
+            _ => line.extend(character.escape_debug()),
         }
     }
     if text.chars().nth(most_characters).is_some() {
@@ -138,7 +139,7 @@ mod tests {
             notice.to_string(),
             "Service default/web: spec.ports[0].port: 70000 is not a port"
         );
-        notice.place = Some(Place { file: "a.yaml".to_owned(), document: Some(2), line: Some(9) });
+        notice.place = Some(Place { file: "a.yaml".into(), document: Some(2), line: Some(9) });
         assert_eq!(
             notice.to_string(),
             "a.yaml, document 2, line 9: Service default/web: spec.ports[0].port: \
@@ -146,6 +147,16 @@ mod tests {
         );
         assert_eq!(Notice::about_file("a.yaml", "not UTF-8").to_string(), "a.yaml: not UTF-8");
         assert_eq!(Notice::without_place("no answer").to_string(), "no answer");
+    }
+
+    #[test]
+    fn no_name_of_a_file_forges_a_line_or_commands_a_terminal() {
+        let file = "we\n2026-01-01T00:00:00Z INFO fake\u{1b}[31m\u{202e}.yaml";
+        let notice = Notice::about_file(file, "found \u{7}\r\n");
+        assert_eq!(
+            notice.to_string(),
+            r"we\n2026-01-01T00:00:00Z INFO fake\u{1b}[31m\u{202e}.yaml: found \u{7}\r\n"
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) struct FileObject {
 /// Reads a file from its bytes. `path` is only printed.
 pub(super) fn read_file(path: &str, bytes: &[u8], converter: &mut Converter) -> FileContents {
     let contents = FileContents { complete: true, ..FileContents::default() };
-    let mut reader = FileReader { path, converter, contents, ignored: 0 };
+    let mut reader = FileReader { path: Arc::from(path), converter, contents, ignored: 0 };
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             for document in read_documents(text, path.ends_with(".json")) {
@@ -71,7 +71,8 @@ fn not_utf8(path: &str, bytes: &[u8], valid: usize) -> Notice {
 }
 
 struct FileReader<'a> {
-    path: &'a str,
+    /// One text for the places of all objects.
+    path: Arc<str>,
     converter: &'a mut Converter,
     contents: FileContents,
     ignored: usize,
@@ -80,7 +81,7 @@ struct FileReader<'a> {
 impl FileReader<'_> {
     fn document(&mut self, document: Document) {
         let place = Place {
-            file: self.path.to_owned(),
+            file: Arc::clone(&self.path),
             document: Some(document.number),
             line: Some(document.line),
         };
