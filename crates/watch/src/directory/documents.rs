@@ -91,14 +91,29 @@ fn document(number: usize, line: u64, field: Field<Manifest>) -> Option<Document
     Some(Document { number, line, content })
 }
 
+/// How many nodes of a document may be kept for its anchors, and be put in place of its
+/// aliases. Each takes some hundred bytes; thousands of objects can share their labels.
+const MOST_ANCHORED_NODES: usize = 50_000;
+
+/// How many bytes of text may be kept for the anchors of a document.
+const MOST_ANCHORED_BYTES: usize = 4 << 20;
+
 /// YAML as `kubectl` takes it. The parser's limits on size would refuse a `List` of a
-/// large cluster; those against deep nesting and against aliases that multiply stay.
+/// large cluster; those against deep nesting stay, and those against aliases that
+/// multiply are narrower, as manifests hardly use them.
 fn yaml_options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: usize::MAX,
             max_nodes: usize::MAX,
             max_total_scalar_bytes: usize::MAX,
+            max_recorded_anchor_events: MOST_ANCHORED_NODES,
+            max_recorded_anchor_bytes: MOST_ANCHORED_BYTES,
+            // Many objects with the same labels are no attack.
+            enforce_alias_anchor_ratio: false,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MOST_ANCHORED_NODES,
         },
         emit_comments: false,
         with_snippet: false,

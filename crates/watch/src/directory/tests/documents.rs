@@ -106,6 +106,26 @@ fn hostile_depth_and_aliases_end_in_a_message() {
 }
 
 #[test]
+fn aliases_that_multiply_are_stopped_early() {
+    let mut text = String::from("kind: A\na0: &a0 [x, x]\n");
+    for level in 1..10 {
+        let before = level - 1;
+        text.push_str(&format!("a{level}: &a{level} [*a{before}, *a{before}, *a{before}]\n"));
+    }
+    // 3^9 times two scalars: a twentieth of what the parser stops by itself.
+    assert!(matches!(&kinds(&text, false)[..], [(1, _, Err(_))]));
+}
+
+#[test]
+fn a_large_list_may_share_the_labels_of_its_objects() {
+    let mut text = String::from("kind: List\nlabels: &labels {app: shop, tier: web}\nitems:\n");
+    for _ in 0..5_000 {
+        text.push_str("- {kind: Service, metadata: {labels: *labels}}\n");
+    }
+    assert_eq!(kinds(&text, false), [ok(1, 1, "List")]);
+}
+
+#[test]
 fn no_text_makes_the_reader_stop_early() {
     let text = "kind: A\n---\n---\n...\n--- x\n%Y\n#\n";
     for end in 0..=text.len() {
