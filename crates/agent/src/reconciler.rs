@@ -14,6 +14,7 @@
 mod call;
 mod first_sync;
 mod healing;
+mod outcome;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -30,12 +31,11 @@ pub(crate) use self::call::Call;
 use self::call::{CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
 use self::healing::Healing;
-use crate::backend_thread::{Done, Outcome, Work};
+use crate::backend_thread::Work;
 use crate::config::{Config, SourceConfig};
 use crate::environment::{self, ReadInterfaces};
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
-use crate::sync_log;
 
 /// How long conflicts between Services settle before they are told: most are gone when
 /// the second half of a change arrives.
@@ -205,41 +205,6 @@ impl Reconciler {
             self.environment = Some(environment);
             self.converge.get_or_insert(ConvergeReason::Environment);
         }
-    }
-
-    /// Takes in how the call that [`Reconciler::next_work`] returned went.
-    pub(crate) fn finish(&mut self, outcome: Outcome, now: Instant) {
-        let State::Busy(call) = std::mem::replace(&mut self.state, State::Idle) else {
-            return warn!("the backend reported a call that nobody made");
-        };
-        match outcome.result {
-            Ok(Done::Synced(report)) => {
-                sync_log::succeeded(&call, &report, outcome.took, now);
-                self.retry.succeeded();
-                self.healing.synced(now);
-                self.syncs += 1;
-                self.last_sync = Some(Timestamp::now());
-                self.last_error = None;
-            }
-            Ok(Done::Checked { disturbed: false }) => {}
-            Ok(Done::Checked { disturbed: true }) => {
-                self.converge = Some(ConvergeReason::Disturbance);
-                self.waiting_since.get_or_insert(now);
-            }
-            Err(error) => self.failed(&call, crate::error::chain(&error), now),
-        }
-    }
-
-    fn failed(&mut self, call: &Call, reason: String, now: Instant) {
-        let pause = match call.kind {
-            CallKind::Apply => self.retry.changes_failed(now),
-            CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
-        };
-        sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);
-        self.state = State::Paused(pause);
-        self.converge = Some(ConvergeReason::Failure);
-        self.waiting_since = Some(call.since);
-        self.last_error = Some(reason);
     }
 
     fn watch_problems(&mut self, now: Instant) {

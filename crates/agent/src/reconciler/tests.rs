@@ -6,7 +6,7 @@ use portolan_watch::{Cause, Notice};
 
 use super::healing::CHECK_EVERY;
 use super::*;
-use crate::backend_thread::WorkError;
+use crate::backend_thread::{Done, Outcome, WorkError};
 use crate::config::Patience;
 use crate::control::Dump;
 use crate::testing::{config, node, service, services, slice, slice_applied, slices};

@@ -1,5 +1,8 @@
 //! The loop with a fake source and a fake backend, on a clock that only the test moves.
 
+mod first_sync;
+mod healing;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -14,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::advance;
 
 use super::*;
-use crate::config::{LocalPodDetection, NodePortSelection, Patience};
+use crate::config::{LocalPodDetection, NodePortSelection};
 use crate::testing::*;
 
 struct Harness {
@@ -186,39 +189,6 @@ async fn settle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_changes_are_converged_without_a_pause() {
-    let mut agent = Harness::synced(config()).await;
-    agent.send(slice_applied("web", &[1, 2])).await;
-    assert_eq!(agent.asked().await, changed(&[("web", 2)]));
-    let before = Instant::now();
-    agent.answer(Answer::Fail);
-    assert_eq!(plans(agent.asked().await), counts(&[("api", 0), ("web", 2)]));
-    assert_eq!(before.elapsed(), Duration::ZERO);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_others_change_in_the_kernel_is_converged_without_any_event() {
-    for disturbance in [Disturbance::Edited, Disturbance::Unreadable] {
-        let mut agent = Harness::synced(config()).await;
-        for _ in 0..20 {
-            settle().await;
-            advance(Duration::from_secs(1)).await;
-        }
-        assert!(agent.kernel.asked.is_empty(), "nobody disturbs");
-        *agent.kernel.disturbance.lock().unwrap() = disturbance;
-        while agent.kernel.asked.is_empty() {
-            settle().await;
-            advance(Duration::from_secs(1)).await;
-        }
-        let all = counts(&[("api", 0), ("web", 1)]);
-        assert_eq!(plans(agent.asked().await), all, "{disturbance:?}");
-        agent.answer(Answer::Succeed);
-        agent.send(slice_applied("api", &[3])).await;
-        assert_eq!(agent.asked().await, changed(&[("api", 1)]), "back to changes");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_new_address_of_the_node_is_converged() {
     let mut agent = Harness::start(config());
     agent.list().await;
@@ -280,44 +250,6 @@ async fn interface_addresses_are_followed_and_kept_while_they_cannot_be_read() {
     *agent.interfaces.lock().unwrap() = Ok(vec!["192.0.2.2".parse().unwrap()]);
     advance(RECHECK_ENVIRONMENT).await;
     assert_eq!(environment(agent.asked().await).node_ports_v4, listed(&["192.0.2.2"]));
-}
-
-fn patient() -> Config {
-    let seconds = Duration::from_secs;
-    Config { patience: Patience { node: seconds(30), service_cidrs: seconds(2) }, ..config() }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_first_sync_waits_for_the_node_and_the_service_cidrs() {
-    let mut agent = Harness::start(patient());
-    agent.list().await;
-    agent.send(SourceEvent::Update(Update::ServiceCidrsReset(Vec::new()))).await;
-    advance(Duration::from_secs(29)).await;
-    settle().await;
-    assert!(agent.kernel.asked.is_empty());
-    agent.send(node(&["192.0.2.1"], &[])).await;
-    assert_eq!(environment(agent.asked().await).node_ports_v4, listed(&["192.0.2.1"]));
-
-    let mut without_cidrs = Harness::start(patient());
-    without_cidrs.send(node(&["192.0.2.1"], &[])).await;
-    without_cidrs.list().await;
-    assert!(without_cidrs.kernel.asked.is_empty());
-    advance(Duration::from_secs(2)).await;
-    assert_eq!(environment(without_cidrs.asked().await).node_ports_v4, listed(&["192.0.2.1"]));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_first_sync_goes_on_without_a_node_that_is_absent_or_never_comes() {
-    let mut absent = Harness::start(patient());
-    absent.list().await;
-    absent.send(SourceEvent::Update(Update::NodeDeleted)).await;
-    absent.send(SourceEvent::Update(Update::ServiceCidrsReset(Vec::new()))).await;
-    assert_eq!(environment(absent.asked().await).node_ports_v4, listed(&[]));
-
-    let mut unread = Harness::start(patient());
-    unread.list().await;
-    advance(Duration::from_secs(30)).await;
-    assert_eq!(environment(unread.asked().await).node_ports_v4, listed(&[]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,46 @@
+//! How a call went, and what follows from it.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Call, CallKind, ConvergeReason, Reconciler, State};
+use crate::backend_thread::{Done, Outcome};
+use crate::{error, sync_log};
+
+impl Reconciler {
+    /// Takes in how the call that [`Reconciler::next_work`] returned went.
+    pub(crate) fn finish(&mut self, outcome: Outcome, now: Instant) {
+        let State::Busy(call) = std::mem::replace(&mut self.state, State::Idle) else {
+            return warn!("the backend reported a call that nobody made");
+        };
+        match outcome.result {
+            Ok(Done::Synced(report)) => {
+                sync_log::succeeded(&call, &report, outcome.took, now);
+                self.retry.succeeded();
+                self.healing.synced(now);
+                self.syncs += 1;
+                self.last_sync = Some(Timestamp::now());
+                self.last_error = None;
+            }
+            Ok(Done::Checked { disturbed: false }) => {}
+            Ok(Done::Checked { disturbed: true }) => {
+                self.converge = Some(ConvergeReason::Disturbance);
+                self.waiting_since.get_or_insert(now);
+            }
+            Err(error) => self.failed(&call, error::chain(&error), now),
+        }
+    }
+
+    fn failed(&mut self, call: &Call, reason: String, now: Instant) {
+        let pause = match call.kind {
+            CallKind::Apply => self.retry.changes_failed(now),
+            CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
+        };
+        sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);
+        self.state = State::Paused(pause);
+        self.converge = Some(ConvergeReason::Failure);
+        self.waiting_since = Some(call.since);
+        self.last_error = Some(reason);
+    }
+}
