@@ -30,8 +30,8 @@ fn endpoints(frontend: &KernelFrontend) -> String {
     if !frontend.local_endpoints.is_empty() {
         text.push_str(&format!(", {} local", frontend.local_endpoints.len()));
     }
-    if !frontend.empty_slots.is_empty() {
-        text.push_str(&format!(", {} MISSING", frontend.empty_slots.len()));
+    if frontend.empty_slots > 0 {
+        text.push_str(&format!(", {} MISSING", frontend.empty_slots));
     }
     text
 }
@@ -52,7 +52,7 @@ mod tests {
             verdict: verdict.to_owned(),
             endpoints: vec![EndpointAddress { ip: [10, 244, 0, 1].into(), port: 8080 }],
             local_endpoints: Vec::new(),
-            empty_slots: Vec::new(),
+            empty_slots: 0,
         }
     }
 
@@ -67,7 +67,7 @@ mod tests {
                     ..frontend(None, Some("shop/web:http"), "ext-1-1")
                 },
                 KernelFrontend {
-                    empty_slots: vec![1, 2],
+                    empty_slots: 2,
                     ..frontend(Some("10.96.0.11"), None, "lb-3")
                 },
             ],

@@ -173,11 +173,14 @@ fn addresses(
 /// Why an address cannot be served, if so.
 fn refusal(destination: Destination, family: Family, has_cluster_ip: bool) -> Option<String> {
     match destination {
+        Destination::ClusterIp(ip) | Destination::ExternalIp(ip) if special(ip).is_some() => {
+            special(ip).map(|kind| format!("it is {kind}"))
+        }
+        Destination::LoadBalancerIp(ip) if ip.is_loopback() || ip.is_unspecified() => {
+            special(ip).map(|kind| format!("it is {kind}"))
+        }
         Destination::ClusterIp(_) => {
             has_cluster_ip.then(|| format!("it is a second {family} ClusterIP"))
-        }
-        Destination::ExternalIp(ip) if special(ip).is_some() => {
-            special(ip).map(|kind| format!("it is {kind}"))
         }
         _ => (!has_cluster_ip).then(|| format!("the Service has no {family} ClusterIP")),
     }

@@ -33,8 +33,11 @@ type Turnovers = BTreeMap<(Family, Container), Turnover>;
 pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, Delta> {
     let mut turnovers = Turnovers::new();
     let mut shared: BTreeMap<(Container, IpAddr), isize> = BTreeMap::new();
-    for change in changes {
-        let old = state.services.remove(&change.service);
+    // Of several changes of one service the last counts.
+    let last: BTreeMap<&ObjectName, &Change> =
+        changes.iter().map(|change| (&change.service, change)).collect();
+    for (service, change) in last {
+        let old = state.services.remove(service);
         if let Some(old) = &old {
             leave(old, &mut turnovers, &mut shared);
         }
@@ -44,7 +47,7 @@ pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, D
                 None => PlacedService::fresh(plan.clone()),
             };
             enter(&placed, &mut turnovers, &mut shared);
-            state.services.insert(change.service.clone(), placed);
+            state.services.insert(service.clone(), placed);
         }
     }
     share(&mut state.shared, shared, &mut turnovers);
@@ -146,6 +149,8 @@ impl FamilyState {
         }
         for chain in unused.difference(&needed) {
             self.chains.remove(chain);
+            // Before a map that its rule uses is made again.
+            delta.flush_chains.push(chain.to_string());
             delta.remove_chains.push(chain.to_string());
         }
         delta
@@ -208,7 +213,7 @@ impl FamilyState {
             .iter()
             .filter(|(container, added)| {
                 let deleted = delta.delete_elements.get(container).map_or(0, Vec::len);
-                // A deleted element keeps its place until the transaction is committed.
+                // As if no deleted element gave its place back within the transaction.
                 self.count(**container) + deleted > self.room(**container) && !added.is_empty()
             })
             .map(|(container, _)| *container)

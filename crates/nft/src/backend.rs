@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use portolan_core::{Backend, BackendError, Change, Environment, Family, ServicePlan, SyncReport};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
+use tracing::debug;
 
 use crate::NftOptions;
 use crate::apply::apply;
@@ -14,7 +15,7 @@ use crate::delta::Delta;
 use crate::diff::diff;
 use crate::disturbance::Disturbance;
 use crate::error::NftError;
-use crate::limits;
+use crate::limits::Limits;
 use crate::observe::{observe, occupied};
 use crate::slots::PlacedService;
 use crate::state::State;
@@ -34,6 +35,7 @@ pub struct NftBackend {
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
     disturbance: Disturbance,
+    limits: Limits,
 }
 
 impl NftBackend {
@@ -48,6 +50,7 @@ impl NftBackend {
             batch: Batch::new(None),
             state: None,
             disturbance: Disturbance::new(),
+            limits: Limits::default(),
         })
     }
 
@@ -59,18 +62,21 @@ impl NftBackend {
     ) -> Result<SyncReport, NftError> {
         self.state = None;
         for _ in 0..ATTEMPTS {
-            match self.try_converge(plans, environment) {
+            match self.try_converge(plans, environment, false) {
                 Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {}
                 result => return result,
             }
         }
-        Err(NftError::KeepsChanging { table: self.options.table.clone(), attempts: ATTEMPTS })
+        // Others are busy, most likely with tables of their own. What they may have done to
+        // ours makes the transaction fail, or is found when elements are compared next.
+        self.try_converge(plans, environment, true)
     }
 
     fn try_converge(
         &mut self,
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
+        over_others: bool,
     ) -> Result<SyncReport, NftError> {
         let start = Instant::now();
         self.disturbance.reading(self.connection.generation()?);
@@ -101,10 +107,15 @@ impl NftBackend {
             removals.insert(family, Delta { remove_chains, ..Delta::default() });
             deltas.insert(family, delta);
         }
+        if over_others {
+            self.disturbance.overtaken();
+        }
         let first = self.commit(&deltas)?;
-        let second = self.commit(&removals)?;
+        let second = self.remove_unused(&removals)?;
         self.disturbance.mended(start.elapsed());
         self.state = Some(state);
+        // The first transaction is far larger than those that follow.
+        self.batch = Batch::new(None);
         Ok(sum(first, second))
     }
 
@@ -128,6 +139,21 @@ impl NftBackend {
             bytes: receipt.bytes,
             kernel: start.elapsed(),
         })
+    }
+
+    /// Removes chains that nothing leads to. Kernels that free the elements of a deleted map
+    /// later may refuse; then the chains stay until the next convergence, and harm nobody.
+    fn remove_unused(
+        &mut self,
+        removals: &BTreeMap<Family, Delta>,
+    ) -> Result<SyncReport, NftError> {
+        match self.commit_over_others(removals) {
+            Err(NftError::Netlink(NetlinkError::Refused(refusal))) => {
+                debug!(%refusal, "unused chains stay for now");
+                Ok(SyncReport::default())
+            }
+            result => result,
+        }
     }
 
     /// The same, whatever others did: most of it concerns tables of their own.
@@ -160,14 +186,15 @@ impl Backend for NftBackend {
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
         let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
-        plans.iter().for_each(|plan| limits::report(plan));
+        plans.iter().for_each(|plan| self.limits.report(plan));
         Ok(self.converge_plans(&plans, environment)?)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
         // Whatever goes wrong from here on leaves the state unknown.
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
-        changes.iter().filter_map(|change| change.new.as_deref()).for_each(limits::report);
+        let new = changes.iter().filter_map(|change| change.new.as_deref());
+        new.for_each(|plan| self.limits.report(plan));
         let deltas = apply(&mut state, changes);
         let report = self.commit_over_others(&deltas)?;
         self.state = Some(state);

@@ -161,9 +161,7 @@ pub(crate) fn address_field(family: Family) -> Field {
     }
 }
 
-/// A size with room for `count` elements and for as many again to be replaced in one
-/// transaction: a deleted element keeps its place until the transaction is committed
-/// (net/netfilter/nf_tables_api.c, `nft_add_set_elem`, v6.1).
+/// A size with room for `count` elements and for as many again, so that growing is rare.
 pub(crate) fn size_for(container: Container, count: usize) -> u32 {
     let wanted = u32::try_from(count.saturating_mul(2)).unwrap_or(u32::MAX / 2);
     wanted.max(container.minimum_size()).checked_next_power_of_two().unwrap_or(1 << 31)

@@ -77,6 +77,12 @@ pub(crate) fn diff_elements(
     (deleted, added)
 }
 
+/// Sets and chains without a name of their own get one from the kernel (`__set0`, `__map0`,
+/// `__chain1`; net/netfilter/nf_tables_api.c, v6.1). They end with the rule that they stand in.
+fn goes_with_its_rule(name: &str) -> bool {
+    name.starts_with("__")
+}
+
 fn is_same(wanted: &Element, there: &ObservedElement) -> bool {
     there.value == wanted.value && there.comment == wanted.comment
 }
@@ -94,7 +100,8 @@ fn diff_containers(
     for container in Container::ALL {
         let there = observed.sets.remove(container.name());
         let room = room_for(desired.elements(container), observed.elements.get(&container));
-        let keep = there.as_ref().and_then(|set| {
+        let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));
+        let keep = keep.and_then(|set| {
             let size = set.size.filter(|size| usize::try_from(*size).is_ok_and(|it| it >= room))?;
             same_declaration(set, &container.declaration(desired.family(), size)).then_some(size)
         });
@@ -110,12 +117,13 @@ fn diff_containers(
         }
     }
     // Whatever else is in our table is not ours to keep.
-    delta.delete_sets.extend(std::mem::take(&mut observed.sets).into_keys());
+    let foreign = std::mem::take(&mut observed.sets).into_keys();
+    delta.delete_sets.extend(foreign.filter(|name| !goes_with_its_rule(name)));
     (sizes, rebuilt)
 }
 
-/// The elements that a container holds for a moment: a deleted one keeps its place until the
-/// transaction is committed.
+/// The elements that a container holds if none of the replaced ones gives its place back
+/// within the transaction. Newer kernels do give it back; not to depend on it costs nothing.
 fn room_for(desired: &[Element], observed: Option<&HashMap<Key, ObservedElement>>) -> usize {
     let Some(observed) = observed else { return desired.len() };
     let added = desired
@@ -156,7 +164,7 @@ fn diff_chains(
             Some(_) => {}
         }
     }
-    for name in unknown {
+    for name in unknown.into_iter().filter(|name| !goes_with_its_rule(name)) {
         // Their rules may use sets that go.
         if observed.chains.get(name).is_some_and(|there| !there.rules.is_empty()) {
             delta.flush_chains.push(name.to_owned());

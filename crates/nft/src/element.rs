@@ -7,14 +7,12 @@ use portolan_core::{
     Traffic,
 };
 
+use portolan_netlink::nftables::clip_comment;
+
 use crate::chain_name::{EntryKind, Outlet, ServingChain};
 use crate::container::Container;
 use crate::key::Key;
 use crate::slots::{PlacedService, PortSlots};
-
-/// The longest comment that nft accepts when it reads one back, in bytes
-/// (nftables, `NFTNL_UDATA_COMMENT_MAXLEN`, without the final NUL).
-const COMMENT_LIMIT: usize = 127;
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +49,7 @@ pub(crate) fn own_elements(
         let comment = comment(&service.plan.name, &port.name);
         let mut emit = |container, element| emit(port.family, container, element);
         for frontend in port.frontends.iter().filter(|frontend| is_served(port, frontend)) {
-            frontend_elements(port, slots, frontend, &comment, &mut emit);
+            frontend_elements(port, slots, frontend, comment.as_deref(), &mut emit);
         }
     }
 }
@@ -118,13 +116,13 @@ fn frontend_elements(
     port: &PortPlan,
     slots: &PortSlots,
     frontend: &Frontend,
-    comment: &str,
+    comment: Option<&str>,
     emit: &mut dyn FnMut(Container, Element),
 ) {
     let key = frontend_key(port, frontend);
     let kind = entry_kind(frontend);
     let verdict = verdict(slots, frontend);
-    emit(kind.verdicts(), Element { key, value: verdict, comment: Some(comment.into()) });
+    emit(kind.verdicts(), Element { key, value: verdict, comment: comment.map(Into::into) });
     for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
         let endpoints = pool.map(|pool| slots.pool(pool)).unwrap_or_default();
         for (slot, endpoint) in (0u32..).zip(endpoints) {
@@ -161,19 +159,23 @@ fn verdict(slots: &PortSlots, frontend: &Frontend) -> Value {
     Value::Chain(ServingChain::ExternalLocal(kind, inside, outside))
 }
 
-/// `namespace/name:port`, cut to what nft reads back.
-fn comment(service: &ObjectName, port: &str) -> String {
+/// The longest comment that every nft reads back, in bytes, and how a longer one ends.
+const COMMENT_LIMIT: usize = 127;
+const ELLIPSIS: &str = "...";
+
+/// `namespace/name:port`, as far as nft can print and read it.
+fn comment(service: &ObjectName, port: &str) -> Option<Box<str>> {
     let mut comment = service.to_string();
     if !port.is_empty() {
         comment.push(':');
         comment.push_str(port);
     }
     if comment.len() > COMMENT_LIMIT {
-        let cut = COMMENT_LIMIT - "...".len();
+        let cut = COMMENT_LIMIT - ELLIPSIS.len();
         comment.truncate((0..=cut).rev().find(|at| comment.is_char_boundary(*at)).unwrap_or(0));
-        comment.push_str("...");
+        comment.push_str(ELLIPSIS);
     }
-    comment
+    Some(clip_comment(&comment)).filter(|it| !it.is_empty()).map(Into::into)
 }
 
 #[cfg(test)]
@@ -181,13 +183,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_fit_into_what_nft_reads_back() {
+    fn comments_are_what_nft_reads_back() {
         let long = ObjectName::new(&"n".repeat(63), &"s".repeat(63));
-        for (service, port) in [(&long, "https"), (&ObjectName::new("a", "b"), "c")] {
-            let comment = comment(service, port);
-            assert!(comment.len() <= COMMENT_LIMIT, "{comment}");
-            assert!(comment == "a/b:c" || comment.ends_with("..."), "{comment}");
-        }
-        assert_eq!(super::comment(&ObjectName::new("a", "b"), ""), "a/b");
+        let cut = comment(&long, "https").unwrap();
+        assert!(cut.len() == COMMENT_LIMIT && cut.ends_with(ELLIPSIS), "{cut}");
+        let plain = ObjectName::new("a", "b");
+        assert_eq!(comment(&plain, "").as_deref(), Some("a/b"));
+        assert_eq!(comment(&plain, "c").as_deref(), Some("a/b:c"));
+        assert_eq!(comment(&ObjectName::new("a", "b\" : drop }"), "c").as_deref(), Some("a/b"));
+        assert_eq!(comment(&ObjectName::new("\n", "b"), "c"), None);
     }
 }

@@ -12,14 +12,4 @@ pub enum NftError {
     /// Changes were given before the first convergence, or after a failure.
     #[error("the table must be converged before changes can be applied to it")]
     NotConverged,
-    /// Other programs changed tables during every attempt.
-    #[error(
-        "other programs changed nftables tables during each of {attempts} attempts to read table {table} and write it back; check what else manages nftables on this node"
-    )]
-    KeepsChanging {
-        /// The name of our table.
-        table: String,
-        /// How often it was tried.
-        attempts: u32,
-    },
 }

@@ -1,6 +1,6 @@
 //! A table in memory that refuses what the kernel refuses.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use portolan_core::Family;
 use portolan_netlink::nftables::{Expression, OwnedVerdict, Rule, Set};
@@ -59,6 +59,7 @@ impl FakeKernel {
     pub(crate) fn observe(&self) -> Option<ObservedTable> {
         self.exists.then(|| ObservedTable {
             is_dormant: false,
+            spoilt: BTreeSet::new(),
             chains: self.chains.clone(),
             sets: self.sets.clone(),
             elements: self.elements.clone(),
@@ -87,7 +88,7 @@ impl FakeKernel {
                 let element = ObservedElement { value: *value, comment: comment.clone() };
                 assert!(elements.insert(*key, element).is_none(), "{container:?} has {key:?}");
             }
-            // A deleted element keeps its place until the transaction is committed.
+            // Stricter than the kernel, which gives places back within the transaction.
             let deleted = delta.delete_elements.get(container).map_or(0, Vec::len);
             assert!(elements.len() + deleted <= size as usize, "{container:?} is full");
         }

@@ -1,6 +1,6 @@
 //! What our tables do, read from the kernel alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use portolan_core::{EndpointAddress, Family, Pool, Protocol};
@@ -34,9 +34,9 @@ pub struct KernelFrontend {
     pub endpoints: Vec<EndpointAddress>,
     /// Where connections go of clients that the `Local` policy confines to this node. Sorted.
     pub local_endpoints: Vec<EndpointAddress>,
-    /// Slots that the chain counts on and that have no endpoint: connections that draw one
-    /// are not translated. Always empty unless someone edits the table.
-    pub empty_slots: Vec<u32>,
+    /// How many slots the chain counts on that have no endpoint: connections that draw one
+    /// are dropped. Always zero unless someone edits the table.
+    pub empty_slots: usize,
 }
 
 /// What one family's table holds besides frontends.
@@ -114,19 +114,25 @@ fn frontend(
         },
         endpoints: Vec::new(),
         local_endpoints: Vec::new(),
-        empty_slots: Vec::new(),
+        empty_slots: 0,
     };
     let (inside, outside) = slots(value);
     for (pool, count) in [(Pool::Cluster, inside), (Pool::Local, outside)] {
-        for slot in 0..count {
-            match observed.value(kind.endpoints(pool), &key.with_slot(slot)) {
-                Some(Value::Endpoint(endpoint)) if pool == Pool::Cluster => {
-                    frontend.endpoints.push(endpoint);
-                }
-                Some(Value::Endpoint(endpoint)) => frontend.local_endpoints.push(endpoint),
-                _ => frontend.empty_slots.push(slot),
+        let endpoints = match pool {
+            Pool::Cluster => &mut frontend.endpoints,
+            Pool::Local => &mut frontend.local_endpoints,
+        };
+        let container = kind.endpoints(pool);
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        // Chains of others may count on any number of slots.
+        let held = observed.elements.get(&container).map_or(0, HashMap::len);
+        for slot in (0u32..).take(count.min(held)) {
+            if let Some(Value::Endpoint(endpoint)) = observed.value(container, &key.with_slot(slot))
+            {
+                endpoints.push(endpoint);
             }
         }
+        frontend.empty_slots += count - endpoints.len();
     }
     frontend.endpoints.sort_unstable();
     frontend.local_endpoints.sort_unstable();

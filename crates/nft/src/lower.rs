@@ -62,8 +62,9 @@ impl Lowering {
             Statement::InputInterface { name, prefix, negated } => {
                 input_interface(name, *prefix, *negated)
             }
-            Statement::SourceIsLocal => is_local(FibFlags::SOURCE),
-            Statement::DestinationIsLocal => is_local(FibFlags::DESTINATION),
+            Statement::SourceIsLocal => is_local(FibFlags::SOURCE, false),
+            Statement::DestinationIsLocal => is_local(FibFlags::DESTINATION, false),
+            Statement::DestinationIsRemote => is_local(FibFlags::DESTINATION, true),
             Statement::DestinationIn(container) => {
                 vec![self.address(Side::Destination, 0), lookup(container.name(), None)]
             }
@@ -207,10 +208,10 @@ fn lookup(set: &str, destination: Option<Register>) -> Expression {
     Expression::Lookup { set: set.to_owned(), register: FIRST, destination, inverted: false }
 }
 
-fn is_local(flags: FibFlags) -> Vec<Expression> {
+fn is_local(flags: FibFlags, negated: bool) -> Vec<Expression> {
     vec![
         Expression::Fib { flags, result: FibResult::AddressType, register: FIRST },
-        compare(false, LOCAL_ADDRESS.to_ne_bytes().to_vec()),
+        compare(negated, LOCAL_ADDRESS.to_ne_bytes().to_vec()),
     ]
 }
 

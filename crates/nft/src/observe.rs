@@ -24,8 +24,11 @@ pub(crate) fn observe(
     };
     for container in Container::ALL {
         if observed.sets.contains_key(container.name()) {
-            let elements = observe_elements(connection, family, table, container)?;
+            let (elements, is_spoilt) = observe_elements(connection, family, table, container)?;
             observed.elements.insert(container, elements);
+            if is_spoilt {
+                observed.spoilt.insert(container);
+            }
         }
     }
     Ok(Some(observed))
@@ -61,9 +64,11 @@ fn observe_elements(
     family: Family,
     table: &str,
     container: Container,
-) -> Result<HashMap<Key, ObservedElement>, NetlinkError> {
+) -> Result<(HashMap<Key, ObservedElement>, bool), NetlinkError> {
     let mut elements = HashMap::new();
+    let mut is_spoilt = false;
     connection.elements(kernel_family(family), table, container.name(), &mut |view| {
+        is_spoilt |= view.key.is_empty();
         // A key that is none of ours belongs to a set that is declared otherwise, and that
         // is made again anyway.
         if let Some(key) = Key::from_kernel(view.key) {
@@ -71,7 +76,7 @@ fn observe_elements(
             elements.insert(key, ObservedElement { value: value(&view), comment });
         }
     })?;
-    Ok(elements)
+    Ok((elements, is_spoilt))
 }
 
 fn value(view: &ElementView<'_>) -> Value {

@@ -37,6 +37,8 @@ pub(crate) enum Statement {
     SourceIsLocal,
     /// The destination is an address of this node.
     DestinationIsLocal,
+    /// The destination is no address of this node.
+    DestinationIsRemote,
     /// The destination address is in a set.
     DestinationIn(Container),
     /// Source and destination address together are in a set.

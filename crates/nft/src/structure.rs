@@ -128,9 +128,13 @@ impl FamilySettings {
             ServingChain::ExternalLocal(kind, inside, outside) => {
                 self.external_local(kind, inside, outside)
             }
-            ServingChain::Balance(kind, pool, slots) => {
-                vec![vec![Statement::Balance { kind, pool, slots }]]
-            }
+            ServingChain::Balance(kind, pool, slots) => vec![
+                vec![Statement::Balance { kind, pool, slots }],
+                // A packet that took its verdict before a transaction may draw a slot that
+                // is gone after it. Not translated it would leave for the service's address,
+                // and so would the rest of its connection; dropped it is sent again.
+                vec![Statement::Drop],
+            ],
         };
         Chain { name: chain.to_string(), base: None, rules }
     }
@@ -151,9 +155,15 @@ impl FamilySettings {
                 vec![Statement::DestinationIn(Container::NodePortIps), dispatch]
             }
         });
-        rules.push(vec![Statement::DestinationIn(Container::ClusterIps), go(ServingChain::Reject)]);
+        // Whatever a Service claims, this node's own addresses stay its own.
+        rules.push(vec![
+            Statement::DestinationIn(Container::ClusterIps),
+            Statement::DestinationIsRemote,
+            go(ServingChain::Reject),
+        ]);
         rules.extend(self.service_cidrs.iter().map(|net| {
-            vec![Statement::Destination { net: *net, negated: false }, Statement::Drop]
+            let net = Statement::Destination { net: *net, negated: false };
+            vec![net, Statement::DestinationIsRemote, Statement::Drop]
         }));
         rules
     }

@@ -1,6 +1,7 @@
 //! A family's table as we want it, and as it is observed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 
 use portolan_core::Family;
 use portolan_core::backend::NodePortAddresses;
@@ -47,6 +48,7 @@ impl DesiredTable {
     pub(crate) fn insert_node_port_addresses(&mut self) {
         if let NodePortAddresses::Listed(addresses) = self.settings.node_ports.clone() {
             let family = self.family();
+            let addresses: BTreeSet<IpAddr> = addresses.into_iter().collect();
             for ip in addresses.into_iter().filter(|ip| Family::of(*ip) == family) {
                 let container = Container::NodePortIps;
                 self.insert(container, shared_element(container, ip));
@@ -87,6 +89,9 @@ pub(crate) fn require(serving: &mut BTreeSet<ServingChain>, chain: ServingChain)
 pub(crate) struct ObservedTable {
     /// It is switched off: its base chains see no packets.
     pub(crate) is_dormant: bool,
+    /// Containers with an element that cannot be deleted by its key: one for all keys that
+    /// have none of their own (`*`).
+    pub(crate) spoilt: BTreeSet<Container>,
     /// Chains by name.
     pub(crate) chains: BTreeMap<String, ObservedChain>,
     /// Sets and maps by name, ours and others.

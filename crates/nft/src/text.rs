@@ -55,6 +55,7 @@ impl Display for StatementText<'_> {
             }
             Statement::SourceIsLocal => f.write_str("fib saddr type local"),
             Statement::DestinationIsLocal => f.write_str("fib daddr type local"),
+            Statement::DestinationIsRemote => f.write_str("fib daddr type != local"),
             Statement::DestinationIn(container) => write!(f, "{ip} daddr @{}", container.name()),
             Statement::PairIn(container) => {
                 write!(f, "{ip} saddr . {ip} daddr @{}", container.name())

@@ -212,3 +212,40 @@ fn rendered_json_is_what_nft_1_0_6_prints_of_the_rendered_text() {
         }
     });
 }
+
+#[test]
+fn whatever_people_do_to_the_table_with_nft_is_undone() {
+    namespaced("whatever_people_do_to_the_table_with_nft_is_undone", || {
+        let plans = mixed_services(100);
+        let edits = [
+            "add rule ip portolan services tcp dport { 80, 443 } drop",
+            "add rule ip portolan services tcp dport vmap { 80 : drop, 443 : accept }",
+            "add rule ip portolan services tcp dport 80 jump { ip saddr 9.9.9.9 drop; }",
+            "add chain ip portolan other\nadd rule ip portolan other tcp dport { 80, 443 } drop",
+            "add element ip portolan services { * : drop }",
+            "add element ip6 portolan endpoints { * : fd00::1 . 80 }",
+            "add table ip portolan { flags dormant; }",
+            "add set ip portolan theirs { type ipv4_addr; flags interval; }",
+            "flush chain ip portolan nat-postrouting",
+            "delete table ip6 portolan",
+        ];
+        let nft = Nft::of_version([1, 0, 6]);
+        Namespace::new("edited").unwrap().run(|| {
+            converge(&plans);
+            let before = sorted_listing(&nft);
+            for edit in edits {
+                nft.edit(edit);
+                assert_ne!(converge(&plans), SyncReport::default(), "{edit}");
+                assert_eq!(sorted_listing(&nft), before, "{edit}");
+                assert_eq!(converge(&plans), SyncReport::default(), "{edit}");
+            }
+        });
+    });
+}
+
+/// All that is listed, whatever the order of chains and elements.
+fn sorted_listing(nft: &Nft) -> (Vec<String>, Vec<String>) {
+    let listing = nft.list();
+    let owned = |lines: Vec<&str>| lines.into_iter().map(str::to_owned).collect();
+    (owned(sorted(listing.headings())), owned(sorted(listing.comments())))
+}

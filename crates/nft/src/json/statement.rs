@@ -38,6 +38,9 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         }
         Statement::SourceIsLocal => equal(address_type(FibFlag::Saddr), text("local")),
         Statement::DestinationIsLocal => equal(address_type(FibFlag::Daddr), text("local")),
+        Statement::DestinationIsRemote => {
+            compare(address_type(FibFlag::Daddr), text("local"), true)
+        }
         Statement::DestinationIn(container) => equal(destination(), set(*container)),
         Statement::PairIn(container) => {
             equal(concatenation(vec![source(), destination()]), set(*container))

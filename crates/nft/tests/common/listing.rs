@@ -104,6 +104,8 @@ impl Listing {
                 Statement::Reject(_) => drop(ends.insert("reject".to_owned())),
                 Statement::DNAT(Some(NAT { addr: Some(address), .. })) => {
                     ends.insert(slots_and_map(address));
+                    // What follows is for slots that have gone meanwhile.
+                    return;
                 }
                 _ => {}
             }

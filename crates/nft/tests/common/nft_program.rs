@@ -73,6 +73,11 @@ impl Nft {
         serde_json::from_str(&self.run(&["-j", "list", "ruleset"], "")).unwrap()
     }
 
+    /// `nft -f` of a few lines in this thread's namespace.
+    pub(crate) fn edit(&self, lines: &str) {
+        self.run(&["-f", "-"], lines);
+    }
+
     /// `nft -f` in this thread's namespace.
     pub(crate) fn load(&self, ruleset: &NftText) {
         for file in ruleset.files() {
