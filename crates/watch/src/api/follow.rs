@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::KubeConfig;
 use super::object::ApiObject;
+use super::pace::paced;
 use super::reaction::{Reaction, Strategy, describe, react};
 use super::translate::Translator;
 use crate::event::{Notice, SourceEvent};
@@ -82,7 +83,7 @@ impl Follower {
         sender: mpsc::Sender<SourceEvent>,
     ) -> Follower {
         Follower {
-            api: Api::all_with(client, &kind),
+            api: Api::all_with(paced(client, ApiObject::plural(&kind).into_owned()), &kind),
             kind,
             selection: selection(kind, &config.node_name),
             translator: Translator::new(kind, &config.node_name),
@@ -153,7 +154,6 @@ impl Follower {
             Event::InitDone | Event::Apply(_) | Event::Delete(_) => {
                 self.phase = Phase::Watching;
                 self.unfinished = 0;
-                self.backoff.reset();
                 if !self.mended().await {
                     return Next::Stop;
                 }
@@ -177,6 +177,10 @@ impl Follower {
         }
         match react(error, self.strategy, listing, optional) {
             Reaction::FallBack => self.fall_back(&text),
+            Reaction::StartOver => {
+                self.backoff.reset();
+                Next::Restart
+            }
             Reaction::Retry => self.wait(text, None, Next::GoOn).await,
             Reaction::Restart => self.wait(text, None, Next::Restart).await,
             Reaction::DoWithout => {
@@ -240,6 +244,7 @@ impl Follower {
     /// Takes back what was said. `false` if nobody listens.
     async fn mended(&mut self) -> bool {
         self.errors = 0;
+        self.backoff.reset();
         self.trouble.take().is_none() || self.say(Vec::new()).await
     }
 

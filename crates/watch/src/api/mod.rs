@@ -14,6 +14,7 @@
 mod client;
 mod follow;
 mod object;
+mod pace;
 mod reaction;
 mod translate;
 

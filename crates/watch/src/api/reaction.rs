@@ -19,6 +19,8 @@ pub(super) enum Strategy {
 pub(super) enum Reaction {
     /// Wait and go on: the watch resumes where it was.
     Retry,
+    /// Start over at once with the whole state: the server works and has moved on.
+    StartOver,
     /// Wait and start over with the whole state, since something may have been missed.
     Restart,
     /// Start over at once by a list: the server does not stream lists.
@@ -38,17 +40,24 @@ pub(super) fn react(error: &Error, strategy: Strategy, listing: bool, optional: 
             401 | 403 | 404 | 408 | 429 => Reaction::Retry,
             // The version to resume from is gone, for which the watcher itself only looks
             // in the events of a watch.
-            410 => Reaction::Restart,
+            410 => expired(listing),
             400..500 if listing && strategy == Strategy::Streaming => Reaction::FallBack,
             400..500 => Reaction::Restart,
             _ => Reaction::Retry,
         },
+        Error::WatchError(status) if status.code == 410 => expired(listing),
         // An event was lost, and its object would stay stale.
         Error::WatchFailed(kube::Error::SerdeError(_)) | Error::NoResourceVersion => {
             Reaction::Restart
         }
         _ => Reaction::Retry,
     }
+}
+
+/// What to do when the version to resume from is gone. Where nothing was resumed, the answer
+/// makes no sense, and would be the same again.
+fn expired(listing: bool) -> Reaction {
+    if listing { Reaction::Restart } else { Reaction::StartOver }
 }
 
 /// An error on one line, with what to check.
@@ -132,14 +141,24 @@ mod tests {
 
     #[test]
     fn what_may_have_lost_an_event_starts_over() {
-        for error in [
-            Error::WatchFailed(broken_json()),
-            Error::WatchStartFailed(status(410)),
-            Error::NoResourceVersion,
-        ] {
+        for error in [Error::WatchFailed(broken_json()), Error::NoResourceVersion] {
             for listing in [true, false] {
                 let reaction = react(&error, Strategy::Streaming, listing, false);
                 assert_eq!(reaction, Reaction::Restart, "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_gone_costs_no_time_unless_the_server_says_so_of_a_list() {
+        let status = Status { code: 410, ..Status::default() };
+        for error in [
+            Error::WatchStartFailed(kube::Error::Api(Box::new(status.clone()))),
+            Error::WatchError(Box::new(status)),
+        ] {
+            for strategy in [Strategy::Streaming, Strategy::List] {
+                assert_eq!(react(&error, strategy, false, false), Reaction::StartOver);
+                assert_eq!(react(&error, strategy, true, false), Reaction::Restart);
             }
         }
     }

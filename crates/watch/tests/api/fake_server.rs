@@ -90,6 +90,18 @@ impl Call {
         self.answer(200, &list);
     }
 
+    /// Answers with 200 and a body that may be no JSON.
+    pub(crate) fn raw(self, body: &str) {
+        let body = Full::new(Bytes::from(body.to_owned())).boxed_unsync();
+        self.reply.send(Response::new(body)).unwrap();
+    }
+
+    /// Sends the client elsewhere.
+    pub(crate) fn redirect(self, location: &str) {
+        let reply = Response::builder().status(302).header("Location", location);
+        self.reply.send(reply.body(Full::default().boxed_unsync()).unwrap()).unwrap();
+    }
+
     fn answer(self, code: u16, body: &Value) {
         let body = Full::new(Bytes::from(body.to_string())).boxed_unsync();
         self.reply.send(Response::builder().status(code).body(body).unwrap()).unwrap();

@@ -8,5 +8,6 @@
 mod fake_server;
 mod initial_state;
 mod objects;
+mod pace;
 mod source;
 mod trouble;

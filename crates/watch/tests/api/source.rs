@@ -7,7 +7,7 @@ use portolan_watch::{KubeConfig, SourceEvent, WatchError, run_kube};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::fake_server::{FakeServer, Watch};
+use crate::fake_server::{Call, FakeServer, Watch};
 
 /// In virtual time, which passes only when nothing else is left to do.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
@@ -46,6 +46,27 @@ impl Source {
             tokio::select! {
                 event = self.events.recv() => return event.unwrap(),
                 call = self.server.call(resource) => watches.push(call.watch()),
+            }
+        }
+    }
+
+    /// How often a resource is asked for within this time, if each request is answered so.
+    pub(crate) async fn requests_within(
+        &mut self,
+        time: Duration,
+        resource: &str,
+        answer: impl Fn(Call),
+    ) -> usize {
+        let end = tokio::time::Instant::now() + time;
+        let mut count = 0;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return count,
+                event = self.events.recv() => drop(event.unwrap()),
+                call = self.server.call(resource) => {
+                    count += 1;
+                    answer(call);
+                }
             }
         }
     }
