@@ -208,3 +208,110 @@ fn chains_that_nobody_needs_go_away_once_they_are_many() {
     let observed = machine.kernel[&Family::V4].observe().unwrap();
     assert!(observed.chains.contains_key(&ServingChain::ClusterIp(199).to_string()));
 }
+
+/// A ClusterIP service with one TCP port and these endpoints, on any node.
+fn serve(index: &mut Index, endpoints: std::ops::Range<u8>) -> Vec<portolan_core::Change> {
+    let mut service = Service::new(ObjectName::new("ns", "s"));
+    service.cluster_ips = vec!["172.30.0.1".parse().unwrap()];
+    service.ports =
+        vec![ServicePort { name: "".into(), protocol: Protocol::Tcp, port: 80, node_port: None }];
+    index.apply(Update::ServiceApplied(service));
+    let endpoint = |number: u8| Endpoint {
+        address: [10, 0, 0, number].into(),
+        conditions: Conditions::default(),
+        node_name: Some("there".into()),
+        hints: None,
+    };
+    index.apply(Update::EndpointSliceApplied(EndpointSlice {
+        name: ObjectName::new("ns", "s-1"),
+        service: ObjectName::new("ns", "s"),
+        family: Family::V4,
+        ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
+        endpoints: endpoints.map(endpoint).collect(),
+    }));
+    index.take_changes()
+}
+
+#[test]
+fn a_replaced_endpoint_is_one_element_and_a_new_one_is_an_element_and_a_verdict() {
+    let mut index = Index::new("here");
+    let mut machine = Machine::new();
+    machine.converge(&[], &Environment::default());
+    machine.apply(&serve(&mut index, 1..10));
+    // In the last case the last endpoint moves into the gap.
+    for (endpoints, added, deleted) in [(2..11, 1, 1), (2..12, 2, 1), (3..12, 2, 3)] {
+        let changes = serve(&mut index, endpoints.clone());
+        let deltas = apply(machine.state.as_mut().unwrap(), &changes);
+        let elements = |delta: &crate::delta::Delta| {
+            let added: usize = delta.add_elements.values().map(Vec::len).sum();
+            let deleted: usize = delta.delete_elements.values().map(Vec::len).sum();
+            (added, deleted)
+        };
+        let counts: Vec<(usize, usize)> = deltas.values().map(elements).collect();
+        assert_eq!(counts, [(added, deleted)], "{endpoints:?}");
+        let kernel = machine.kernel.get_mut(&Family::V4).unwrap();
+        kernel.commit(Family::V4, &deltas[&Family::V4]);
+    }
+}
+
+#[test]
+fn of_several_changes_of_one_service_in_a_batch_the_last_counts() {
+    let mut index = Index::new("here");
+    let mut machine = Machine::new();
+    machine.converge(&[], &Environment::default());
+    machine.apply(&serve(&mut index, 1..4));
+    let mut batch = serve(&mut index, 2..6);
+    batch.extend(serve(&mut index, 3..5));
+    index.apply(Update::ServiceDeleted(ObjectName::new("ns", "s")));
+    let deletion = index.take_changes();
+    machine.apply(&batch);
+    let plans: Vec<_> = batch.iter().filter_map(|change| change.new.clone()).collect();
+    let mut fresh = Machine::new();
+    fresh.converge(&plans[1..], &Environment::default());
+    assert_eq!(machine.meaning(), fresh.meaning());
+    batch.extend(deletion);
+    machine.apply(&batch);
+    assert!(machine.meaning().is_empty());
+}
+
+#[test]
+fn unused_chains_go_in_the_transaction_that_makes_their_map_larger() {
+    let mut index = Index::new("here");
+    let mut machine = Machine::new();
+    machine.converge(&[], &Environment::default());
+    // One more than are kept: the next transaction clears up.
+    for count in 2..36 {
+        machine.apply(&serve(&mut index, 1..count));
+    }
+    let before = machine.chains();
+    for number in 0..900u16 {
+        let [high, low] = number.to_be_bytes();
+        let name = format!("t{number}");
+        let mut service = Service::new(ObjectName::new("ns", &name));
+        service.cluster_ips = vec![[172, 31, high, low].into()];
+        service.ports = vec![ServicePort {
+            name: "".into(),
+            protocol: Protocol::Tcp,
+            port: 80,
+            node_port: None,
+        }];
+        index.apply(Update::ServiceApplied(service));
+        let endpoint = |number: u8| Endpoint {
+            address: [10, 0, 1, number].into(),
+            conditions: Conditions::default(),
+            node_name: Some("there".into()),
+            hints: None,
+        };
+        index.apply(Update::EndpointSliceApplied(EndpointSlice {
+            name: ObjectName::new("ns", &name),
+            service: ObjectName::new("ns", &name),
+            family: Family::V4,
+            ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
+            endpoints: (1..13).map(endpoint).collect(),
+        }));
+    }
+    machine.apply(&index.take_changes());
+    assert!(machine.chains() < before, "{} chains, {before} before", machine.chains());
+    let plans: Vec<_> = index.plans().cloned().collect();
+    assert_eq!(machine.converge(&plans, &Environment::default()), 0);
+}
