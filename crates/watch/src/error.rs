@@ -30,6 +30,19 @@ pub enum WatchError {
         #[source]
         source: Box<kube::config::KubeconfigError>,
     },
+    /// The user of the kubeconfig file gets its credentials from a program.
+    #[error(
+        "the user {user:?} in the kubeconfig file {path} runs a program for its credentials \
+         ({field}), which this agent never does: give the user a token or a client certificate"
+    )]
+    CredentialProgram {
+        /// The file.
+        path: PathBuf,
+        /// The user of the current context.
+        user: String,
+        /// `exec` or `auth-provider`.
+        field: &'static str,
+    },
     /// There is no kubeconfig file, and this is no pod with a service account.
     #[error("no credentials: give a kubeconfig file, or run in a pod with a service account")]
     InCluster(#[source] Box<kube::config::InClusterError>),

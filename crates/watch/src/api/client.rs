@@ -59,13 +59,39 @@ async fn config(
     }
     config.read_timeout = Some(READ_TIMEOUT);
     config.reset_reader_on_write = true;
+    // kube's own retries of 429, 503 and 504 go on for an hour without a word.
+    config.default_retry = false;
     Ok(config)
 }
 
 async fn from_kubeconfig(path: &Path) -> Result<Config, WatchError> {
     let error = |source| WatchError::Kubeconfig { path: path.to_owned(), source: Box::new(source) };
     let kubeconfig = Kubeconfig::read_from(path).map_err(error)?;
+    refuse_programs(path, &kubeconfig)?;
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(error)
+}
+
+/// A program would run with the agent's rights, which are those over the node's network.
+fn refuse_programs(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), WatchError> {
+    for user in &kubeconfig.auth_infos {
+        let Some(credentials) = &user.auth_info else { continue };
+        let field = match (&credentials.exec, &credentials.auth_provider) {
+            (Some(_), _) => "exec",
+            (None, Some(_)) => "auth-provider",
+            (None, None) => continue,
+        };
+        if current_user(kubeconfig) == Some(user.name.as_str()) {
+            let (path, user) = (path.to_owned(), user.name.clone());
+            return Err(WatchError::CredentialProgram { path, user, field });
+        }
+    }
+    Ok(())
+}
+
+fn current_user(kubeconfig: &Kubeconfig) -> Option<&str> {
+    let current = kubeconfig.current_context.as_ref()?;
+    let context = kubeconfig.contexts.iter().find(|context| &context.name == current)?;
+    context.context.as_ref()?.user.as_deref()
 }
 
 fn parse_master(url: &str) -> Result<http::Uri, WatchError> {
@@ -109,6 +135,33 @@ users:
         assert!(other.auth_info.token.is_some());
         let named = config(Some(&path), None, Some("kubernetes")).await.unwrap();
         assert_eq!(named.tls_server_name.as_deref(), Some("kubernetes"));
+    }
+
+    #[tokio::test]
+    async fn a_program_for_credentials_is_never_run() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("kubeconfig");
+        let ran = directory.path().join("ran");
+        let exec = format!(
+            "exec: {{apiVersion: client.authentication.k8s.io/v1, command: touch, \
+             args: ['{}'], interactiveMode: Never}}",
+            ran.display()
+        );
+        let provider = format!(
+            "auth-provider: {{name: gcp, config: {{cmd-path: touch, cmd-args: '{}'}}}}",
+            ran.display()
+        );
+        for (user, field) in [(exec, "exec"), (provider, "auth-provider")] {
+            let text = KUBECONFIG.replace("token: secret", &user);
+            std::fs::write(&path, &text).unwrap();
+            let error = config(Some(&path), None, None).await.unwrap_err().to_string();
+            assert!(error.contains(field) && error.contains("client certificate"), "{error}");
+            assert!(!ran.exists(), "{field}");
+            let other = text.replace("user: test}", "user: other}")
+                + "- name: other\n  user: {token: secret}\n";
+            std::fs::write(&path, other).unwrap();
+            config(Some(&path), None, None).await.expect("nobody else's program matters");
+        }
     }
 
     #[tokio::test]

@@ -49,6 +49,13 @@ impl Translator {
 
     /// What an event means. A list becomes one reset when it is complete.
     pub(super) fn translate(&mut self, event: Event<ApiObject>) -> Vec<SourceEvent> {
+        let sent = match &event {
+            Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => Some(object),
+            Event::Init | Event::InitDone => None,
+        };
+        if let Some(notice) = sent.and_then(|object| self.foreign(object)) {
+            return self.ignored(notice, matches!(event, Event::InitApply(_)));
+        }
         match event {
             Event::Init => {
                 self.listing = Listing::default();
@@ -62,6 +69,23 @@ impl Translator {
             Event::Apply(object) => self.applied(&object),
             Event::Delete(object) => self.deleted(&object),
         }
+    }
+
+    /// What to say about an object of another kind than was asked for. Objects of a list
+    /// need not say their kind.
+    fn foreign(&self, object: &ApiObject) -> Option<Notice> {
+        let kind = object.manifest.kind.value().filter(|kind| **kind != self.kind.to_string())?;
+        let text = format!("the server sent a {kind} where a {} belongs: ignored", self.kind);
+        Some(Notice::without_place(text))
+    }
+
+    fn ignored(&mut self, notice: Notice, listing: bool) -> Vec<SourceEvent> {
+        let origin = self.origin_of_unnamed();
+        if listing {
+            self.listing.problems.entry(origin).or_default().push(notice);
+            return Vec::new();
+        }
+        self.say(origin, vec![notice]).into_iter().collect()
     }
 
     fn listed(&mut self, object: &ApiObject) {

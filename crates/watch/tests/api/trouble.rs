@@ -125,3 +125,29 @@ async fn a_list_that_is_never_answered_is_asked_for_again() {
     assert_eq!(source.next_services().await, ["a"]);
     drop(unanswered);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_another_kind_is_ignored_with_a_notice() {
+    let (mut source, watch) = Source::start_streaming("services").await;
+    watch.event("ADDED", &service("a", "10.0.0.1", "1"));
+    watch.initial_events_end("1");
+    assert_eq!(source.next_services().await, ["a"]);
+    let mut pod = service("a", "10.0.0.9", "2");
+    pod["kind"] = "Pod".into();
+    for event in ["MODIFIED", "DELETED"] {
+        watch.event(event, &pod);
+    }
+    let (_, problems) = source.next_problems().await;
+    assert_eq!(problems, ["the server sent a Pod where a Service belongs: ignored"]);
+    watch.event("ADDED", &service("b", "10.0.0.2", "3"));
+    loop {
+        match source.next().await {
+            SourceEvent::Problems { .. } => {}
+            SourceEvent::Update(Update::ServiceApplied(service)) => {
+                assert_eq!(&*service.name.name, "b", "and nothing happened to a");
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
