@@ -11,7 +11,7 @@ use kube::client::Body;
 use kube::core::Status;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::DefaultBackoff;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tower::service_fn;
 
 /// A watch that lived this long was one. What lives shorter is an answer to a request.
@@ -20,6 +20,9 @@ const LIVED: Duration = Duration::from_secs(5);
 /// Short requests in a row that are no reason to wait: a streaming list that is refused, a
 /// list, a watch whose version is gone, and the same once more.
 const UNSUSPICIOUS: u32 = 5;
+
+/// The longest that a server may send the agent away for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// When the requests of one client begin.
 #[derive(Default)]
@@ -83,10 +86,22 @@ pub(super) fn paced(client: Client, plural: String) -> Client {
             if response.status().is_redirection() {
                 return Err(redirected(&response));
             }
+            if let Some(pause) = retry_after(&response) {
+                sleep(pause).await;
+            }
             Ok(response)
         }
     });
     Client::new(service, namespace)
+}
+
+/// How long an overloaded server wants to be left in peace.
+fn retry_after(response: &http::Response<Body>) -> Option<Duration> {
+    if !matches!(response.status().as_u16(), 429 | 503) {
+        return None;
+    }
+    let seconds = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    Some(Duration::from_secs(seconds.parse().ok()?).min(LONGEST_RETRY_AFTER))
 }
 
 fn redirected(response: &http::Response<Body>) -> kube::Error {
@@ -106,6 +121,21 @@ fn redirected(response: &http::Response<Body>) -> kube::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_overloaded_server_is_left_in_peace_for_as_long_as_it_says() {
+        for (code, header, seconds) in [
+            (429, "3", Some(3)),
+            (503, "7", Some(7)),
+            (429, "86400", Some(30)),
+            (429, "tomorrow", None),
+            (200, "3", None),
+        ] {
+            let response = http::Response::builder().status(code).header("Retry-After", header);
+            let pause = retry_after(&response.body(Body::empty()).unwrap());
+            assert_eq!(pause, seconds.map(Duration::from_secs), "{code} {header}");
+        }
+    }
 
     #[test]
     fn what_lives_is_never_held_back() {
