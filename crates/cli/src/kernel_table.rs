@@ -1,9 +1,9 @@
 //! What the kernel holds, as a table.
 
+use portolan_core::Printable;
 use portolan_nft::{KernelFrontend, KernelTable};
 
 use crate::layout::Table;
-use crate::plan_table::printable;
 
 /// One row for each address and port, by Service.
 pub(crate) fn kernel_table(kernel: &KernelTable) -> Table<5> {
@@ -12,14 +12,17 @@ pub(crate) fn kernel_table(kernel: &KernelTable) -> Table<5> {
     frontends.sort_by_key(|frontend| &frontend.comment);
     for frontend in frontends {
         table.push([
-            frontend.comment.as_deref().map_or("(no comment)".to_owned(), printable),
+            match &frontend.comment {
+                Some(comment) => Printable(comment).to_string(),
+                None => "(no comment)".to_owned(),
+            },
             match frontend.address {
                 Some(address) => address.to_string(),
                 None => format!("NodePort {}", frontend.family),
             },
             format!("{}/{}", frontend.port, frontend.protocol),
             endpoints(frontend),
-            printable(&frontend.verdict),
+            Printable(&frontend.verdict).to_string(),
         ]);
     }
     table
@@ -66,10 +69,7 @@ mod tests {
                     local_endpoints: local,
                     ..frontend(None, Some("shop/web:http"), "ext-1-1")
                 },
-                KernelFrontend {
-                    empty_slots: 2,
-                    ..frontend(Some("10.96.0.11"), None, "lb-3")
-                },
+                KernelFrontend { empty_slots: 2, ..frontend(Some("10.96.0.11"), None, "lb-3") },
             ],
             ..KernelTable::default()
         };

@@ -1,7 +1,7 @@
 //! Plans as a table: what each address of a Service does.
 
 use portolan_core::{
-    Action, Destination, Frontend, Masquerade, Pool, PortPlan, ServicePlan, Traffic,
+    Action, Destination, Frontend, Masquerade, Pool, PortPlan, Printable, ServicePlan, Traffic,
 };
 
 use crate::layout::Table;
@@ -10,7 +10,7 @@ use crate::layout::Table;
 pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -> Table<5> {
     let mut table = Table::new(["SERVICE", "ADDRESS", "PORT", "ENDPOINTS", "NEW CONNECTIONS"]);
     for plan in plans {
-        let name = printable(&plan.name.to_string());
+        let name = Printable(&plan.name.to_string()).to_string();
         for port in &plan.ports {
             for frontend in &port.frontends {
                 table.push([
@@ -28,19 +28,6 @@ pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -
         }
     }
     table
-}
-
-/// A text from outside, made fit for a cell: a new line would forge a row, and an escape
-/// sequence commands the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let mut cell = String::new();
-    for character in text.chars() {
-        match character {
-            '"' | '\'' | '\\' => cell.push(character),
-            _ => cell.extend(character.escape_debug()),
-        }
-    }
-    cell
 }
 
 fn address(port: &PortPlan, frontend: &Frontend) -> String {

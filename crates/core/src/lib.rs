@@ -20,6 +20,7 @@ mod index;
 mod merge;
 pub mod model;
 pub mod plan;
+mod printable;
 mod problem;
 mod select;
 mod update;
@@ -34,6 +35,7 @@ pub use plan::{
     Action, Change, Destination, EndpointAddress, Frontend, Masquerade, Pool, PortPlan,
     ServicePlan, Traffic,
 };
+pub use printable::Printable;
 pub use problem::{ObjectKind, Problem};
 pub use select::{Candidate, Placement, Selection, SelectionPolicy, select};
 pub use update::Update;

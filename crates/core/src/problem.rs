@@ -1,10 +1,11 @@
 //! Input that could not be used, said so that its owner can mend it.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::ObjectName;
+use crate::printable::Printable;
 
 /// The kind of object that a [`Problem`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,23 +40,12 @@ pub struct Problem {
 impl fmt::Display for Problem {
     /// On one line: what does not print in a name or text from outside is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ", self.kind)?;
-        write_printable(f, &self.object.to_string())?;
+        write!(f, "{} {}", self.kind, Printable(&self.object.to_string()))?;
         if !self.field.is_empty() {
-            f.write_str(": ")?;
-            write_printable(f, &self.field)?;
+            write!(f, ": {}", Printable(&self.field))?;
         }
-        f.write_str(": ")?;
-        write_printable(f, &self.reason)
+        write!(f, ": {}", Printable(&self.reason))
     }
-}
-
-/// A new line would forge an entry of a log, and an escape sequence commands a terminal.
-fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.chars().try_for_each(|character| match character {
-        '"' | '\'' | '\\' => f.write_char(character),
-        _ => write!(f, "{}", character.escape_debug()),
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use portolan_core::{Problem, Update};
+use portolan_core::{Printable, Problem, Update};
 use serde::{Deserialize, Serialize};
 
 /// One event of a source.
@@ -86,14 +86,14 @@ impl fmt::Display for Notice {
         }
         match &self.cause {
             Cause::Object(problem) => problem.fmt(f),
-            Cause::Other(text) => f.write_str(&printable(text, usize::MAX)),
+            Cause::Other(text) => Printable(text).fmt(f),
         }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.file, usize::MAX))?;
+        Printable(&self.file).fmt(f)?;
         if let Some(document) = self.document {
             write!(f, ", document {document}")?;
         }
@@ -104,20 +104,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text from outside, made fit for one line of a log: a new line would forge an entry,
-/// and an escape sequence commands a terminal. Doing it twice changes nothing.
+/// The beginning of a text from outside, on one line.
 pub(crate) fn printable(text: &str, most_characters: usize) -> String {
-    let mut line = String::new();
-    for character in text.chars().take(most_characters) {
-        match character {
-            '"' | '\'' | '\\' => line.push(character),
-            _ => line.extend(character.escape_debug()),
-        }
+    match text.char_indices().nth(most_characters) {
+        None => Printable(text).to_string(),
+        Some((end, _)) => format!("{}…", Printable(text.get(..end).unwrap_or_default())),
     }
-    if text.chars().nth(most_characters).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]
