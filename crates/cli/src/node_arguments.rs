@@ -97,7 +97,10 @@ fn machine() -> anyhow::Result<Settings> {
         Some(name) => Given::new(name, "the environment variable NODE_NAME"),
         None => {
             let name = nix::unistd::gethostname().context("cannot read the host name")?;
-            Given::new(name.to_string_lossy().into_owned(), "the host name, which names the node without --node-name")
+            Given::new(
+                name.to_string_lossy().into_owned(),
+                "the host name, which names the node without --node-name",
+            )
         }
     };
     Ok(Settings { node_name: Some(node_name), ..Settings::default() })

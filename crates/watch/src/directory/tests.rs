@@ -58,7 +58,8 @@ fn problems(snapshot: &Snapshot) -> Vec<String> {
     let text = |notice: &Notice| {
         let text = notice.to_string();
         let file = &notice.place.as_ref().unwrap().file;
-        text.replace(Path::new(&**file).parent().unwrap().to_str().unwrap(), "").replacen('/', "", 1)
+        text.replace(Path::new(&**file).parent().unwrap().to_str().unwrap(), "")
+            .replacen('/', "", 1)
     };
     snapshot.problems.iter().map(text).collect()
 }
