@@ -141,6 +141,20 @@ impl NftBackend {
         })
     }
 
+    /// Commits whatever others did meanwhile: most of it concerns tables of their own.
+    fn commit_over_others(
+        &mut self,
+        deltas: &BTreeMap<Family, Delta>,
+    ) -> Result<SyncReport, NftError> {
+        match self.commit(deltas) {
+            Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {
+                self.disturbance.overtaken();
+                self.commit(deltas)
+            }
+            result => result,
+        }
+    }
+
     /// Removes chains that nothing leads to. Kernels that free the elements of a deleted map
     /// later may refuse; then the chains stay until the next convergence, and harm nobody.
     fn remove_unused(
@@ -151,20 +165,6 @@ impl NftBackend {
             Err(NftError::Netlink(NetlinkError::Refused(refusal))) => {
                 debug!(%refusal, "unused chains stay for now");
                 Ok(SyncReport::default())
-            }
-            result => result,
-        }
-    }
-
-    /// The same, whatever others did: most of it concerns tables of their own.
-    fn commit_over_others(
-        &mut self,
-        deltas: &BTreeMap<Family, Delta>,
-    ) -> Result<SyncReport, NftError> {
-        match self.commit(deltas) {
-            Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {
-                self.disturbance.overtaken();
-                self.commit(deltas)
             }
             result => result,
         }

@@ -156,17 +156,7 @@ fn maps_grow_as_often_as_needed_and_keep_what_they_hold() {
     machine.converge(&[], &environment);
     for number in 0..3000u32 {
         let [_, _, high, low] = number.to_be_bytes();
-        let mut service = Service {
-            cluster_ips: vec![[172, 30, high, low].into()],
-            ..Service::new(ObjectName::new("ns", &format!("s{number}")))
-        };
-        service.ports = vec![ServicePort {
-            name: "".into(),
-            protocol: Protocol::Tcp,
-            port: 80,
-            node_port: None,
-        }];
-        index.apply(Update::ServiceApplied(service));
+        apply_service(&mut index, &format!("s{number}"), [172, 30, high, low], 0..0);
         if number % 500 == 499 {
             machine.apply(&index.take_changes());
         }
@@ -182,37 +172,29 @@ fn chains_that_nobody_needs_go_away_once_they_are_many() {
     let mut index = Index::new("here");
     let mut machine = Machine::new();
     machine.converge(&[], &Environment::default());
-    let port = ServicePort { name: "".into(), protocol: Protocol::Tcp, port: 80, node_port: None };
-    index.apply(Update::ServiceApplied(Service {
-        cluster_ips: vec!["172.30.0.1".parse().unwrap()],
-        ports: vec![port],
-        ..Service::new(ObjectName::new("ns", "s"))
-    }));
     for count in 1..200u8 {
-        let endpoint = |number: u8| Endpoint {
-            address: [10, 0, 0, number].into(),
-            conditions: Conditions::default(),
-            node_name: None,
-            hints: None,
-        };
-        index.apply(Update::EndpointSliceApplied(EndpointSlice {
-            name: ObjectName::new("ns", "s-1"),
-            service: ObjectName::new("ns", "s"),
-            family: Family::V4,
-            ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
-            endpoints: (0..count).map(endpoint).collect(),
-        }));
-        machine.apply(&index.take_changes());
+        machine.apply(&serve(&mut index, 0..count));
         assert!(machine.chains() < 100, "{} chains after {count} scalings", machine.chains());
     }
     let observed = machine.kernel[&Family::V4].observe().unwrap();
     assert!(observed.chains.contains_key(&ServingChain::ClusterIp(199).to_string()));
 }
 
-/// A ClusterIP service with one TCP port and these endpoints, on any node.
+/// The service `s` with these endpoints, by their numbers.
 fn serve(index: &mut Index, endpoints: std::ops::Range<u8>) -> Vec<portolan_core::Change> {
-    let mut service = Service::new(ObjectName::new("ns", "s"));
-    service.cluster_ips = vec!["172.30.0.1".parse().unwrap()];
+    apply_service(index, "s", [172, 30, 0, 1], endpoints);
+    index.take_changes()
+}
+
+/// A ClusterIP service with one TCP port and these endpoints, on another node.
+fn apply_service(
+    index: &mut Index,
+    name: &str,
+    cluster_ip: [u8; 4],
+    endpoints: std::ops::Range<u8>,
+) {
+    let mut service = Service::new(ObjectName::new("ns", name));
+    service.cluster_ips = vec![cluster_ip.into()];
     service.ports =
         vec![ServicePort { name: "".into(), protocol: Protocol::Tcp, port: 80, node_port: None }];
     index.apply(Update::ServiceApplied(service));
@@ -223,13 +205,12 @@ fn serve(index: &mut Index, endpoints: std::ops::Range<u8>) -> Vec<portolan_core
         hints: None,
     };
     index.apply(Update::EndpointSliceApplied(EndpointSlice {
-        name: ObjectName::new("ns", "s-1"),
-        service: ObjectName::new("ns", "s"),
+        name: ObjectName::new("ns", name),
+        service: ObjectName::new("ns", name),
         family: Family::V4,
         ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: endpoints.map(endpoint).collect(),
     }));
-    index.take_changes()
 }
 
 #[test]
@@ -286,29 +267,7 @@ fn unused_chains_go_in_the_transaction_that_makes_their_map_larger() {
     let before = machine.chains();
     for number in 0..900u16 {
         let [high, low] = number.to_be_bytes();
-        let name = format!("t{number}");
-        let mut service = Service::new(ObjectName::new("ns", &name));
-        service.cluster_ips = vec![[172, 31, high, low].into()];
-        service.ports = vec![ServicePort {
-            name: "".into(),
-            protocol: Protocol::Tcp,
-            port: 80,
-            node_port: None,
-        }];
-        index.apply(Update::ServiceApplied(service));
-        let endpoint = |number: u8| Endpoint {
-            address: [10, 0, 1, number].into(),
-            conditions: Conditions::default(),
-            node_name: Some("there".into()),
-            hints: None,
-        };
-        index.apply(Update::EndpointSliceApplied(EndpointSlice {
-            name: ObjectName::new("ns", &name),
-            service: ObjectName::new("ns", &name),
-            family: Family::V4,
-            ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
-            endpoints: (1..13).map(endpoint).collect(),
-        }));
+        apply_service(&mut index, &format!("t{number}"), [172, 31, high, low], 1..13);
     }
     machine.apply(&index.take_changes());
     assert!(machine.chains() < before, "{} chains, {before} before", machine.chains());
