@@ -28,6 +28,8 @@ pub(crate) enum Work {
         environment: Environment,
     },
     Apply(Vec<Change>),
+    /// The node's settings are others, the plans the same.
+    Adapt(Environment),
     /// To find out whether others changed what the backend keeps in the kernel.
     Check,
 }
@@ -158,6 +160,7 @@ impl Worker {
                 backend.converge(&mut plans.iter(), &environment).map(Done::Synced)
             }
             Work::Apply(changes) => self.converged()?.apply(&changes).map(Done::Synced),
+            Work::Adapt(environment) => self.converged()?.adapt(&environment).map(Done::Synced),
             Work::Check => {
                 self.converged()?.is_disturbed().map(|disturbed| Done::Checked { disturbed })
             }

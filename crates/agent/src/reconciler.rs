@@ -58,6 +58,8 @@ pub(crate) struct Reconciler {
     /// What the backend was told last.
     environment: Option<Environment>,
     environment_stale: bool,
+    /// The backend works with an environment that has changed since.
+    environment_changed: bool,
     waiting_since: Option<Instant>,
     node_deleted: bool,
     syncs: u64,
@@ -87,6 +89,7 @@ impl Reconciler {
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
+            environment_changed: false,
             waiting_since: None,
             node_deleted: false,
             syncs: 0,
@@ -149,6 +152,10 @@ impl Reconciler {
         if self.converge.is_none() && self.healing.take_due(now) {
             return Some(self.check_work(now));
         }
+        let environment_changed = std::mem::take(&mut self.environment_changed);
+        if self.converge.is_none() && environment_changed {
+            return Some(self.adapt_work(now, started.elapsed()));
+        }
         let changes = self.index.take_changes();
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
@@ -165,6 +172,13 @@ impl Reconciler {
         let (kind, planning) = (CallKind::Check, Duration::ZERO);
         self.state = State::Busy(Call { kind, services: 0, since: now, planning });
         Work::Check
+    }
+
+    /// Changes of services wait for the next call, and so does `waiting_since`.
+    fn adapt_work(&mut self, now: Instant, planning: Duration) -> Work {
+        let since = self.waiting_since.unwrap_or(now);
+        self.state = State::Busy(Call { kind: CallKind::Adapt, services: 0, since, planning });
+        Work::Adapt(self.environment.clone().unwrap_or_default())
     }
 
     fn is_free(&self, now: Instant) -> bool {
@@ -202,8 +216,8 @@ impl Reconciler {
         });
         let Ok(environment) = environment else { return };
         if self.environment.as_ref() != Some(&environment) {
+            self.environment_changed = self.environment.is_some();
             self.environment = Some(environment);
-            self.converge.get_or_insert(ConvergeReason::Environment);
         }
     }
 

@@ -90,6 +90,7 @@ pub(crate) enum Asked {
     Converge(BTreeMap<String, usize>, Environment),
     /// To apply: the number of endpoints by service, `None` if it goes.
     Apply(BTreeMap<String, Option<usize>>),
+    Adapt(Environment),
 }
 
 /// What the backend shall do with it.
@@ -201,6 +202,10 @@ impl Backend for FakeBackend {
             };
         }
         Ok(report)
+    }
+
+    fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
+        self.ask(Asked::Adapt(environment.clone()))
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {

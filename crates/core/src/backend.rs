@@ -25,6 +25,10 @@ pub struct Environment {
     pub local_pods_v4: LocalPods,
     /// The same for IPv6.
     pub local_pods_v6: LocalPods,
+    /// NodePorts are served on 127.0.0.0/8 to processes of this node. The kernel does so
+    /// only while `net.ipv4.conf.all.route_localnet` is 1, which is the agent's to set; a
+    /// backend keeps packets of the network away from those addresses.
+    pub localhost_node_ports: bool,
 }
 
 /// Which addresses of this node take NodePorts in one family.
@@ -89,6 +93,10 @@ pub trait Backend: Send {
 
     /// Applies changes since the last successful call. Costs as much as the changes.
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError>;
+
+    /// Takes in another environment, with the plans of the last successful call. Costs as
+    /// much as what the environment changes, however many services there are.
+    fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError>;
 
     /// Whether others may have changed what this backend keeps in the kernel since the
     /// last call. Cheap where nothing happened: one request. After `true` the caller

@@ -202,7 +202,7 @@ impl FamilyState {
 
     /// Makes room where elements no longer fit: the container is made again with a larger
     /// size under the same name, in the same transaction, with all its elements.
-    fn grow(
+    pub(crate) fn grow(
         &mut self,
         delta: &mut Delta,
         services: &HashMap<ObjectName, PlacedService>,
@@ -266,6 +266,9 @@ impl FamilyState {
         }
         for (container, ip) in shared.keys().filter(|(_, ip)| Family::of(*ip) == family) {
             insert(*container, shared_element(*container, *ip));
+        }
+        for ip in self.settings.node_port_addresses() {
+            insert(Container::NodePortIps, shared_element(Container::NodePortIps, ip));
         }
     }
 }

@@ -10,6 +10,7 @@ use portolan_netlink::nftables::{Batch, Connection};
 use tracing::debug;
 
 use crate::NftOptions;
+use crate::adapt::adapt;
 use crate::apply::apply;
 use crate::delta::Delta;
 use crate::diff::diff;
@@ -196,6 +197,14 @@ impl Backend for NftBackend {
         let new = changes.iter().filter_map(|change| change.new.as_deref());
         new.for_each(|plan| self.limits.report(plan));
         let deltas = apply(&mut state, changes);
+        let report = self.commit_over_others(&deltas)?;
+        self.state = Some(state);
+        Ok(report)
+    }
+
+    fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
+        let mut state = self.state.take().ok_or(NftError::NotConverged)?;
+        let deltas = adapt(&mut state, environment, &self.options);
         let report = self.commit_over_others(&deltas)?;
         self.state = Some(state);
         Ok(report)

@@ -137,7 +137,8 @@ fn same_declaration(there: &Set, wanted: &Set) -> bool {
     Set { comment: None, ..there.clone() } == Set { comment: None, ..wanted.clone() }
 }
 
-fn diff_chains(
+/// Makes, changes and removes chains.
+pub(crate) fn diff_chains(
     desired: &DesiredTable,
     observed: &ObservedTable,
     rebuilt: &BTreeSet<Container>,

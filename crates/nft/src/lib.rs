@@ -14,6 +14,7 @@
 //! Nothing in this crate knows Kubernetes, and nothing runs the `nft` program.
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod apply;
 mod backend;
 mod chain_name;

@@ -10,6 +10,7 @@ use portolan_core::{
 use proptest::prelude::*;
 
 use crate::NftOptions;
+use crate::adapt::adapt;
 use crate::apply::apply;
 use crate::chain_name::ServingChain;
 use crate::container::Container;
@@ -73,6 +74,13 @@ impl Machine {
         }
     }
 
+    fn adapt(&mut self, environment: &Environment) {
+        let options = NftOptions::default();
+        for (family, delta) in adapt(self.state.as_mut().unwrap(), environment, &options) {
+            self.kernel.get_mut(&family).unwrap().commit(family, &delta);
+        }
+    }
+
     /// What the tables do, whatever the slots are and whichever unused chains are left.
     fn meaning(&self) -> BTreeMap<(Family, Container, Key), (String, Vec<String>)> {
         let mut meaning = BTreeMap::new();
@@ -123,6 +131,35 @@ proptest! {
         let plans: Vec<_> = index.plans().cloned().collect();
         machine.converge(&plans, &environment);
         prop_assert_eq!(machine.converge(&plans, &environment), 0, "a second start sends something");
+    }
+
+    #[test]
+    fn another_environment_makes_the_table_that_is_built_from_nothing_in_it(
+        updates in prop::collection::vec(update(), 1..20),
+        environments in prop::collection::vec(environment(), 2..5),
+        later in prop::collection::vec(update(), 1..5),
+    ) {
+        let mut index = Index::new("here");
+        let mut machine = Machine::new();
+        updates.into_iter().for_each(|update| index.apply(update));
+        index.take_changes();
+        let plans: Vec<_> = index.plans().cloned().collect();
+        machine.converge(&plans, &environments[0]);
+        environments.iter().for_each(|environment| machine.adapt(environment));
+        later.into_iter().for_each(|update| index.apply(update));
+        machine.apply(&index.take_changes());
+        let last = environments.last().unwrap();
+        let plans: Vec<_> = index.plans().cloned().collect();
+        let mut fresh = Machine::new();
+        fresh.converge(&plans, last);
+        prop_assert_eq!(machine.meaning(), fresh.meaning());
+        for (family, kernel) in &fresh.kernel {
+            // Chains that nothing needs any more may stay.
+            let there = machine.kernel[family].observe().unwrap().chains;
+            for (name, chain) in kernel.observe().unwrap().chains {
+                prop_assert_eq!(there.get(&name), Some(&chain), "{}", name);
+            }
+        }
     }
 
     #[test]

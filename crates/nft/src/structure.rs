@@ -12,6 +12,9 @@
 //! look-up per connection, and an answer even where no route leads to the address. The
 //! kernel has allowed `reject` in prerouting since 5.9.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{Environment, Family, Pool};
@@ -90,6 +93,14 @@ impl FamilySettings {
             node_ports: node_ports.clone(),
             service_cidrs,
         }
+    }
+
+    /// The addresses of this family that take NodePorts, if they are listed.
+    pub(crate) fn node_port_addresses(&self) -> BTreeSet<IpAddr> {
+        let NodePortAddresses::Listed(addresses) = &self.node_ports else {
+            return BTreeSet::new();
+        };
+        addresses.iter().copied().filter(|ip| Family::of(*ip) == self.family).collect()
     }
 
     /// The chains that are always there.

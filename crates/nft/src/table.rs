@@ -1,10 +1,8 @@
 //! A family's table as we want it, and as it is observed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 
 use portolan_core::Family;
-use portolan_core::backend::NodePortAddresses;
 use portolan_netlink::nftables::{BaseChain, Rule, Set};
 
 use crate::chain_name::ServingChain;
@@ -46,13 +44,9 @@ impl DesiredTable {
 
     /// Adds the addresses that take NodePorts, if they are listed.
     pub(crate) fn insert_node_port_addresses(&mut self) {
-        if let NodePortAddresses::Listed(addresses) = self.settings.node_ports.clone() {
-            let family = self.family();
-            let addresses: BTreeSet<IpAddr> = addresses.into_iter().collect();
-            for ip in addresses.into_iter().filter(|ip| Family::of(*ip) == family) {
-                let container = Container::NodePortIps;
-                self.insert(container, shared_element(container, ip));
-            }
+        for ip in self.settings.node_port_addresses() {
+            let container = Container::NodePortIps;
+            self.insert(container, shared_element(container, ip));
         }
     }
 

@@ -28,6 +28,7 @@ impl Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallKind {
     Apply,
+    Adapt,
     Converge(ConvergeReason),
     /// Nothing to the kernel; it only looks.
     Check,
@@ -37,7 +38,6 @@ pub(crate) enum CallKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConvergeReason {
     Start,
-    Environment,
     Failure,
     Disturbance,
 }
@@ -46,8 +46,8 @@ impl fmt::Display for CallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             CallKind::Apply => "changes",
+            CallKind::Adapt => "environment changed",
             CallKind::Converge(ConvergeReason::Start) => "start",
-            CallKind::Converge(ConvergeReason::Environment) => "environment changed",
             CallKind::Converge(ConvergeReason::Failure) => "after a failure",
             CallKind::Converge(ConvergeReason::Disturbance) => "disturbed by others",
             CallKind::Check => "looking for changes by others",

@@ -34,7 +34,7 @@ impl Reconciler {
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {
         let pause = match call.kind {
-            CallKind::Apply => self.retry.changes_failed(now),
+            CallKind::Apply | CallKind::Adapt => self.retry.changes_failed(now),
             CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
         };
         sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);

@@ -101,7 +101,7 @@ fn changed(pairs: &[(&str, usize)]) -> Asked {
 
 fn environment(asked: Asked) -> Environment {
     match asked {
-        Asked::Converge(_, environment) => environment,
+        Asked::Converge(_, environment) | Asked::Adapt(environment) => environment,
         Asked::Apply(changes) => panic!("expected a converge, not {changes:?}"),
     }
 }
@@ -109,7 +109,7 @@ fn environment(asked: Asked) -> Environment {
 fn plans(asked: Asked) -> BTreeMap<String, usize> {
     match asked {
         Asked::Converge(plans, _) => plans,
-        Asked::Apply(changes) => panic!("expected a converge, not {changes:?}"),
+        other => panic!("expected a converge, not {other:?}"),
     }
 }
 

@@ -74,6 +74,7 @@ pub(crate) fn environment() -> Environment {
         node_ports_v6: listed("2001:db8::1"),
         local_pods_v4: LocalPods::Source("10.0.0.0/8".parse().unwrap()),
         local_pods_v6: LocalPods::Source("fd00:10::/32".parse().unwrap()),
+        localhost_node_ports: false,
     }
 }
 

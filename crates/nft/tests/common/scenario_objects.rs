@@ -21,6 +21,7 @@ pub(crate) fn environment(config: &Config) -> Environment {
         node_ports_v6: node_ports(config, Family::V6),
         local_pods_v4: pods(Family::V4),
         local_pods_v6: pods(Family::V6),
+        localhost_node_ports: false,
     }
 }
 
