@@ -73,7 +73,12 @@ fn further(port: &PortPlan, frontend: &Frontend) -> Vec<String> {
         further.push(format!("a client keeps its endpoint for {} s", affinity.timeout_seconds));
     }
     if matches!(frontend.destination, Destination::LoadBalancerIp(_)) {
-        further.extend(port.source_ranges.iter().map(|range| format!("only from {range}")));
+        match port.source_ranges.as_deref() {
+            Some([]) => further.push("from nobody".to_owned()),
+            ranges => further.extend(
+                ranges.unwrap_or_default().iter().map(|range| format!("only from {range}")),
+            ),
+        }
     }
     further
 }

@@ -3,16 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
 use crate::claim::{self, Claim};
 use crate::merge;
-use crate::model::{EndpointSlice, Family, Service, ServiceType};
+use crate::model::{EndpointSlice, Service, ServiceType};
 use crate::plan::{
-    Action, Destination, EndpointAddress, Frontend, Masquerade, Pool, PortPlan, ServicePlan,
-    Traffic,
+    Action, EndpointAddress, Frontend, Masquerade, Pool, PortPlan, ServicePlan, Traffic,
 };
 use crate::select::{Candidate, Placement, Selection, SelectionPolicy, select};
+use crate::source_ranges;
 
 /// What a plan depends on besides the Service and its slices.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +19,8 @@ pub(crate) struct Viewpoint<'a> {
     pub(crate) node_name: &'a str,
     /// The zone of the node.
     pub(crate) zone: Option<&'a str>,
+    /// The addresses that the Node object names.
+    pub(crate) node_addresses: &'a [IpAddr],
 }
 
 /// Plans a Service. `owns` tells whether a claim is the Service's to have.
@@ -72,7 +72,12 @@ fn port_plan(
         local: pool(selection.local.as_deref()),
         hairpin: hairpin(&selection),
         affinity: service.session_affinity,
-        source_ranges: source_ranges(service, first.family, &frontends),
+        source_ranges: source_ranges::source_ranges(
+            service,
+            first.family,
+            &frontends,
+            viewpoint.node_addresses,
+        ),
         frontends,
     })
 }
@@ -144,21 +149,4 @@ fn hairpin(selection: &Selection<'_>) -> Vec<IpAddr> {
     ips.dedup();
     ips.shrink_to_fit();
     ips
-}
-
-/// The ranges of the family, if some frontend obeys them. A range of length 0 lifts them.
-fn source_ranges(service: &Service, family: Family, frontends: &[Frontend]) -> Vec<IpNet> {
-    let is_balancer =
-        |frontend: &Frontend| matches!(frontend.destination, Destination::LoadBalancerIp(_));
-    if !frontends.iter().any(is_balancer) {
-        return Vec::new();
-    }
-    let ranges = service.source_ranges.iter().filter(|net| Family::of_net(net) == family);
-    let mut ranges: Vec<IpNet> = ranges.map(IpNet::trunc).collect();
-    if ranges.iter().any(|net| net.prefix_len() == 0) {
-        return Vec::new();
-    }
-    ranges.sort();
-    ranges.dedup();
-    ranges
 }

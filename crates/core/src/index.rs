@@ -115,7 +115,11 @@ impl Index {
     }
 
     fn recompile(&mut self, name: ObjectName) -> Option<Change> {
-        let viewpoint = Viewpoint { node_name: &self.node_name, zone: self.zone() };
+        let viewpoint = Viewpoint {
+            node_name: &self.node_name,
+            zone: self.zone(),
+            node_addresses: self.node.as_ref().map_or(&[], |node| &node.addresses),
+        };
         let entry = self.entries.get(&name)?;
         let new = entry.service.as_ref().and_then(|service| {
             compile(service, &entry.slices, viewpoint, |claim| self.registry.owns(&name, claim))
@@ -179,14 +183,19 @@ impl Index {
         self.node.as_ref()?.zone.as_deref()
     }
 
-    /// A zone is rarely renamed; then it is cheaper to look which services have hints
-    /// than to remember it all the time.
+    /// A node's zone and addresses rarely change; then it is cheaper to look which services
+    /// depend on them than to remember it all the time.
     fn apply_node(&mut self, node: NodeInfo) {
         let zone_changed = self.zone() != node.zone.as_deref();
+        let known = self.node.as_ref().map_or(&[][..], |node| &node.addresses);
+        let addresses_changed = known != node.addresses;
         self.node = Some(node);
-        if zone_changed {
-            let hinted = self.entries.iter().filter(|(_, entry)| entry.has_zone_hints());
-            self.dirty.extend(hinted.map(|(name, _)| name.clone()));
+        let is_touched = |entry: &Entry| {
+            zone_changed && entry.has_zone_hints() || addresses_changed && entry.has_source_ranges()
+        };
+        if zone_changed || addresses_changed {
+            let touched = self.entries.iter().filter(|(_, entry)| is_touched(entry));
+            self.dirty.extend(touched.map(|(name, _)| name.clone()));
         }
     }
 
@@ -200,6 +209,10 @@ impl Index {
 impl Entry {
     fn is_empty(&self) -> bool {
         self.service.is_none() && self.slices.is_empty() && self.plan.is_none()
+    }
+
+    fn has_source_ranges(&self) -> bool {
+        self.service.as_ref().is_some_and(|service| !service.source_ranges.is_empty())
     }
 
     fn has_zone_hints(&self) -> bool {

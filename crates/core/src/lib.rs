@@ -23,6 +23,7 @@ pub mod plan;
 mod printable;
 mod problem;
 mod select;
+mod source_ranges;
 mod update;
 
 pub use backend::{Backend, BackendError, Environment, SyncReport};

@@ -41,8 +41,10 @@ pub struct PortPlan {
     pub hairpin: Vec<IpAddr>,
     /// Keeps a client on one endpoint.
     pub affinity: Option<SessionAffinity>,
-    /// If not empty, only these clients may use [`Destination::LoadBalancerIp`].
-    pub source_ranges: Vec<IpNet>,
+    /// If given, only clients in these networks may use [`Destination::LoadBalancerIp`],
+    /// whether or not there are endpoints; an empty list lets nobody in. Of this family,
+    /// sorted, none inside another.
+    pub source_ranges: Option<Vec<IpNet>>,
     /// Where the port can be reached, and what happens there. Sorted by destination.
     pub frontends: Vec<Frontend>,
 }

@@ -16,7 +16,6 @@ use crate::delta::Delta;
 use crate::diff::diff;
 use crate::disturbance::Disturbance;
 use crate::error::NftError;
-use crate::limits::Limits;
 use crate::observe::{observe, occupied};
 use crate::slots::PlacedService;
 use crate::state::State;
@@ -36,7 +35,6 @@ pub struct NftBackend {
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
     disturbance: Disturbance,
-    limits: Limits,
 }
 
 impl NftBackend {
@@ -51,7 +49,6 @@ impl NftBackend {
             batch: Batch::new(None),
             state: None,
             disturbance: Disturbance::new(),
-            limits: Limits::default(),
         })
     }
 
@@ -187,15 +184,12 @@ impl Backend for NftBackend {
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
         let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
-        plans.iter().for_each(|plan| self.limits.report(plan));
         Ok(self.converge_plans(&plans, environment)?)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
         // Whatever goes wrong from here on leaves the state unknown.
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
-        let new = changes.iter().filter_map(|change| change.new.as_deref());
-        new.for_each(|plan| self.limits.report(plan));
         let deltas = apply(&mut state, changes);
         let report = self.commit_over_others(&deltas)?;
         self.state = Some(state);

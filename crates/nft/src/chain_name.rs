@@ -2,6 +2,8 @@
 //! so there are as many as there are different endpoint counts, not services.
 
 use std::fmt;
+use std::iter::Peekable;
+use std::str::Split;
 
 use portolan_core::Pool;
 
@@ -11,13 +13,35 @@ pub(crate) enum ServingChain {
     /// Tells the client that nobody is there.
     Reject,
     /// ClusterIP: masquerades all but local pods, then balances.
-    ClusterIp(u32),
+    ClusterIp(Draw),
     /// External frontend with the `Cluster` policy: masquerades, then balances.
-    External(EntryKind, u32),
+    External(EntryKind, Draw),
     /// External frontend with the `Local` policy.
     ExternalLocal(EntryKind, Outlet, Outlet),
     /// Picks one of N slots of a pool and translates the destination.
-    Balance(EntryKind, Pool, u32),
+    Balance(EntryKind, Pool, Draw),
+    /// Drops clients outside the frontend's source ranges, then goes on.
+    Allowed(Restricted),
+}
+
+/// How an endpoint is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Draw {
+    /// How many slots there are; never zero.
+    pub(crate) slots: u32,
+    /// For how long a client keeps its endpoint, in seconds; `None` without affinity.
+    pub(crate) affinity: Option<u32>,
+}
+
+/// What a load balancer's address with source ranges leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Restricted {
+    /// [`ServingChain::Reject`].
+    Reject,
+    /// [`ServingChain::External`].
+    External(Draw),
+    /// [`ServingChain::ExternalLocal`].
+    ExternalLocal(Outlet, Outlet),
 }
 
 /// How a frontend is found, and so how its endpoints are keyed.
@@ -32,30 +56,56 @@ pub(crate) enum EntryKind {
 /// Where one side of a frontend with the `Local` policy ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Outlet {
-    /// At one of so many endpoints; never zero.
-    Balance(u32),
+    /// At one of the endpoints.
+    Balance(Draw),
     /// At a rejection.
     Reject,
     /// Nowhere, silently.
     Drop,
 }
 
+impl Restricted {
+    /// The chain for clients inside the ranges.
+    pub(crate) const fn chain(self) -> ServingChain {
+        match self {
+            Restricted::Reject => ServingChain::Reject,
+            Restricted::External(draw) => ServingChain::External(EntryKind::Address, draw),
+            Restricted::ExternalLocal(inside, outside) => {
+                ServingChain::ExternalLocal(EntryKind::Address, inside, outside)
+            }
+        }
+    }
+}
+
 impl ServingChain {
+    /// The chain for a frontend whose clients are restricted, if it can have one.
+    pub(crate) const fn restricted(self) -> Option<ServingChain> {
+        Some(ServingChain::Allowed(match self {
+            ServingChain::Reject => Restricted::Reject,
+            ServingChain::External(EntryKind::Address, draw) => Restricted::External(draw),
+            ServingChain::ExternalLocal(EntryKind::Address, inside, outside) => {
+                Restricted::ExternalLocal(inside, outside)
+            }
+            _ => return None,
+        }))
+    }
+
     /// The chains that this one's rules lead to.
     pub(crate) fn successors(self) -> Vec<ServingChain> {
         match self {
             ServingChain::Reject | ServingChain::Balance(..) => Vec::new(),
-            ServingChain::ClusterIp(count) => {
-                vec![ServingChain::Balance(EntryKind::Address, Pool::Cluster, count)]
+            ServingChain::Allowed(restricted) => vec![restricted.chain()],
+            ServingChain::ClusterIp(draw) => {
+                vec![ServingChain::Balance(EntryKind::Address, Pool::Cluster, draw)]
             }
-            ServingChain::External(kind, count) => {
-                vec![ServingChain::Balance(kind, Pool::Cluster, count)]
+            ServingChain::External(kind, draw) => {
+                vec![ServingChain::Balance(kind, Pool::Cluster, draw)]
             }
             ServingChain::ExternalLocal(kind, inside, outside) => {
                 [(inside, Pool::Cluster), (outside, Pool::Local)]
                     .into_iter()
                     .filter_map(|(outlet, pool)| match outlet {
-                        Outlet::Balance(count) => Some(ServingChain::Balance(kind, pool, count)),
+                        Outlet::Balance(draw) => Some(ServingChain::Balance(kind, pool, draw)),
                         Outlet::Reject => Some(ServingChain::Reject),
                         Outlet::Drop => None,
                     })
@@ -66,6 +116,15 @@ impl ServingChain {
 
     /// The chain of a name, if it is one that this module makes.
     pub(crate) fn from_name(name: &str) -> Option<ServingChain> {
+        let chain = match name.strip_prefix(ALLOWED) {
+            Some(rest) => ServingChain::parse(rest)?.restricted()?,
+            None => ServingChain::parse(name)?,
+        };
+        // `balance-03` and the like are not ours.
+        (chain.to_string() == name).then_some(chain)
+    }
+
+    fn parse(name: &str) -> Option<ServingChain> {
         if name == "reject-connection" {
             return Some(ServingChain::Reject);
         }
@@ -73,30 +132,60 @@ impl ServingChain {
             Some(rest) => (EntryKind::NodePort, rest),
             None => (EntryKind::Address, name),
         };
-        let chain = if let Some(count) = rest.strip_prefix("cluster-ip-") {
-            ServingChain::ClusterIp(count.parse().ok()?)
-        } else if let Some(outlets) = rest.strip_prefix("external-local-") {
-            let (inside, outside) = outlets.split_once('-')?;
-            ServingChain::ExternalLocal(kind, Outlet::parse(inside)?, Outlet::parse(outside)?)
-        } else if let Some(count) = rest.strip_prefix("external-") {
-            ServingChain::External(kind, count.parse().ok()?)
-        } else if let Some(count) = rest.strip_prefix("balance-local-") {
-            ServingChain::Balance(kind, Pool::Local, count.parse().ok()?)
-        } else {
-            let count = rest.strip_prefix("balance-")?;
-            ServingChain::Balance(kind, Pool::Cluster, count.parse().ok()?)
+        let whole = |words: &str| {
+            let mut words = words.split('-').peekable();
+            Draw::parse(&mut words).filter(|_| words.next().is_none())
         };
-        // `balance-03` and the like are not ours.
-        (chain.to_string() == name).then_some(chain)
+        Some(if let Some(draw) = rest.strip_prefix("cluster-ip-") {
+            ServingChain::ClusterIp(whole(draw)?)
+        } else if let Some(outlets) = rest.strip_prefix("external-local-") {
+            let mut words = outlets.split('-').peekable();
+            let (inside, outside) = (Outlet::parse(&mut words)?, Outlet::parse(&mut words)?);
+            ServingChain::ExternalLocal(kind, inside, outside)
+        } else if let Some(draw) = rest.strip_prefix("external-") {
+            ServingChain::External(kind, whole(draw)?)
+        } else if let Some(draw) = rest.strip_prefix("balance-local-") {
+            ServingChain::Balance(kind, Pool::Local, whole(draw)?)
+        } else {
+            ServingChain::Balance(kind, Pool::Cluster, whole(rest.strip_prefix("balance-")?)?)
+        })
+    }
+}
+
+/// What the name of a chain for a restricted frontend begins with.
+const ALLOWED: &str = "allowed-";
+
+/// What stands before the seconds for which a client keeps its endpoint.
+const AFFINITY: &str = "affinity";
+
+type Words<'a> = Peekable<Split<'a, char>>;
+
+impl Draw {
+    fn parse(words: &mut Words<'_>) -> Option<Draw> {
+        let slots = words.next()?.parse().ok()?;
+        let affinity = match words.next_if_eq(&AFFINITY) {
+            Some(_) => Some(words.next()?.parse().ok()?),
+            None => None,
+        };
+        Some(Draw { slots, affinity })
     }
 }
 
 impl Outlet {
-    fn parse(text: &str) -> Option<Outlet> {
-        match text {
-            "reject" => Some(Outlet::Reject),
-            "drop" => Some(Outlet::Drop),
-            count => count.parse().ok().map(Outlet::Balance),
+    fn parse(words: &mut Words<'_>) -> Option<Outlet> {
+        match *words.peek()? {
+            "reject" => words.next().map(|_| Outlet::Reject),
+            "drop" => words.next().map(|_| Outlet::Drop),
+            _ => Draw::parse(words).map(Outlet::Balance),
+        }
+    }
+}
+
+impl fmt::Display for Draw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.affinity {
+            None => self.slots.fmt(f),
+            Some(seconds) => write!(f, "{}-{AFFINITY}-{seconds}", self.slots),
         }
     }
 }
@@ -104,7 +193,7 @@ impl Outlet {
 impl fmt::Display for Outlet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outlet::Balance(count) => count.fmt(f),
+            Outlet::Balance(draw) => draw.fmt(f),
             Outlet::Reject => f.write_str("reject"),
             Outlet::Drop => f.write_str("drop"),
         }
@@ -124,15 +213,16 @@ impl fmt::Display for ServingChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ServingChain::Reject => f.write_str("reject-connection"),
-            ServingChain::ClusterIp(count) => write!(f, "cluster-ip-{count}"),
-            ServingChain::External(kind, count) => write!(f, "{}external-{count}", kind.prefix()),
+            ServingChain::ClusterIp(draw) => write!(f, "cluster-ip-{draw}"),
+            ServingChain::External(kind, draw) => write!(f, "{}external-{draw}", kind.prefix()),
             ServingChain::ExternalLocal(kind, inside, outside) => {
                 write!(f, "{}external-local-{inside}-{outside}", kind.prefix())
             }
-            ServingChain::Balance(kind, pool, count) => {
+            ServingChain::Balance(kind, pool, draw) => {
                 let local = if *pool == Pool::Local { "local-" } else { "" };
-                write!(f, "{}balance-{local}{count}", kind.prefix())
+                write!(f, "{}balance-{local}{draw}", kind.prefix())
             }
+            ServingChain::Allowed(restricted) => write!(f, "{ALLOWED}{}", restricted.chain()),
         }
     }
 }
@@ -143,22 +233,41 @@ mod tests {
 
     #[test]
     fn every_name_leads_back_to_its_chain() {
-        let mut chains = vec![ServingChain::Reject, ServingChain::ClusterIp(3)];
-        for kind in [EntryKind::Address, EntryKind::NodePort] {
-            chains.push(ServingChain::External(kind, 12));
-            for pool in [Pool::Cluster, Pool::Local] {
-                chains.push(ServingChain::Balance(kind, pool, 1));
-            }
-            for inside in [Outlet::Balance(7), Outlet::Reject, Outlet::Drop] {
-                for outside in [Outlet::Balance(2), Outlet::Reject, Outlet::Drop] {
-                    chains.push(ServingChain::ExternalLocal(kind, inside, outside));
+        let mut chains = vec![ServingChain::Reject];
+        for affinity in [None, Some(1), Some(10_800)] {
+            let draw = |slots| Draw { slots, affinity };
+            chains.push(ServingChain::ClusterIp(draw(3)));
+            for kind in [EntryKind::Address, EntryKind::NodePort] {
+                chains.push(ServingChain::External(kind, draw(12)));
+                for pool in [Pool::Cluster, Pool::Local] {
+                    chains.push(ServingChain::Balance(kind, pool, draw(1)));
+                }
+                for inside in [Outlet::Balance(draw(7)), Outlet::Reject, Outlet::Drop] {
+                    for outside in [Outlet::Balance(draw(2)), Outlet::Reject, Outlet::Drop] {
+                        chains.push(ServingChain::ExternalLocal(kind, inside, outside));
+                    }
                 }
             }
         }
-        for chain in chains {
+        let restricted: Vec<_> = chains.iter().filter_map(|chain| chain.restricted()).collect();
+        assert!(restricted.len() > 20);
+        for chain in chains.into_iter().chain(restricted) {
             assert_eq!(ServingChain::from_name(&chain.to_string()), Some(chain), "{chain}");
         }
-        for name in ["services", "balance-", "balance-03", "node-port-cluster-ip-3", "external-x"] {
+        let others = [
+            "services",
+            "balance-",
+            "balance-03",
+            "node-port-cluster-ip-3",
+            "external-x",
+            "balance-3-affinity",
+            "balance-3-affinity-",
+            "external-local-3",
+            "external-local-3-1-2",
+            "allowed-cluster-ip-3",
+            "allowed-allowed-external-3",
+        ];
+        for name in others {
             assert_eq!(ServingChain::from_name(name), None, "{name}");
         }
     }

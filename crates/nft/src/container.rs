@@ -1,7 +1,9 @@
 //! The named sets and maps of a table: what they are keyed by and what they hold.
 
-use portolan_core::Family;
+use portolan_core::{Family, Pool};
 use portolan_netlink::nftables::{Field, Set, SetData};
+
+use crate::chain_name::EntryKind;
 
 /// A set or map of our table. Every family's table has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,53 +14,88 @@ pub(crate) enum Container {
     NodePortIps,
     /// `endpoint . endpoint` for endpoints that may run here and call themselves.
     Hairpin,
-    /// `address . protocol . port` of a frontend → the chain that serves it.
-    Services,
-    /// `address . protocol . port . slot` of a frontend → an endpoint.
-    Endpoints,
-    /// The same for clients that the `Local` policy confines to this node.
-    LocalEndpoints,
-    /// `protocol . port` of a NodePort → the chain that serves it.
-    NodePorts,
-    /// `protocol . port . slot` of a NodePort → an endpoint.
-    NodePortEndpoints,
-    /// The same for clients that the `Local` policy confines to this node.
-    NodePortLocalEndpoints,
+    /// `address . protocol . port . clients` of a load balancer's address with source ranges.
+    SourceRanges,
+    /// Frontend → the chain that serves it.
+    Verdicts(EntryKind),
+    /// Frontend and slot → an endpoint. [`Pool::Local`] is for clients that the `Local`
+    /// policy confines to this node, [`Pool::Cluster`] for all others.
+    Endpoints(EntryKind, Pool),
+    /// Client and frontend → the client's seat. The rules fill it.
+    Affinity(EntryKind, Pool),
+    /// Frontend and seat → the same seat, if it is taken; and frontend and slot, counted from
+    /// [`FIRST_SLOT`] → the seat of the slot's endpoint.
+    Seats(EntryKind, Pool),
+    /// Frontend and seat → an endpoint.
+    SeatedEndpoints(EntryKind, Pool),
 }
+
+/// The number of the first slot in [`Container::Seats`]; seats have lower numbers.
+pub(crate) const FIRST_SLOT: u32 = 1 << 24;
+
+/// How many clients of each kind of frontend are remembered. Memory is taken only for those
+/// that there are, about 150 bytes each; further clients are balanced without affinity.
+const REMEMBERED_CLIENTS: u32 = 1 << 18;
+
+const KINDS: [EntryKind; 2] = [EntryKind::Address, EntryKind::NodePort];
 
 impl Container {
     /// All containers, in the order in which they are written and listed.
-    pub(crate) const ALL: [Container; 9] = [
-        Container::ClusterIps,
-        Container::NodePortIps,
-        Container::Hairpin,
-        Container::Services,
-        Container::Endpoints,
-        Container::LocalEndpoints,
-        Container::NodePorts,
-        Container::NodePortEndpoints,
-        Container::NodePortLocalEndpoints,
-    ];
+    pub(crate) fn all() -> impl Iterator<Item = Container> {
+        use Container::{Affinity, Endpoints, SeatedEndpoints, Seats, Verdicts};
+        let pools = [Pool::Cluster, Pool::Local];
+        let balanced = KINDS.into_iter().flat_map(move |kind| {
+            let endpoints = pools.map(|pool| Endpoints(kind, pool));
+            std::iter::once(Verdicts(kind)).chain(endpoints)
+        });
+        let sticky = KINDS.into_iter().flat_map(move |kind| {
+            pools.into_iter().flat_map(move |pool| {
+                [Affinity(kind, pool), Seats(kind, pool), SeatedEndpoints(kind, pool)]
+            })
+        });
+        let sets = [
+            Container::ClusterIps,
+            Container::NodePortIps,
+            Container::Hairpin,
+            Container::SourceRanges,
+        ];
+        sets.into_iter().chain(balanced).chain(sticky)
+    }
 
     /// The name in the kernel.
     pub(crate) const fn name(self) -> &'static str {
+        use EntryKind::{Address, NodePort};
+        use Pool::{Cluster, Local};
         match self {
             Container::ClusterIps => "cluster-ips",
             Container::NodePortIps => "node-port-ips",
             Container::Hairpin => "hairpin",
-            Container::Services => "services",
-            Container::Endpoints => "endpoints",
-            Container::LocalEndpoints => "local-endpoints",
-            Container::NodePorts => "node-ports",
-            Container::NodePortEndpoints => "node-port-endpoints",
-            Container::NodePortLocalEndpoints => "node-port-local-endpoints",
+            Container::SourceRanges => "source-ranges",
+            Container::Verdicts(Address) => "services",
+            Container::Verdicts(NodePort) => "node-ports",
+            Container::Endpoints(Address, Cluster) => "endpoints",
+            Container::Endpoints(Address, Local) => "local-endpoints",
+            Container::Endpoints(NodePort, Cluster) => "node-port-endpoints",
+            Container::Endpoints(NodePort, Local) => "node-port-local-endpoints",
+            Container::Affinity(Address, Cluster) => "affinity",
+            Container::Affinity(Address, Local) => "local-affinity",
+            Container::Affinity(NodePort, Cluster) => "node-port-affinity",
+            Container::Affinity(NodePort, Local) => "node-port-local-affinity",
+            Container::Seats(Address, Cluster) => "affinity-seats",
+            Container::Seats(Address, Local) => "local-affinity-seats",
+            Container::Seats(NodePort, Cluster) => "node-port-affinity-seats",
+            Container::Seats(NodePort, Local) => "node-port-local-affinity-seats",
+            Container::SeatedEndpoints(Address, Cluster) => "affinity-endpoints",
+            Container::SeatedEndpoints(Address, Local) => "local-affinity-endpoints",
+            Container::SeatedEndpoints(NodePort, Cluster) => "node-port-affinity-endpoints",
+            Container::SeatedEndpoints(NodePort, Local) => "node-port-local-affinity-endpoints",
         }
     }
 
     /// The container of a name, if it is one of ours.
     #[cfg(test)]
     pub(crate) fn from_name(name: &str) -> Option<Container> {
-        Container::ALL.into_iter().find(|container| container.name() == name)
+        Container::all().find(|container| container.name() == name)
     }
 
     /// What the container is for, as its comment in the kernel says.
@@ -67,12 +104,24 @@ impl Container {
             Container::ClusterIps => "addresses of services; their undefined ports are rejected",
             Container::NodePortIps => "addresses of this node that take NodePorts",
             Container::Hairpin => "endpoints that may call themselves through a service",
-            Container::Services => "frontend to the chain that serves it",
-            Container::Endpoints => "frontend and slot to endpoint",
-            Container::LocalEndpoints => "the same for clients confined to this node",
-            Container::NodePorts => "NodePort to the chain that serves it",
-            Container::NodePortEndpoints => "NodePort and slot to endpoint",
-            Container::NodePortLocalEndpoints => "the same for clients confined to this node",
+            Container::SourceRanges => "frontend and the clients that may use it",
+            Container::Verdicts(EntryKind::Address) => "frontend to the chain that serves it",
+            Container::Verdicts(EntryKind::NodePort) => "NodePort to the chain that serves it",
+            Container::Endpoints(EntryKind::Address, Pool::Cluster) => {
+                "frontend and slot to endpoint"
+            }
+            Container::Endpoints(EntryKind::NodePort, Pool::Cluster) => {
+                "NodePort and slot to endpoint"
+            }
+            Container::Affinity(_, Pool::Cluster) => "client and frontend to seat",
+            Container::Seats(_, Pool::Cluster) => "frontend and seat, or slot from 100:0, to seat",
+            Container::SeatedEndpoints(_, Pool::Cluster) => "frontend and seat to endpoint",
+            Container::Endpoints(_, Pool::Local)
+            | Container::Affinity(_, Pool::Local)
+            | Container::Seats(_, Pool::Local)
+            | Container::SeatedEndpoints(_, Pool::Local) => {
+                "the same for clients confined to this node"
+            }
         }
     }
 
@@ -80,64 +129,72 @@ impl Container {
     /// kernel use a fixed hash table: faster to fill, and its dumps are exact.
     pub(crate) const fn minimum_size(self) -> u32 {
         match self {
-            Container::NodePortIps => 256,
-            Container::ClusterIps | Container::Hairpin | Container::NodePorts => 1024,
-            Container::Services
-            | Container::NodePortEndpoints
-            | Container::LocalEndpoints
-            | Container::NodePortLocalEndpoints => 2048,
-            Container::Endpoints => 8192,
+            Container::Affinity(..) => REMEMBERED_CLIENTS,
+            Container::NodePortIps | Container::Seats(..) | Container::SeatedEndpoints(..) => 256,
+            Container::ClusterIps
+            | Container::Hairpin
+            | Container::SourceRanges
+            | Container::Verdicts(EntryKind::NodePort) => 1024,
+            Container::Endpoints(EntryKind::Address, Pool::Cluster) => 8192,
+            Container::Verdicts(EntryKind::Address) | Container::Endpoints(..) => 2048,
         }
-    }
-
-    /// Whether values are verdicts: changing one makes the kernel validate the table.
-    pub(crate) const fn holds_verdicts(self) -> bool {
-        matches!(self, Container::Services | Container::NodePorts)
     }
 
     /// Whether keys end in a slot number.
     pub(crate) const fn has_slots(self) -> bool {
-        matches!(
-            self,
-            Container::Endpoints
-                | Container::LocalEndpoints
-                | Container::NodePortEndpoints
-                | Container::NodePortLocalEndpoints
-        )
+        matches!(self, Container::Endpoints(..))
     }
 
-    /// Whether keys start with an address.
-    pub(crate) const fn by_address(self) -> bool {
-        !matches!(
-            self,
-            Container::NodePorts | Container::NodePortEndpoints | Container::NodePortLocalEndpoints
-        )
+    /// Whether the rules fill the container. Its elements are neither ours to change nor
+    /// read: they live through restarts, and as long as their clients come back.
+    pub(crate) const fn is_dynamic(self) -> bool {
+        matches!(self, Container::Affinity(..))
+    }
+
+    /// How frontends are found in the container, if its keys have one.
+    pub(crate) const fn entry_kind(self) -> Option<EntryKind> {
+        match self {
+            Container::ClusterIps | Container::NodePortIps | Container::Hairpin => None,
+            Container::SourceRanges => Some(EntryKind::Address),
+            Container::Verdicts(kind)
+            | Container::Endpoints(kind, _)
+            | Container::Affinity(kind, _)
+            | Container::Seats(kind, _)
+            | Container::SeatedEndpoints(kind, _) => Some(kind),
+        }
     }
 
     /// The fields of a key.
     pub(crate) fn key(self, family: Family) -> Vec<Field> {
         let address = address_field(family);
-        let mut fields = match self {
-            Container::ClusterIps | Container::NodePortIps => return vec![address],
-            Container::Hairpin => return vec![address, address],
-            _ if self.by_address() => vec![address, Field::Protocol, Field::Port],
-            _ => vec![Field::Protocol, Field::Port],
+        let mut fields = match self.entry_kind() {
+            None if self == Container::Hairpin => vec![address, address],
+            None => vec![address],
+            Some(EntryKind::Address) => vec![address, Field::Protocol, Field::Port],
+            Some(EntryKind::NodePort) => vec![Field::Protocol, Field::Port],
         };
-        if self.has_slots() {
-            fields.push(Field::Slot);
+        match self {
+            Container::SourceRanges => fields.push(address),
+            Container::Endpoints(..) => fields.push(Field::Slot),
+            Container::Affinity(..) => fields.insert(0, address),
+            Container::Seats(..) | Container::SeatedEndpoints(..) => fields.push(Field::Priority),
+            _ => {}
         }
         fields
     }
 
     /// What a value is; `None` for sets.
     pub(crate) fn data(self, family: Family) -> Option<SetData> {
-        if self.holds_verdicts() {
-            Some(SetData::Verdict)
-        } else if self.has_slots() {
-            Some(SetData::Fields(vec![address_field(family), Field::Port]))
-        } else {
-            None
-        }
+        Some(match self {
+            Container::Verdicts(_) => SetData::Verdict,
+            Container::Endpoints(..) | Container::SeatedEndpoints(..) => {
+                SetData::Fields(vec![address_field(family), Field::Port])
+            }
+            Container::Affinity(..) | Container::Seats(..) => {
+                SetData::Fields(vec![Field::Priority])
+            }
+            _ => return None,
+        })
     }
 
     /// The declaration in the kernel.
@@ -147,6 +204,9 @@ impl Container {
             key: self.key(family),
             data: self.data(family),
             size: Some(size),
+            interval: self == Container::SourceRanges,
+            dynamic: self.is_dynamic(),
+            timeout: self.is_dynamic(),
             comment: Some(self.purpose().to_owned()),
             ..Set::default()
         }
@@ -173,7 +233,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lead_back() {
-        for container in Container::ALL {
+        for container in Container::all() {
             assert_eq!(Container::from_name(container.name()), Some(container));
         }
         assert_eq!(Container::from_name("someone-elses"), None);
@@ -182,7 +242,11 @@ mod tests {
     #[test]
     fn a_size_has_room_to_replace_everything_at_once() {
         for (count, size) in [(0, 8192), (4096, 8192), (4097, 16384), (100_000, 262_144)] {
-            assert_eq!(size_for(Container::Endpoints, count), size, "{count} elements");
+            assert_eq!(
+                size_for(Container::Endpoints(EntryKind::Address, Pool::Cluster), count),
+                size,
+                "{count} elements"
+            );
         }
     }
 }

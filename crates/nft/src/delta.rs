@@ -6,7 +6,7 @@ use portolan_core::Family;
 use portolan_netlink::nftables::{Batch, Chain, Data, ElementOperation, Rule, Table, Verdict};
 
 use crate::container::Container;
-use crate::element::{Element, Value};
+use crate::element::{Element, Value, last_client};
 use crate::key::{Key, endpoint_to_kernel};
 use crate::lower::kernel_family;
 
@@ -109,6 +109,13 @@ impl Delta {
                 let comment = element.comment.as_deref();
                 let key = element.key.as_bytes();
                 match element.value {
+                    Value::Network(length) => {
+                        let last = last_client(element.key, length).unwrap_or(element.key);
+                        writer.push_ranges(key, last.as_bytes(), None, comment);
+                    }
+                    Value::Seat(seat) => {
+                        writer.push(key, Some(Data::Bytes(&seat.to_ne_bytes())), comment);
+                    }
                     Value::Present | Value::Foreign => writer.push(key, None, comment),
                     Value::Drop => writer.push(key, Some(Data::Verdict(Verdict::Drop)), comment),
                     Value::Endpoint(endpoint) => {

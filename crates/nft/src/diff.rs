@@ -97,7 +97,7 @@ fn diff_containers(
 ) -> (HashMap<Container, u32>, BTreeSet<Container>) {
     let mut sizes = HashMap::new();
     let mut rebuilt = BTreeSet::new();
-    for container in Container::ALL {
+    for container in Container::all() {
         let there = observed.sets.remove(container.name());
         let room = room_for(desired.elements(container), observed.elements.get(&container));
         let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));

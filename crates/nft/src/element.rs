@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use portolan_core::{
     Action, Destination, EndpointAddress, Family, Frontend, Masquerade, ObjectName, Pool, PortPlan,
     Traffic,
@@ -9,10 +10,10 @@ use portolan_core::{
 
 use portolan_netlink::nftables::clip_comment;
 
-use crate::chain_name::{EntryKind, Outlet, ServingChain};
-use crate::container::Container;
+use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
+use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
-use crate::slots::{PlacedService, PortSlots};
+use crate::slots::{PlacedService, PortSlots, Slots};
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub(crate) enum Value {
     Endpoint(EndpointAddress),
     /// A chain.
     Chain(ServingChain),
+    /// A seat.
+    Seat(u32),
+    /// The key is the first of a network with this prefix length.
+    Network(u8),
     /// Silence.
     Drop,
     /// Something that is not ours; only in what is observed.
@@ -40,6 +45,37 @@ pub(crate) struct Element {
     pub(crate) comment: Option<Box<str>>,
 }
 
+impl Element {
+    /// Whether a network of this prefix length, whose first address ends the key, is a host.
+    pub(crate) fn is_single_client(&self, prefix_length: u8) -> bool {
+        let (_, client) = self.key.split_client();
+        client.is_some_and(|client| IpNet::from(client).prefix_len() == prefix_length)
+    }
+}
+
+/// The last key of the clients of a frontend, whose first key this is.
+pub(crate) fn last_client(first: Key, prefix_length: u8) -> Option<Key> {
+    let (frontend, client) = first.split_client();
+    let network = IpNet::new(client?, prefix_length).ok()?;
+    Some(frontend.with_client(network.broadcast()))
+}
+
+/// The prefix length of the network between two keys, if it is one.
+pub(crate) fn client_prefix(first: Key, last: Key) -> Option<u8> {
+    let (frontend, client) = first.split_client();
+    let (other, end) = last.split_client();
+    let (client, end) = (client?, end?);
+    let common = match (client, end) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
+        _ => return None,
+    };
+    let length = u8::try_from(common).ok()?;
+    let network = IpNet::new(client, length).ok()?;
+    let is_whole = network.network() == client && network.broadcast() == end;
+    (frontend == other && is_whole).then_some(length)
+}
+
 /// Hands out the elements that only this service has.
 pub(crate) fn own_elements(
     service: &PlacedService,
@@ -48,18 +84,10 @@ pub(crate) fn own_elements(
     for (port, slots) in service.ports() {
         let comment = comment(&service.plan.name, &port.name);
         let mut emit = |container, element| emit(port.family, container, element);
-        for frontend in port.frontends.iter().filter(|frontend| is_served(port, frontend)) {
+        for frontend in &port.frontends {
             frontend_elements(port, slots, frontend, comment.as_deref(), &mut emit);
         }
     }
-}
-
-/// Whether this backend serves a frontend. It cannot tell allowed clients of a load balancer's
-/// address from others yet, and an open door is worse than none: such an address is left to
-/// the load balancer, which sees the ranges too.
-pub(crate) fn is_served(port: &PortPlan, frontend: &Frontend) -> bool {
-    let is_restricted = matches!(frontend.destination, Destination::LoadBalancerIp(_));
-    !is_restricted || port.source_ranges.is_empty()
 }
 
 /// Hands out the addresses that this service shares with others: the set's element exists
@@ -121,24 +149,64 @@ fn frontend_elements(
 ) {
     let key = frontend_key(port, frontend);
     let kind = entry_kind(frontend);
-    let verdict = verdict(slots, frontend);
-    emit(kind.verdicts(), Element { key, value: verdict, comment: comment.map(Into::into) });
+    let ranges = restriction(port, frontend);
+    let mut verdict = verdict(port, slots, frontend);
+    if let (Value::Chain(chain), Some(_)) = (verdict, ranges) {
+        verdict = Value::Chain(chain.restricted().unwrap_or(chain));
+    }
+    let comment = comment.map(Into::into);
+    emit(Container::Verdicts(kind), Element { key, value: verdict, comment });
+    for range in ranges.unwrap_or_default() {
+        let (key, value) = (key.with_client(range.network()), Value::Network(range.prefix_len()));
+        emit(Container::SourceRanges, Element { key, value, comment: None });
+    }
     for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
-        let endpoints = pool.map(|pool| slots.pool(pool)).unwrap_or_default();
-        for (slot, endpoint) in (0u32..).zip(endpoints) {
-            let value = Value::Endpoint(*endpoint);
-            let element = Element { key: key.with_slot(slot), value, comment: None };
-            emit(kind.endpoints(side), element);
+        let Some(pool) = pool else { continue };
+        let slots = slots.pool(pool);
+        if port.affinity.is_some() {
+            seat_elements(key, slots, kind, side, emit);
+        } else {
+            for (slot, endpoint) in (0u32..).zip(&slots.endpoints) {
+                let value = Value::Endpoint(*endpoint);
+                let element = Element { key: key.with_slot(slot), value, comment: None };
+                emit(Container::Endpoints(kind, side), element);
+            }
         }
     }
 }
 
-fn verdict(slots: &PortSlots, frontend: &Frontend) -> Value {
+fn seat_elements(
+    key: Key,
+    slots: &Slots,
+    kind: EntryKind,
+    side: Pool,
+    emit: &mut dyn FnMut(Container, Element),
+) {
+    for ((slot, endpoint), seat) in (FIRST_SLOT..).zip(&slots.endpoints).zip(&slots.seats) {
+        for number in [slot, *seat] {
+            let (key, value) = (key.with_slot(number), Value::Seat(*seat));
+            emit(Container::Seats(kind, side), Element { key, value, comment: None });
+        }
+        let (key, value) = (key.with_slot(*seat), Value::Endpoint(*endpoint));
+        emit(Container::SeatedEndpoints(kind, side), Element { key, value, comment: None });
+    }
+}
+
+/// The clients that may use a frontend, if not all may.
+fn restriction<'a>(port: &'a PortPlan, frontend: &Frontend) -> Option<&'a [IpNet]> {
+    match frontend.destination {
+        Destination::LoadBalancerIp(_) => port.source_ranges.as_deref(),
+        _ => None,
+    }
+}
+
+fn verdict(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
     let kind = entry_kind(frontend);
+    let affinity = port.affinity.map(|affinity| affinity.timeout_seconds);
     let outlet = |action| match action {
-        Action::Balance(pool) => match u32::try_from(slots.pool(pool).len()) {
+        Action::Balance(pool) => match u32::try_from(slots.pool(pool).endpoints.len()) {
             Ok(0) | Err(_) => Outlet::Reject,
-            Ok(count) => Outlet::Balance(count),
+            Ok(slots) => Outlet::Balance(Draw { slots, affinity }),
         },
         Action::Reject => Outlet::Reject,
         Action::Drop => Outlet::Drop,
@@ -147,11 +215,11 @@ fn verdict(slots: &PortSlots, frontend: &Frontend) -> Value {
         Traffic::Everyone(action) => match (outlet(action), frontend.masquerade) {
             (Outlet::Reject, _) => return Value::Chain(ServingChain::Reject),
             (Outlet::Drop, _) => return Value::Drop,
-            (Outlet::Balance(count), Masquerade::UnlessLocalPod) => {
-                return Value::Chain(ServingChain::ClusterIp(count));
+            (Outlet::Balance(draw), Masquerade::UnlessLocalPod) => {
+                return Value::Chain(ServingChain::ClusterIp(draw));
             }
-            (Outlet::Balance(count), Masquerade::Always | Masquerade::ThisNode) => {
-                return Value::Chain(ServingChain::External(kind, count));
+            (Outlet::Balance(draw), Masquerade::Always | Masquerade::ThisNode) => {
+                return Value::Chain(ServingChain::External(kind, draw));
             }
         },
         Traffic::ByOrigin { inside, outside } => (outlet(inside), outlet(outside)),

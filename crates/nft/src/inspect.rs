@@ -7,13 +7,13 @@ use portolan_core::{EndpointAddress, Family, Pool, Protocol};
 use portolan_netlink::nftables::Connection;
 use serde::Serialize;
 
-use crate::chain_name::{EntryKind, Outlet, ServingChain};
+use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
 use crate::container::Container;
 use crate::element::Value;
 use crate::error::NftError;
 use crate::key::{Key, parse_address};
-use crate::observe::observe;
-use crate::table::ObservedTable;
+use crate::observe::{observe, seated_endpoint, slot_endpoint};
+use crate::table::{ObservedTable, require};
 
 /// A frontend as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,7 +69,9 @@ pub fn inspect(table: &str) -> Result<Option<KernelTable>, NftError> {
 
 fn read(family: Family, observed: &ObservedTable, found: &mut KernelTable) {
     for kind in [EntryKind::Address, EntryKind::NodePort] {
-        for (key, element) in observed.elements.get(&kind.verdicts()).into_iter().flatten() {
+        for (key, element) in
+            observed.elements.get(&Container::Verdicts(kind)).into_iter().flatten()
+        {
             if let Some(mut frontend) = frontend(family, kind, key, element.value, observed) {
                 frontend.comment = element.comment.as_deref().map(str::to_owned);
                 found.frontends.push(frontend);
@@ -122,16 +124,19 @@ fn frontend(
             Pool::Cluster => &mut frontend.endpoints,
             Pool::Local => &mut frontend.local_endpoints,
         };
-        let container = kind.endpoints(pool);
+        let container = if has_affinity(value) {
+            Container::SeatedEndpoints(kind, pool)
+        } else {
+            Container::Endpoints(kind, pool)
+        };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         // Chains of others may count on any number of slots.
         let held = observed.elements.get(&container).map_or(0, HashMap::len);
-        for slot in (0u32..).take(count.min(held)) {
-            if let Some(Value::Endpoint(endpoint)) = observed.value(container, &key.with_slot(slot))
-            {
-                endpoints.push(endpoint);
-            }
-        }
+        let in_slot = |slot| match container {
+            Container::Endpoints(..) => slot_endpoint(observed, key, container, slot),
+            _ => seated_endpoint(observed, key, kind, pool, slot).map(|(endpoint, _)| endpoint),
+        };
+        endpoints.extend((0u32..).take(count.min(held)).filter_map(in_slot));
         frontend.empty_slots += count - endpoints.len();
     }
     frontend.endpoints.sort_unstable();
@@ -139,19 +144,31 @@ fn frontend(
     Some(frontend)
 }
 
+/// Whether clients of a verdict keep their endpoints.
+fn has_affinity(value: Value) -> bool {
+    let Value::Chain(chain) = value else { return false };
+    let mut reached = BTreeSet::new();
+    require(&mut reached, chain);
+    let keeps = |chain: &ServingChain| {
+        matches!(chain, ServingChain::Balance(_, _, Draw { affinity: Some(_), .. }))
+    };
+    reached.iter().any(keeps)
+}
+
 /// How many slots a verdict counts on: of everyone or those inside, and of those outside.
 fn slots(value: Value) -> (u32, u32) {
     let count = |outlet| match outlet {
-        Outlet::Balance(count) => count,
+        Outlet::Balance(draw) => draw.slots,
         Outlet::Reject | Outlet::Drop => 0,
     };
-    match value {
-        Value::Chain(ServingChain::ClusterIp(count) | ServingChain::External(_, count)) => {
-            (count, 0)
-        }
-        Value::Chain(ServingChain::ExternalLocal(_, inside, outside)) => {
-            (count(inside), count(outside))
-        }
+    let Value::Chain(chain) = value else { return (0, 0) };
+    let chain = match chain {
+        ServingChain::Allowed(restricted) => restricted.chain(),
+        chain => chain,
+    };
+    match chain {
+        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
+        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
         _ => (0, 0),
     }
 }

@@ -52,7 +52,7 @@ impl TableWriter<'_> {
         let name = self.name.into();
         let head = Table { family: self.nft_family(), name, handle: None };
         objects.push(serde_json::to_value(NfListObject::Table(head))?);
-        for container in Container::ALL {
+        for container in Container::all() {
             objects.push(self.container(table, container)?);
         }
         let chains = table.chains();

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 
 use portolan_core::{EndpointAddress, Protocol};
 
-/// The longest key: two IPv6 addresses.
-const CAPACITY: usize = 32;
+/// The longest key: two IPv6 addresses, a protocol and a port.
+const CAPACITY: usize = 40;
 
-/// A key of up to 32 bytes, without allocation.
+/// A key of up to 40 bytes, without allocation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     length: u8,
@@ -41,6 +41,19 @@ impl Key {
     /// The key of a frontend's slot.
     pub(crate) fn with_slot(self, slot: u32) -> Key {
         self.with(slot.to_ne_bytes())
+    }
+
+    /// The first or last key of a frontend's clients.
+    pub(crate) fn with_client(self, client: IpAddr) -> Key {
+        self.with_address(client)
+    }
+
+    /// The frontend and the client of a key with a client.
+    pub(crate) fn split_client(self) -> (Key, Option<IpAddr>) {
+        let bytes = self.as_bytes();
+        let length = if bytes.len() > 16 { 16 } else { 4 };
+        let (frontend, client) = bytes.split_at(bytes.len().saturating_sub(length));
+        (Key::from_kernel(frontend).unwrap_or(Key::EMPTY), parse_address(client))
     }
 
     /// A key of the kernel's; `None` if it is longer than any of ours.

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod adapt;
+mod affinity;
 mod apply;
 mod backend;
 mod chain_name;
@@ -33,7 +34,6 @@ mod key;
 #[cfg(test)]
 #[path = "../tests/common/life.rs"]
 mod life;
-mod limits;
 mod lower;
 mod observe;
 #[cfg(test)]
@@ -62,10 +62,33 @@ pub struct NftOptions {
     pub masquerade_bit: u8,
     /// Masquerade every ClusterIP connection, whoever makes it.
     pub masquerade_all: bool,
+    /// The range that NodePorts are taken from, both ends included, host byte order
+    /// (`--service-node-port-range` of kube-apiserver). Masqueraded connections keep out of it.
+    pub node_port_range: (u16, u16),
 }
 
 impl Default for NftOptions {
     fn default() -> NftOptions {
-        NftOptions { table: "portolan".to_owned(), masquerade_bit: 14, masquerade_all: false }
+        NftOptions {
+            table: "portolan".to_owned(),
+            masquerade_bit: 14,
+            masquerade_all: false,
+            node_port_range: (30_000, 32_767),
+        }
+    }
+}
+
+impl NftOptions {
+    /// The larger part of the unprivileged ports that lies on one side of the NodePort range;
+    /// `None` if that is too small to be worth the trouble.
+    fn masquerade_ports(&self) -> Option<(u16, u16)> {
+        const FIRST: u16 = 1024;
+        const FEWEST: u16 = 4096;
+        let (low, high) = self.node_port_range;
+        let below = low.checked_sub(1).map(|last| (FIRST, last));
+        let above = high.checked_add(1).map(|first| (first.max(FIRST), u16::MAX));
+        let size = |(first, last): (u16, u16)| last.saturating_sub(first);
+        let largest = [below, above].into_iter().flatten().max_by_key(|range| size(*range))?;
+        (size(largest) >= FEWEST).then_some(largest)
     }
 }

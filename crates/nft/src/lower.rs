@@ -6,10 +6,11 @@ use ipnet::IpNet;
 use portolan_core::{Family, Protocol};
 use portolan_netlink::nftables::{
     self, Comparison, CtKey, Expression, FibFlags, FibResult, MetaKey, NatFlags, NatKind,
-    OwnedVerdict, PayloadBase, Register, RejectWith,
+    OwnedVerdict, PayloadBase, PortRange, Register, RejectWith,
 };
 
 use crate::chain_name::EntryKind;
+use crate::container::{Container, FIRST_SLOT};
 use crate::statement::Statement;
 
 /// `RTN_LOCAL` of `linux/rtnetlink.h`: an address of this node.
@@ -73,6 +74,13 @@ impl Lowering {
                 self.address(Side::Destination, self.address_words()),
                 lookup(container.name(), None),
             ],
+            Statement::ClientIn(container) => {
+                let (mut expressions, word) = self.frontend(EntryKind::Address);
+                expressions.push(self.address(Side::Source, word));
+                expressions.push(lookup(container.name(), None));
+                expressions
+            }
+            Statement::SourcePortAbove1023(protocol) => source_port_above_1023(*protocol),
             Statement::Tcp => vec![
                 Expression::Meta { key: MetaKey::Protocol, register: FIRST },
                 compare(false, vec![Protocol::Tcp.number()]),
@@ -85,19 +93,41 @@ impl Lowering {
             Statement::Unmark(bit) => change_mark(u32::MAX, *bit),
             Statement::Dispatch(kind) => {
                 let mut expressions = self.frontend(*kind).0;
-                expressions.push(lookup(kind.verdicts().name(), Some(Register::Verdict)));
+                expressions
+                    .push(lookup(Container::Verdicts(*kind).name(), Some(Register::Verdict)));
                 expressions
             }
             Statement::Balance { kind, pool, slots } => {
-                self.balance(*kind, kind.endpoints(*pool).name(), *slots)
+                self.balance(*kind, Container::Endpoints(*kind, *pool).name(), *slots)
+            }
+            Statement::RecallSeat(kind, pool) => {
+                let mut expressions = self.client(*kind).0;
+                expressions.push(lookup(Container::Affinity(*kind, *pool).name(), Some(FIRST)));
+                expressions.push(set_priority());
+                expressions
+            }
+            Statement::DrawSlot { slots } => vec![
+                Expression::Numgen { modulus: *slots, offset: FIRST_SLOT, register: FIRST },
+                set_priority(),
+            ],
+            Statement::FindSeat(kind, pool) => {
+                let mut expressions = self.seat(*kind, Container::Seats(*kind, *pool));
+                expressions.push(set_priority());
+                expressions
+            }
+            Statement::RememberSeat { kind, pool, timeout } => {
+                self.remember(*kind, Container::Affinity(*kind, *pool), *timeout)
+            }
+            Statement::TranslateToSeat(kind, pool) => {
+                let mut expressions = self.seat(*kind, Container::SeatedEndpoints(*kind, *pool));
+                expressions.push(self.translate());
+                expressions
             }
             Statement::Goto(chain) => vec![Expression::Verdict(OwnedVerdict::Goto(chain.clone()))],
             Statement::RejectWithReset => vec![Expression::Reject(RejectWith::TcpReset)],
             Statement::Reject => vec![Expression::Reject(self.port_unreachable())],
             Statement::Drop => vec![Expression::Verdict(OwnedVerdict::Drop)],
-            Statement::Masquerade => {
-                vec![Expression::Masquerade { flags: NatFlags::FULLY_RANDOM, ports: None }]
-            }
+            Statement::Masquerade(ports) => masquerade(*ports),
         }
     }
 
@@ -153,9 +183,16 @@ impl Lowering {
 
     /// Loads a frontend's key; also returns the next free register.
     fn frontend(&self, kind: EntryKind) -> (Vec<Expression>, u8) {
+        self.frontend_from(kind, 0)
+    }
+
+    fn frontend_from(&self, kind: EntryKind, first: u8) -> (Vec<Expression>, u8) {
         let (mut expressions, word) = match kind {
-            EntryKind::Address => (vec![self.address(Side::Destination, 0)], self.address_words()),
-            EntryKind::NodePort => (Vec::new(), 0),
+            EntryKind::Address => {
+                let address = self.address(Side::Destination, first);
+                (vec![address], first + self.address_words())
+            }
+            EntryKind::NodePort => (Vec::new(), first),
         };
         expressions
             .push(Expression::Meta { key: MetaKey::Protocol, register: Register::Word(word) });
@@ -173,12 +210,48 @@ impl Lowering {
         let register = Register::Word(word);
         expressions.push(Expression::Numgen { modulus: slots, offset: 0, register });
         expressions.push(lookup(map, Some(FIRST)));
-        expressions.push(Expression::Nat {
+        expressions.push(self.translate());
+        expressions
+    }
+
+    /// Translates to the endpoint in the first registers.
+    fn translate(&self) -> Expression {
+        Expression::Nat {
             kind: NatKind::Destination,
             family: kernel_family(self.family),
             address: Some(FIRST),
             port: Some(Register::Word(self.address_words())),
             flags: NatFlags::default(),
+        }
+    }
+
+    /// Loads the key of a client and a frontend; also returns the next free register.
+    fn client(&self, kind: EntryKind) -> (Vec<Expression>, u8) {
+        let words = self.address_words();
+        let mut expressions = vec![self.address(Side::Source, 0)];
+        let (frontend, word) = self.frontend_from(kind, words);
+        expressions.extend(frontend);
+        (expressions, word)
+    }
+
+    /// Looks up what a container has for the frontend and the number in the priority.
+    fn seat(&self, kind: EntryKind, container: Container) -> Vec<Expression> {
+        let (mut expressions, word) = self.frontend(kind);
+        expressions
+            .push(Expression::Meta { key: MetaKey::Priority, register: Register::Word(word) });
+        expressions.push(lookup(container.name(), Some(FIRST)));
+        expressions
+    }
+
+    fn remember(&self, kind: EntryKind, container: Container, timeout: u64) -> Vec<Expression> {
+        let (mut expressions, word) = self.client(kind);
+        let data = Register::Word(word);
+        expressions.push(Expression::Meta { key: MetaKey::Priority, register: data });
+        expressions.push(Expression::Update {
+            set: container.name().to_owned(),
+            key: FIRST,
+            data: Some(data),
+            timeout,
         });
         expressions
     }
@@ -252,5 +325,37 @@ fn change_mark(mask: u32, xor: u32) -> Vec<Expression> {
         load_mark(),
         bitwise(mask, xor),
         Expression::MetaSet { key: MetaKey::Mark, register: FIRST },
+    ]
+}
+
+fn set_priority() -> Expression {
+    Expression::MetaSet { key: MetaKey::Priority, register: FIRST }
+}
+
+fn source_port_above_1023(protocol: Protocol) -> Vec<Expression> {
+    let (comparison, value) = (Comparison::GreaterOrEqual, 1024_u16.to_be_bytes().to_vec());
+    vec![
+        Expression::Meta { key: MetaKey::Protocol, register: FIRST },
+        compare(false, vec![protocol.number()]),
+        Expression::Payload { base: PayloadBase::Transport, offset: 0, length: 2, register: FIRST },
+        Expression::Cmp { comparison, register: FIRST, value },
+    ]
+}
+
+/// nft puts the ends of the range into registers of 16 bytes.
+fn masquerade(ports: Option<(u16, u16)>) -> Vec<Expression> {
+    let flags = NatFlags::FULLY_RANDOM;
+    let Some((first, last)) = ports else {
+        return vec![Expression::Masquerade { flags, ports: None }];
+    };
+    let range = PortRange { first: FIRST, last: Register::Word(4) };
+    let load = |register, port: u16| Expression::Immediate {
+        register,
+        value: port.to_be_bytes().to_vec(),
+    };
+    vec![
+        load(range.first, first),
+        load(range.last, last),
+        Expression::Masquerade { flags, ports: Some(range) },
     ]
 }

@@ -6,11 +6,12 @@ use portolan_core::{EndpointAddress, Family, Pool, PortPlan};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Connection, Data, ElementView, Verdict};
 
-use crate::chain_name::ServingChain;
-use crate::container::Container;
-use crate::element::{Value, entry_kind, frontend_key, pools};
+use crate::chain_name::{EntryKind, ServingChain};
+use crate::container::{Container, FIRST_SLOT};
+use crate::element::{Value, client_prefix, entry_kind, frontend_key, pools};
 use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
+use crate::slots::Slots;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
 /// Reads a family's table; `None` if there is none.
@@ -22,8 +23,8 @@ pub(crate) fn observe(
     let Some(mut observed) = observe_structure(connection, family, table)? else {
         return Ok(None);
     };
-    for container in Container::ALL {
-        if observed.sets.contains_key(container.name()) {
+    for container in Container::all() {
+        if observed.sets.contains_key(container.name()) && !container.is_dynamic() {
             let (elements, is_spoilt) = observe_elements(connection, family, table, container)?;
             observed.elements.insert(container, elements);
             if is_spoilt {
@@ -73,15 +74,24 @@ fn observe_elements(
         // is made again anyway.
         if let Some(key) = Key::from_kernel(view.key) {
             let comment = view.comment.map(Into::into);
-            elements.insert(key, ObservedElement { value: value(&view), comment });
+            elements.insert(key, ObservedElement { value: value(container, key, &view), comment });
         }
     })?;
     Ok((elements, is_spoilt))
 }
 
-fn value(view: &ElementView<'_>) -> Value {
+fn value(container: Container, key: Key, view: &ElementView<'_>) -> Value {
     match view.data {
+        None if container == Container::SourceRanges => {
+            let last = view.key_end.and_then(Key::from_kernel);
+            let prefix = last.and_then(|last| client_prefix(key, last));
+            prefix.map_or(Value::Foreign, Value::Network)
+        }
         None => Value::Present,
+        Some(Data::Bytes(bytes)) if matches!(container, Container::Seats(..)) => {
+            let seat = bytes.try_into().map(u32::from_ne_bytes);
+            seat.map_or(Value::Foreign, Value::Seat)
+        }
         Some(Data::Bytes(bytes)) => {
             endpoint_from_kernel(bytes).map_or(Value::Foreign, Value::Endpoint)
         }
@@ -95,27 +105,62 @@ fn value(view: &ElementView<'_>) -> Value {
 
 /// Who is in the slots of a port's pool, as far as the kernel's table tells: the slots of
 /// the first frontend that uses the pool.
-pub(crate) fn occupied(
-    observed: &ObservedTable,
-    port: &PortPlan,
-    pool: Pool,
-) -> Vec<EndpointAddress> {
+pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) -> Slots {
     for frontend in &port.frontends {
         let key = frontend_key(port, frontend);
         for (used, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
             if used != Some(pool) {
                 continue;
             }
-            let container = entry_kind(frontend).endpoints(side);
-            let slot = |slot| match observed.value(container, &key.with_slot(slot)) {
-                Some(Value::Endpoint(endpoint)) => Some(endpoint),
-                _ => None,
+            let kind = entry_kind(frontend);
+            let slots = match port.affinity {
+                None => slots(observed, key, Container::Endpoints(kind, side)),
+                Some(_) => seated_slots(observed, key, kind, side),
             };
-            let slots: Vec<EndpointAddress> = (0u32..).map_while(slot).collect();
-            if !slots.is_empty() {
+            if !slots.endpoints.is_empty() {
                 return slots;
             }
         }
     }
-    Vec::new()
+    Slots::default()
+}
+
+fn slots(observed: &ObservedTable, key: Key, container: Container) -> Slots {
+    let slot = |slot| slot_endpoint(observed, &key, container, slot);
+    Slots { endpoints: (0u32..).map_while(slot).collect(), seats: Vec::new() }
+}
+
+/// Who is in a slot.
+pub(crate) fn slot_endpoint(
+    observed: &ObservedTable,
+    frontend: &Key,
+    container: Container,
+    slot: u32,
+) -> Option<EndpointAddress> {
+    match observed.value(container, &frontend.with_slot(slot)) {
+        Some(Value::Endpoint(endpoint)) => Some(endpoint),
+        _ => None,
+    }
+}
+
+fn seated_slots(observed: &ObservedTable, key: Key, kind: EntryKind, side: Pool) -> Slots {
+    let find = |slot| seated_endpoint(observed, &key, kind, side, slot);
+    let (endpoints, seats) = (0u32..).map_while(find).unzip();
+    Slots { endpoints, seats }
+}
+
+/// Who is in a slot of a frontend with session affinity, and in which seat.
+pub(crate) fn seated_endpoint(
+    observed: &ObservedTable,
+    frontend: &Key,
+    kind: EntryKind,
+    side: Pool,
+    slot: u32,
+) -> Option<(EndpointAddress, u32)> {
+    let slot = frontend.with_slot(FIRST_SLOT.checked_add(slot)?);
+    let Value::Seat(seat) = observed.value(Container::Seats(kind, side), &slot)? else {
+        return None;
+    };
+    let container = Container::SeatedEndpoints(kind, side);
+    Some((slot_endpoint(observed, frontend, container, seat)?, seat))
 }

@@ -14,7 +14,9 @@ use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::{Chain, FamilySettings};
 use crate::table::DesiredTable;
-use crate::text::{KeyText, StatementText, container_type, protocol};
+use crate::text::{
+    KeyText, StatementText, container_flags, container_type, priority_text, protocol,
+};
 
 /// The tables of both families as they are in a kernel that had none before. Displayed as
 /// text that `nft -f` loads; loading it into a kernel that has the tables already adds to
@@ -54,7 +56,7 @@ impl Display for Ruleset {
                 f.write_char('\n')?;
             }
             writeln!(f, "table {} {} {{", protocol(table.family()), self.name)?;
-            for container in Container::ALL {
+            for container in Container::all() {
                 write_container(f, table, container)?;
             }
             for chain in table.chains() {
@@ -75,6 +77,9 @@ fn write_container(
     writeln!(f, "\t{kind} {} {{", container.name())?;
     writeln!(f, "\t\t{}", container_type(container, table.family()))?;
     writeln!(f, "\t\tsize {}", table.size(container))?;
+    if let Some(flags) = container_flags(container) {
+        writeln!(f, "\t\tflags {flags}")?;
+    }
     writeln!(f, "\t\tcomment \"{}\"", container.purpose())?;
     let elements = table.elements(container);
     for (index, element) in elements.iter().enumerate() {
@@ -90,11 +95,17 @@ fn write_container(
 /// A comment stands before the colon.
 fn write_element(f: &mut Formatter<'_>, container: Container, element: &Element) -> fmt::Result {
     write_key(f, container, &element.key)?;
+    if let Value::Network(length) = element.value
+        && !element.is_single_client(length)
+    {
+        write!(f, "/{length}")?;
+    }
     if let Some(comment) = &element.comment {
         write!(f, " comment \"{comment}\"")?;
     }
     match element.value {
-        Value::Present | Value::Foreign => Ok(()),
+        Value::Present | Value::Network(_) | Value::Foreign => Ok(()),
+        Value::Seat(seat) => write!(f, " : {}", priority_text(seat)),
         Value::Endpoint(endpoint) => write!(f, " : {} . {}", endpoint.ip, endpoint.port),
         Value::Chain(chain) => write!(f, " : goto {chain}"),
         Value::Drop => f.write_str(" : drop"),

@@ -4,24 +4,36 @@
 //! order means nothing to clients. It is chosen so that as few elements as possible change:
 //! an endpoint stays where the kernel has it, and a new one takes the place of one that went.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use portolan_core::{EndpointAddress, Family, Pool, PortPlan, Protocol, ServicePlan};
 
+use crate::container::FIRST_SLOT;
+
+/// The slots of one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Slots {
+    /// Who is in each slot.
+    pub(crate) endpoints: Vec<EndpointAddress>,
+    /// The seat of each slot's endpoint; empty without session affinity. Clients remember
+    /// seats: an endpoint keeps its own while it lives, whatever its slot.
+    pub(crate) seats: Vec<u32>,
+}
+
 /// The slots of a port's two pools.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PortSlots {
     /// The slots of [`PortPlan::cluster`].
-    pub(crate) cluster: Vec<EndpointAddress>,
+    cluster: Slots,
     /// The slots of [`PortPlan::local`].
-    pub(crate) local: Vec<EndpointAddress>,
+    local: Slots,
 }
 
 impl PortSlots {
     /// The slots of a pool.
-    pub(crate) fn pool(&self, pool: Pool) -> &[EndpointAddress] {
+    pub(crate) fn pool(&self, pool: Pool) -> &Slots {
         match pool {
             Pool::Cluster => &self.cluster,
             Pool::Local => &self.local,
@@ -42,11 +54,20 @@ impl PlacedService {
     /// Places a plan beside what is there: `occupied` says who is in a pool's slots now.
     pub(crate) fn new(
         plan: Arc<ServicePlan>,
-        occupied: &dyn Fn(&PortPlan, Pool) -> Vec<EndpointAddress>,
+        occupied: &dyn Fn(&PortPlan, Pool) -> Slots,
     ) -> PlacedService {
+        let fill = |port: &PortPlan, pool| {
+            let occupied = occupied(port, pool);
+            let endpoints = assign(port.pool(pool), &occupied.endpoints);
+            let seats = match port.affinity {
+                Some(_) => seat(&endpoints, &occupied),
+                None => Vec::new(),
+            };
+            Slots { endpoints, seats }
+        };
         let place = |port: &PortPlan| PortSlots {
-            cluster: assign(&port.cluster, &occupied(port, Pool::Cluster)),
-            local: assign(&port.local, &occupied(port, Pool::Local)),
+            cluster: fill(port, Pool::Cluster),
+            local: fill(port, Pool::Local),
         };
         let slots = plan.ports.iter().map(place).collect();
         PlacedService { plan, slots }
@@ -54,7 +75,7 @@ impl PlacedService {
 
     /// Places a plan where nothing is.
     pub(crate) fn fresh(plan: Arc<ServicePlan>) -> PlacedService {
-        PlacedService::new(plan, &|_, _| Vec::new())
+        PlacedService::new(plan, &|_, _| Slots::default())
     }
 
     /// Places the plan that follows this one.
@@ -62,7 +83,7 @@ impl PlacedService {
         PlacedService::new(plan, &|port, pool| {
             let same = |(old, _): &(&PortPlan, &PortSlots)| port_key(old) == port_key(port);
             let slots = self.ports().find(same).map(|(_, slots)| slots.pool(pool));
-            slots.unwrap_or_default().to_vec()
+            slots.cloned().unwrap_or_default()
         })
     }
 
@@ -97,6 +118,20 @@ fn assign(pool: &[EndpointAddress], occupied: &[EndpointAddress]) -> Vec<Endpoin
     kept.into_iter().filter_map(|slot| slot.or_else(|| rest.next().copied())).collect()
 }
 
+/// Gives each endpoint a seat: the one that it had, else the first that is free. So a new
+/// endpoint inherits the clients of one that went.
+fn seat(endpoints: &[EndpointAddress], occupied: &Slots) -> Vec<u32> {
+    let known: HashMap<&EndpointAddress, u32> =
+        occupied.endpoints.iter().zip(occupied.seats.iter().copied()).collect();
+    let mut taken = HashSet::with_capacity(endpoints.len());
+    let kept: Vec<Option<u32>> = endpoints
+        .iter()
+        .map(|endpoint| known.get(endpoint).copied().filter(|seat| taken.insert(*seat)))
+        .collect();
+    let mut free = (0..FIRST_SLOT).filter(|seat| !taken.contains(seat));
+    kept.into_iter().filter_map(|seat| seat.or_else(|| free.next())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +161,20 @@ mod tests {
     #[test]
     fn an_endpoint_that_the_kernel_has_twice_is_placed_once() {
         assert_eq!(assign(&pool([1, 2]), &pool([1, 1])), pool([1, 2]));
+    }
+
+    #[test]
+    fn an_endpoint_keeps_its_seat_and_a_new_one_inherits_that_of_one_that_went() {
+        let before = Slots { endpoints: pool([3, 2, 1]), seats: vec![0, 1, 2] };
+        for (endpoints, seats) in [
+            (pool([1, 2]), vec![2, 1]),
+            (pool([3, 9, 1]), vec![0, 1, 2]),
+            (pool([3, 2, 1, 4]), vec![0, 1, 2, 3]),
+            (pool([7, 1]), vec![0, 2]),
+        ] {
+            assert_eq!(seat(&endpoints, &before), seats, "{endpoints:?}");
+        }
+        assert_eq!(seat(&pool([5, 6]), &Slots::default()), [0, 1]);
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use crate::chain_name::EntryKind;
 use crate::container::Container;
-use portolan_core::Pool;
+use portolan_core::{Pool, Protocol};
 
 /// One statement of a rule. Matches come first; a rule ends at the first that fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,10 @@ pub(crate) enum Statement {
     DestinationIn(Container),
     /// Source and destination address together are in a set.
     PairIn(Container),
+    /// Destination address, protocol, port and source address together are in a set.
+    ClientIn(Container),
+    /// The protocol is this, and the source port is not a privileged one.
+    SourcePortAbove1023(Protocol),
     /// The protocol is TCP.
     Tcp,
     /// The connection's destination has been translated.
@@ -64,6 +68,31 @@ pub(crate) enum Statement {
         /// How many slots; not zero.
         slots: u32,
     },
+    /// Sets the packet's priority to the seat that the client remembers for the frontend.
+    ///
+    /// The priority serves as a register from here to the end of the chain: nothing else that
+    /// nft's language has can carry a number from one look-up to the next.
+    RecallSeat(EntryKind, Pool),
+    /// Sets the packet's priority to the number of one of `slots` slots, at random.
+    DrawSlot {
+        /// How many slots; not zero.
+        slots: u32,
+    },
+    /// Sets the packet's priority from the number of a seat or slot to that of the seat, if
+    /// an endpoint is there.
+    FindSeat(EntryKind, Pool),
+    /// Makes the client remember the seat for so long, in milliseconds; if it remembers one
+    /// already, that one for so long.
+    RememberSeat {
+        /// How the frontend is keyed.
+        kind: EntryKind,
+        /// Whose endpoints.
+        pool: Pool,
+        /// Milliseconds.
+        timeout: u64,
+    },
+    /// Translates the destination to the endpoint in the seat.
+    TranslateToSeat(EntryKind, Pool),
     /// Goes to another chain and does not come back.
     Goto(String),
     /// Answers with a TCP reset.
@@ -72,38 +101,26 @@ pub(crate) enum Statement {
     Reject,
     /// Ends without an answer.
     Drop,
-    /// Gives the connection a source address of this node and a random source port.
-    Masquerade,
-}
-
-impl EntryKind {
-    /// The map from frontends of this kind to chains.
-    pub(crate) const fn verdicts(self) -> Container {
-        match self {
-            EntryKind::Address => Container::Services,
-            EntryKind::NodePort => Container::NodePorts,
-        }
-    }
-
-    /// The map from frontends of this kind and slots to endpoints.
-    pub(crate) const fn endpoints(self, pool: Pool) -> Container {
-        match (self, pool) {
-            (EntryKind::Address, Pool::Cluster) => Container::Endpoints,
-            (EntryKind::Address, Pool::Local) => Container::LocalEndpoints,
-            (EntryKind::NodePort, Pool::Cluster) => Container::NodePortEndpoints,
-            (EntryKind::NodePort, Pool::Local) => Container::NodePortLocalEndpoints,
-        }
-    }
+    /// Gives the connection a source address of this node and a random source port: from
+    /// this range, both ends included, or of the kernel's choice.
+    Masquerade(Option<(u16, u16)>),
 }
 
 impl Statement {
-    /// The set or map that the statement looks into.
+    /// The set or map that the statement looks into or adds to.
     pub(crate) fn container(&self) -> Option<Container> {
-        match self {
-            Statement::DestinationIn(container) | Statement::PairIn(container) => Some(*container),
-            Statement::Dispatch(kind) => Some(kind.verdicts()),
-            Statement::Balance { kind, pool, .. } => Some(kind.endpoints(*pool)),
-            _ => None,
-        }
+        Some(match self {
+            Statement::DestinationIn(container)
+            | Statement::PairIn(container)
+            | Statement::ClientIn(container) => *container,
+            Statement::Dispatch(kind) => Container::Verdicts(*kind),
+            Statement::Balance { kind, pool, .. } => Container::Endpoints(*kind, *pool),
+            Statement::RecallSeat(kind, pool) | Statement::RememberSeat { kind, pool, .. } => {
+                Container::Affinity(*kind, *pool)
+            }
+            Statement::FindSeat(kind, pool) => Container::Seats(*kind, *pool),
+            Statement::TranslateToSeat(kind, pool) => Container::SeatedEndpoints(*kind, *pool),
+            _ => return None,
+        })
     }
 }

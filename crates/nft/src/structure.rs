@@ -4,8 +4,9 @@
 //!  nat-prerouting ┐                ┌▶ cluster-ip-N ─────────┐
 //!  nat-output     ┴▶ services ─────┼▶ external-N ───────────┼▶ balance-N ▶ dnat
 //!                    (dispatch)    ├▶ external-local-N-M ───┴▶ balance-local-M ▶ dnat
+//!                                  ├▶ allowed-… ▶ external-…       source ranges
 //!                                  └▶ reject-connection
-//!  nat-postrouting ▶ masquerade what is marked, and endpoints that call themselves
+//!  nat-postrouting ▶ masquerade-connection: what is marked, and endpoints that call themselves
 //! ```
 //!
 //! Rejecting and dropping happens in the same place as balancing, before routing: one
@@ -17,16 +18,20 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use portolan_core::backend::{LocalPods, NodePortAddresses};
-use portolan_core::{Environment, Family, Pool};
+use portolan_core::{Environment, Family, Pool, Protocol};
 use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
 
 use crate::NftOptions;
-use crate::chain_name::{EntryKind, Outlet, ServingChain};
+use crate::affinity;
+use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
 use crate::container::Container;
 use crate::statement::Statement;
 
 /// The chain where every new connection is looked up.
 const DISPATCH: &str = "services";
+
+/// The chain that gives connections a source address of this node.
+const MASQUERADE: &str = "masquerade-connection";
 
 /// Destination translation of what comes in. `dstnat` in nft.
 const PREROUTING_PRIORITY: i32 = -100;
@@ -34,6 +39,10 @@ const PREROUTING_PRIORITY: i32 = -100;
 /// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
 /// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here.
 const OUTPUT_PRIORITY: i32 = -89;
+
+/// Before connections are tracked (-200), so that what is dropped leaves no trace. No nft has
+/// a name here.
+const GUARD_PRIORITY: i32 = -290;
 
 /// Source translation. `srcnat` in nft.
 const POSTROUTING_PRIORITY: i32 = 100;
@@ -62,6 +71,10 @@ pub(crate) struct FamilySettings {
     pub(crate) local_pods: LocalPods,
     /// Which addresses take NodePorts.
     pub(crate) node_ports: NodePortAddresses,
+    /// NodePorts are served on 127.0.0.0/8 too. Never in IPv6.
+    pub(crate) localhost_node_ports: bool,
+    /// The source ports of masqueraded connections; `None` for the kernel's choice.
+    pub(crate) source_ports: Option<(u16, u16)>,
     /// ServiceCIDRs of this family, merged and sorted.
     pub(crate) service_cidrs: Vec<IpNet>,
 }
@@ -91,6 +104,8 @@ impl FamilySettings {
             masquerade_all: options.masquerade_all,
             local_pods: local_pods.clone(),
             node_ports: node_ports.clone(),
+            localhost_node_ports: environment.localhost_node_ports && family == Family::V4,
+            source_ports: options.masquerade_ports(),
             service_cidrs,
         }
     }
@@ -105,9 +120,9 @@ impl FamilySettings {
 
     /// The chains that are always there.
     pub(crate) fn fixed_chains(&self) -> Vec<Chain> {
-        vec![
+        let mut chains = vec![
             self.base("nat-prerouting", Hook::Prerouting, PREROUTING_PRIORITY, to_dispatch()),
-            self.base("nat-output", Hook::Output, OUTPUT_PRIORITY, to_dispatch()),
+            self.base("nat-output", Hook::Output, OUTPUT_PRIORITY, self.output()),
             self.base(
                 "nat-postrouting",
                 Hook::Postrouting,
@@ -115,31 +130,41 @@ impl FamilySettings {
                 self.postrouting(),
             ),
             Chain { name: DISPATCH.to_owned(), base: None, rules: self.dispatch() },
+            Chain { name: MASQUERADE.to_owned(), base: None, rules: self.masquerade() },
             self.serving_chain(ServingChain::Reject),
-        ]
+        ];
+        chains.extend(self.localhost_node_ports.then(guard_loopback));
+        chains
     }
 
     /// A chain that serves frontends.
     pub(crate) fn serving_chain(&self, chain: ServingChain) -> Chain {
-        let balance = |kind, pool, count| go(ServingChain::Balance(kind, pool, count));
+        let balance = |kind, pool, draw| go(ServingChain::Balance(kind, pool, draw));
         let rules = match chain {
             ServingChain::Reject => vec![
                 // A reset is not subject to the kernel's limit on ICMP errors.
                 vec![Statement::Tcp, Statement::RejectWithReset],
                 vec![Statement::Reject],
             ],
-            ServingChain::ClusterIp(count) => {
+            ServingChain::ClusterIp(draw) => {
                 let mut rules = self.mark_unless_local_pod();
-                rules.push(vec![balance(EntryKind::Address, Pool::Cluster, count)]);
+                rules.push(vec![balance(EntryKind::Address, Pool::Cluster, draw)]);
                 rules
             }
-            ServingChain::External(kind, count) => {
-                vec![vec![self.mark()], vec![balance(kind, Pool::Cluster, count)]]
+            ServingChain::External(kind, draw) => {
+                vec![vec![self.mark()], vec![balance(kind, Pool::Cluster, draw)]]
             }
             ServingChain::ExternalLocal(kind, inside, outside) => {
                 self.external_local(kind, inside, outside)
             }
-            ServingChain::Balance(kind, pool, slots) => vec![
+            ServingChain::Allowed(restricted) => vec![
+                vec![Statement::ClientIn(Container::SourceRanges), go(restricted.chain())],
+                vec![Statement::Drop],
+            ],
+            ServingChain::Balance(kind, pool, Draw { slots, affinity: Some(seconds) }) => {
+                affinity::rules(kind, pool, slots, seconds)
+            }
+            ServingChain::Balance(kind, pool, Draw { slots, affinity: None }) => vec![
                 vec![Statement::Balance { kind, pool, slots }],
                 // A packet that took its verdict before a transaction may draw a slot that
                 // is gone after it. Not translated it would leave for the service's address,
@@ -179,13 +204,44 @@ impl FamilySettings {
         rules
     }
 
+    /// A process of this node that asks 127.0.0.1 is this node, so every serving chain
+    /// masquerades it.
+    fn output(&self) -> Vec<Vec<Statement>> {
+        let mut rules = to_dispatch();
+        if self.localhost_node_ports {
+            let localhost = Statement::Destination { net: loopback(self.family), negated: false };
+            rules.insert(0, vec![localhost, Statement::Dispatch(EntryKind::NodePort)]);
+        }
+        rules
+    }
+
+    /// Unprivileged source ports stay out of the NodePort range: a connection of ours that
+    /// had a NodePort as its source port would make answers look like requests to it.
+    /// Privileged ones stay privileged, as the kernel's own choice keeps them (NFS asks for
+    /// that): net/netfilter/nf_nat_core.c, `nf_nat_l4proto_unique_tuple`, v6.1.
+    fn masquerade(&self) -> Vec<Vec<Statement>> {
+        let protocols = Protocol::ALL.into_iter().filter(|_| self.source_ports.is_some());
+        let mut rules: Vec<Vec<Statement>> = protocols
+            .map(|protocol| {
+                let port = Statement::SourcePortAbove1023(protocol);
+                vec![port, Statement::Masquerade(self.source_ports)]
+            })
+            .collect();
+        rules.push(vec![Statement::Masquerade(None)]);
+        rules
+    }
+
     fn postrouting(&self) -> Vec<Vec<Statement>> {
         vec![
-            vec![Statement::Marked(self.mark), Statement::Unmark(self.mark), Statement::Masquerade],
+            vec![
+                Statement::Marked(self.mark),
+                Statement::Unmark(self.mark),
+                Statement::Goto(MASQUERADE.to_owned()),
+            ],
             vec![
                 Statement::Translated,
                 Statement::PairIn(Container::Hairpin),
-                Statement::Masquerade,
+                Statement::Goto(MASQUERADE.to_owned()),
             ],
         ]
     }
@@ -246,12 +302,35 @@ impl FamilySettings {
     }
 
     fn not_loopback(&self) -> Statement {
-        let net = match self.family {
-            Family::V4 => IpNet::V4(Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)),
-            Family::V6 => IpNet::V6(Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
-        };
-        Statement::Destination { net, negated: true }
+        Statement::Destination { net: loopback(self.family), negated: true }
     }
+}
+
+/// The loopback addresses of a family.
+fn loopback(family: Family) -> IpNet {
+    match family {
+        Family::V4 => IpNet::V4(Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)),
+        Family::V6 => IpNet::V6(Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
+    }
+}
+
+/// While `route_localnet` is 1 the kernel takes packets of the network to and from loopback
+/// addresses, which programs trust to be their own node's.
+fn guard_loopback() -> Chain {
+    let net = loopback(Family::V4);
+    let from_network =
+        || Statement::InputInterface { name: "lo".to_owned(), prefix: false, negated: true };
+    let rules = vec![
+        vec![from_network(), Statement::Destination { net, negated: false }, Statement::Drop],
+        vec![from_network(), Statement::Source { net, negated: false }, Statement::Drop],
+    ];
+    let base = BaseChain {
+        kind: ChainKind::Filter,
+        hook: Hook::Prerouting,
+        priority: GUARD_PRIORITY,
+        policy: Policy::Accept,
+    };
+    Chain { name: "guard-loopback".to_owned(), base: Some(base), rules }
 }
 
 fn to_dispatch() -> Vec<Vec<Statement>> {
@@ -264,7 +343,7 @@ fn go(chain: ServingChain) -> Statement {
 
 fn end(kind: EntryKind, pool: Pool, outlet: Outlet) -> Statement {
     match outlet {
-        Outlet::Balance(count) => go(ServingChain::Balance(kind, pool, count)),
+        Outlet::Balance(draw) => go(ServingChain::Balance(kind, pool, draw)),
         Outlet::Reject => go(ServingChain::Reject),
         Outlet::Drop => Statement::Drop,
     }

@@ -25,7 +25,7 @@ pub(crate) struct DesiredTable {
 impl DesiredTable {
     /// A table without services.
     pub(crate) fn new(settings: FamilySettings) -> DesiredTable {
-        let elements = Container::ALL.into_iter().map(|container| (container, Vec::new()));
+        let elements = Container::all().map(|container| (container, Vec::new()));
         DesiredTable { settings, elements: elements.collect(), serving: BTreeSet::new() }
     }
 

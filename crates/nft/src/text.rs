@@ -4,10 +4,10 @@ use std::fmt::{self, Display, Formatter};
 
 use ipnet::IpNet;
 use portolan_core::Family;
-use portolan_netlink::nftables::{ChainKind, Hook};
+use portolan_netlink::nftables::{ChainKind, Field, Hook, SetData};
 
 use crate::chain_name::EntryKind;
-use crate::container::Container;
+use crate::container::{Container, FIRST_SLOT};
 use crate::key::{Key, parse_address};
 use crate::statement::Statement;
 use crate::structure::Chain;
@@ -60,25 +60,70 @@ impl Display for StatementText<'_> {
             Statement::PairIn(container) => {
                 write!(f, "{ip} saddr . {ip} daddr @{}", container.name())
             }
+            Statement::ClientIn(container) => write!(
+                f,
+                "{} . {ip} saddr @{}",
+                frontend_key(family, EntryKind::Address),
+                container.name()
+            ),
+            Statement::SourcePortAbove1023(protocol) => {
+                write!(f, "{} sport >= 1024", protocol.lower_case())
+            }
             Statement::Tcp => f.write_str("meta l4proto tcp"),
             Statement::Translated => f.write_str("ct status dnat"),
             Statement::Marked(bit) => write!(f, "meta mark & {bit:#010x} == {bit:#010x}"),
             Statement::Mark(bit) => write!(f, "meta mark set meta mark | {bit:#010x}"),
             Statement::Unmark(bit) => write!(f, "meta mark set meta mark ^ {bit:#010x}"),
             Statement::Dispatch(kind) => {
-                write!(f, "{} vmap @{}", frontend_key(family, *kind), kind.verdicts().name())
+                write!(
+                    f,
+                    "{} vmap @{}",
+                    frontend_key(family, *kind),
+                    Container::Verdicts(*kind).name()
+                )
             }
             Statement::Balance { kind, pool, slots } => write!(
                 f,
                 "dnat {ip} to {} . numgen random mod {slots} map @{}",
                 frontend_key(family, *kind),
-                kind.endpoints(*pool).name()
+                Container::Endpoints(*kind, *pool).name()
+            ),
+            Statement::RecallSeat(kind, pool) => write!(
+                f,
+                "meta priority set {ip} saddr . {} map @{}",
+                frontend_key(family, *kind),
+                Container::Affinity(*kind, *pool).name()
+            ),
+            Statement::DrawSlot { slots } => {
+                write!(f, "meta priority set numgen random mod {slots} offset {FIRST_SLOT}")
+            }
+            Statement::FindSeat(kind, pool) => write!(
+                f,
+                "meta priority set {} . meta priority map @{}",
+                frontend_key(family, *kind),
+                Container::Seats(*kind, *pool).name()
+            ),
+            Statement::RememberSeat { kind, pool, timeout } => write!(
+                f,
+                "update @{} {{ {ip} saddr . {} timeout {} : meta priority }}",
+                Container::Affinity(*kind, *pool).name(),
+                frontend_key(family, *kind),
+                duration(*timeout)
+            ),
+            Statement::TranslateToSeat(kind, pool) => write!(
+                f,
+                "dnat {ip} to {} . meta priority map @{}",
+                frontend_key(family, *kind),
+                Container::SeatedEndpoints(*kind, *pool).name()
             ),
             Statement::Goto(chain) => write!(f, "goto {chain}"),
             Statement::RejectWithReset => f.write_str("reject with tcp reset"),
             Statement::Reject => f.write_str("reject"),
             Statement::Drop => f.write_str("drop"),
-            Statement::Masquerade => f.write_str("masquerade fully-random"),
+            Statement::Masquerade(None) => f.write_str("masquerade fully-random"),
+            Statement::Masquerade(Some((first, last))) => {
+                write!(f, "masquerade to :{first}-{last} fully-random")
+            }
         }
     }
 }
@@ -87,22 +132,60 @@ impl Display for StatementText<'_> {
 /// have one are declared by the expressions that fill them.
 pub(crate) fn container_type(container: Container, family: Family) -> String {
     let ip = protocol(family);
-    if container.has_slots() {
-        let kind = if container.by_address() { EntryKind::Address } else { EntryKind::NodePort };
+    if let Container::Endpoints(kind, _) = container {
         let key = frontend_key(family, kind);
         return format!("typeof {key} . numgen random mod 2 : {ip} daddr . th dport");
     }
-    let address = match family {
-        Family::V4 => "ipv4_addr",
-        Family::V6 => "ipv6_addr",
-    };
+    let key = types(&container.key(family));
+    match container.data(family) {
+        None => format!("type {key}"),
+        Some(SetData::Verdict) => format!("type {key} : verdict"),
+        Some(SetData::Fields(fields)) => format!("type {key} : {}", types(&fields)),
+    }
+}
+
+/// The flags of a set or map, if it has any.
+pub(crate) const fn container_flags(container: Container) -> Option<&'static str> {
     match container {
-        Container::Services => {
-            format!("type {address} . inet_proto . inet_service : verdict")
-        }
-        Container::NodePorts => "type inet_proto . inet_service : verdict".to_owned(),
-        Container::Hairpin => format!("type {address} . {address}"),
-        _ => format!("type {address}"),
+        Container::SourceRanges => Some("interval"),
+        Container::Affinity(..) => Some("dynamic,timeout"),
+        _ => None,
+    }
+}
+
+fn types(fields: &[Field]) -> String {
+    let name = |field: &Field| match field {
+        Field::Ipv4Address => "ipv4_addr",
+        Field::Ipv6Address => "ipv6_addr",
+        Field::Protocol => "inet_proto",
+        Field::Port => "inet_service",
+        Field::Priority => "classid",
+        Field::InterfaceName => "ifname",
+        Field::Slot | Field::Other { .. } => "integer",
+    };
+    fields.iter().map(name).collect::<Vec<_>>().join(" . ")
+}
+
+/// A duration as nft prints it: `1d2h3m4s`, without the parts that are zero.
+fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (milliseconds % 1000, "ms"),
+    ];
+    let present = parts.into_iter().filter(|(count, _)| *count > 0);
+    present.map(|(count, unit)| format!("{count}{unit}")).collect()
+}
+
+/// A number as nft prints a priority: two halves in hexadecimal.
+pub(crate) fn priority_text(number: u32) -> String {
+    match number {
+        0 => "none".to_owned(),
+        u32::MAX => "root".to_owned(),
+        _ => format!("{:x}:{:x}", number >> 16, number & 0xffff),
     }
 }
 
@@ -114,12 +197,12 @@ pub(crate) struct KeyText {
 impl KeyText {
     /// The fields of a key of a container.
     pub(crate) fn new(container: Container, key: &Key) -> KeyText {
-        let fields = match container {
-            Container::ClusterIps | Container::NodePortIps => {
-                addresses(key.as_bytes(), key.as_bytes().len())
+        let fields = match container.entry_kind() {
+            None if container == Container::Hairpin => {
+                addresses(key.as_bytes(), key.as_bytes().len() / 2)
             }
-            Container::Hairpin => addresses(key.as_bytes(), key.as_bytes().len() / 2),
-            _ => frontend(key, container.by_address()),
+            None => addresses(key.as_bytes(), key.as_bytes().len()),
+            Some(kind) => frontend(container, key, kind == EntryKind::Address),
         };
         KeyText { fields }
     }
@@ -135,12 +218,20 @@ fn addresses(bytes: &[u8], length: usize) -> Vec<String> {
     parts.filter_map(parse_address).map(|ip| ip.to_string()).collect()
 }
 
-fn frontend(key: &Key, by_address: bool) -> Vec<String> {
+fn frontend(container: Container, key: &Key, by_address: bool) -> Vec<String> {
+    let (key, client) = match container {
+        Container::SourceRanges => key.split_client(),
+        _ => (*key, None),
+    };
     let Some(parsed) = key.parse_frontend(by_address) else { return Vec::new() };
     let mut fields: Vec<String> = parsed.address.iter().map(ToString::to_string).collect();
     fields.push(parsed.protocol.lower_case().to_owned());
     fields.push(parsed.port.to_string());
-    fields.extend(parsed.slot.map(|slot| slot.to_string()));
+    fields.extend(parsed.slot.map(|number| match container {
+        Container::Endpoints(..) => number.to_string(),
+        _ => priority_text(number),
+    }));
+    fields.extend(client.map(|client| client.to_string()));
     fields
 }
 

@@ -41,7 +41,7 @@ fn the_nftables_crate_reads_all_that_it_has_words_for() {
             let (kind, properties) = kind_and_properties(&object);
             // Its schema lacks the types `verdict` and `integer` and does not take the types of
             // a map's value as one string, nor a flag of masquerade by itself.
-            let masquerades = properties.to_string().contains("masquerade");
+            let masquerades = properties.to_string().contains("{\"masquerade\":");
             let without_words = kind == "map" || (kind == "rule" && masquerades);
             match parse(&object) {
                 Ok(parsed) => {
@@ -87,7 +87,7 @@ fn contents_of_text(text: &str) -> Contents {
                 current = format!("{family} {kind} {name}");
                 contents.insert(current.clone(), 0);
             }
-            ["type" | "typeof" | "size" | "comment" | "}", ..] | [] => {}
+            ["type" | "typeof" | "size" | "flags" | "comment" | "}", ..] | [] => {}
             _ => *contents.get_mut(&current).unwrap() += 1,
         }
     }

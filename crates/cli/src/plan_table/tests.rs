@@ -23,7 +23,7 @@ fn port(cluster: u8, local: u8, frontends: Vec<Frontend>) -> PortPlan {
         local: endpoints(local),
         hairpin: Vec::new(),
         affinity: None,
-        source_ranges: Vec::new(),
+        source_ranges: None,
         frontends,
     }
 }
@@ -88,7 +88,7 @@ fn cluster() -> Vec<ServicePlan> {
             "a-service-with-a-name-that-is-rather-long",
             vec![PortPlan {
                 affinity: Some(SessionAffinity { timeout_seconds: 10800 }),
-                source_ranges: vec!["203.0.113.0/24".parse().unwrap()],
+                source_ranges: Some(vec!["203.0.113.0/24".parse().unwrap()]),
                 ..port(
                     3,
                     1,

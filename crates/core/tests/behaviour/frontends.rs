@@ -1,7 +1,7 @@
 //! Where a Service can be reached.
 
 use portolan_core::{
-    Destination, Family, Index, Masquerade, Problem, Protocol, Service, ServiceType,
+    Destination, Family, Index, Masquerade, NodeInfo, Problem, Protocol, Service, ServiceType,
     SessionAffinity, Update,
 };
 
@@ -195,20 +195,46 @@ fn source_ranges_are_those_of_the_family_for_a_load_balancer() {
         source_ranges: nets(ranges),
         ..service("web", &["10.96.0.1"])
     };
-    let cases: [(&[&str], &[&str], &[&str]); 5] = [
+    type Case<'a> = (&'a [&'a str], &'a [&'a str], Option<&'a [&'a str]>);
+    let cases: [Case<'_>; 6] = [
         (
             &["198.51.100.7/24", "192.0.2.0/24", "2001:db8::/32", "192.0.2.0/24"],
             &["203.0.113.1"],
-            &["192.0.2.0/24", "198.51.100.0/24"],
+            Some(&["192.0.2.0/24", "198.51.100.0/24"]),
         ),
-        (&["192.0.2.0/24", "0.0.0.0/0"], &["203.0.113.1"], &[]),
-        (&["192.0.2.0/24", "::/0"], &["203.0.113.1"], &["192.0.2.0/24"]),
-        (&["2001:db8::/32"], &["203.0.113.1"], &[]),
-        (&["192.0.2.0/24"], &[], &[]),
+        (&["192.0.2.0/24", "0.0.0.0/0"], &["203.0.113.1"], None),
+        (&["192.0.2.0/24", "::/0"], &["203.0.113.1"], Some(&["192.0.2.0/24"])),
+        (&["192.0.2.0/25", "192.0.2.128/25"], &["203.0.113.1"], Some(&["192.0.2.0/24"])),
+        (&["2001:db8::/32"], &["203.0.113.1"], Some(&[])),
+        (&["192.0.2.0/24"], &[], None),
     ];
     for (ranges, balancers, expected) in cases {
         let port = only_port(web(ranges, balancers), vec![]);
-        assert_eq!(port.source_ranges, nets(expected), "{ranges:?} {balancers:?}");
+        assert_eq!(port.source_ranges, expected.map(nets), "{ranges:?} {balancers:?}");
+    }
+}
+
+#[test]
+fn ranges_that_admit_the_node_admit_the_load_balancers_addresses_as_sources() {
+    let web = Service {
+        service_type: ServiceType::LoadBalancer,
+        load_balancer_ips: ips(&["203.0.113.1"]),
+        source_ranges: nets(&["192.0.2.0/24"]),
+        ..service("web", &["10.96.0.1"])
+    };
+    let mut index = Index::new(NODE);
+    index.apply(Update::ServiceApplied(web));
+    let expected: [(&str, &[&str]); 3] = [
+        ("198.51.100.1", &["192.0.2.0/24"]),
+        ("192.0.2.7", &["192.0.2.0/24", "203.0.113.1/32"]),
+        ("198.51.100.1", &["192.0.2.0/24"]),
+    ];
+    for (node, ranges) in expected {
+        let node = NodeInfo { addresses: ips(&[node]), ..NodeInfo::default() };
+        index.apply(Update::NodeApplied(node));
+        assert!(!index.take_changes().is_empty());
+        let plan = index.plans().next().unwrap();
+        assert_eq!(plan.ports[0].source_ranges, Some(nets(ranges)));
     }
 }
 

@@ -17,6 +17,9 @@ pub enum Field {
     /// same form: nft 0.9.8 does not know the `typeof` of numbers, and aborts when it sorts
     /// the elements of a field whose type, `integer`, has no length.
     Slot,
+    /// `classid`, the type of a packet's priority: 4 bytes, host byte order. nft prints the
+    /// halves in hexadecimal: 3 is `0:3`, and zero is `none`.
+    Priority,
     /// `ifname`: 16 bytes, padded with zero bytes.
     InterfaceName,
     /// A type that Portolan does not use.
@@ -61,6 +64,7 @@ impl Field {
             Field::Protocol => (12, 1, ByteOrder::None),
             Field::Port => (13, 2, ByteOrder::Network),
             Field::Slot => (19, 4, ByteOrder::Host),
+            Field::Priority => (23, 4, ByteOrder::Host),
             Field::InterfaceName => (41, 16, ByteOrder::Host),
             Field::Other { kind, length } => (kind, length, ByteOrder::None),
         };
@@ -75,6 +79,7 @@ impl Field {
             13 => Field::Port,
             // Declared by us, or by nft when it loads what it listed.
             19 | 4 => Field::Slot,
+            23 => Field::Priority,
             41 => Field::InterfaceName,
             kind => Field::Other { kind, length: 0 },
         }
@@ -121,11 +126,13 @@ mod tests {
 
     #[test]
     fn concatenations_have_the_numbers_and_lengths_that_nft_gives_them() {
-        use Field::{InterfaceName, Ipv4Address, Ipv6Address, Port, Protocol, Slot};
+        use Field::{InterfaceName, Ipv4Address, Ipv6Address, Port, Priority, Protocol, Slot};
         for (fields, number, length) in [
             (&[Ipv4Address, Protocol, Port][..], 0x730d, 12),
             (&[Ipv4Address, Protocol, Port, Slot], 0x1c_c353, 16),
             (&[Ipv6Address, Protocol, Port, Slot], 0x20_c353, 28),
+            (&[Ipv4Address, Protocol, Port, Priority], 0x1c_c357, 16),
+            (&[Priority], 23, 4),
             (&[Ipv6Address, Port], 0x20d, 20),
             (&[Protocol, Port], 0x30d, 8),
             (&[Ipv4Address, InterfaceName], 0x1e9, 20),

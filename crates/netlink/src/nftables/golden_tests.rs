@@ -54,7 +54,7 @@ fn objects_are_written_as_nft_writes_them() {
         }
         assert_eq!(comparable(ours), comparable(theirs), "{kind}: {attributes:02x?}");
     }
-    assert_eq!(seen.into_values().collect::<Vec<_>>(), [3, 12, 28, 21]);
+    assert_eq!(seen.into_values().collect::<Vec<_>>(), [3, 12, 36, 24]);
 }
 
 /// nft's number of `mark`, as which we declare a slot, and of `integer`, as which nft does.
@@ -123,6 +123,8 @@ fn comparable(mut nodes: Vec<Node>) -> Vec<Node> {
     {
         inner.retain(|node| match name.as_slice() {
             b"lookup\0" => node.kind != lookup::SET_ID,
+            // `NFTA_DYNSET_SET_ID`
+            b"dynset\0" => node.kind != 2,
             b"bitwise\0" => node.kind != bitwise::OP,
             b"counter\0" => false,
             b"masq\0" => node.kind != super::uapi::masquerade::FLAGS,

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use super::uapi::{
-    bitwise, chain, cmp, ct, data, element, element_list, expression, fib, hook, immediate, list,
-    lookup, masquerade, message, meta, nat, numgen, payload, reject, rule, set, set_description,
-    set_field, table, verdict,
+    bitwise, chain, cmp, ct, data, dynset, element, element_list, expression, fib, hook, immediate,
+    list, lookup, masquerade, message, meta, nat, numgen, payload, reject, rule, set,
+    set_description, set_field, table, verdict,
 };
 use crate::wire::attribute::{self, Attribute, Attributes};
 use crate::wire::message as framing;
@@ -93,6 +93,7 @@ fn expression_data(siblings: &[u8]) -> Option<&'static Space> {
         "bitwise" => &BITWISE,
         "immediate" => &IMMEDIATE,
         "lookup" => &LOOKUP,
+        "dynset" => &DYNSET,
         "numgen" => &NUMGEN,
         "fib" => &FIB,
         "ct" => &CT,
@@ -140,6 +141,7 @@ spaces! {
     BITWISE: bitwise { bitwise::MASK => Some(&DATA), bitwise::XOR => Some(&DATA) }
     IMMEDIATE: immediate { immediate::DATA => Some(&DATA) }
     LOOKUP: lookup {}
+    DYNSET: dynset {}
     NUMGEN: numgen {}
     FIB: fib {}
     CT: ct {}

@@ -20,6 +20,10 @@ pub struct Set {
     pub size: Option<u32>,
     /// The elements are ranges. Concatenations of ranges are one range per field.
     pub interval: bool,
+    /// Rules add elements ([`Expression::Update`](super::Expression)).
+    pub dynamic: bool,
+    /// Elements may end by themselves.
+    pub timeout: bool,
     /// A comment for people. It shares 256 bytes with the description that nft needs, and
     /// is cut to what is left.
     pub comment: Option<String>,
@@ -91,6 +95,8 @@ impl Set {
             data: attributes.optional(set::DATA_TYPE, decode_data)?,
             size: description.and_then(|description| description.be32(set_description::SIZE)),
             interval: flags & set_flag::INTERVAL != 0,
+            dynamic: flags & set_flag::DYNAMIC != 0,
+            timeout: flags & set_flag::TIMEOUT != 0,
             comment: set_userdata::comment(attributes.get(set::USERDATA)),
             other_flags: 0,
         };
@@ -107,6 +113,8 @@ impl Set {
         let flag = |condition, flag| if condition { flag } else { 0 };
         flag(self.interval, set_flag::INTERVAL)
             | flag(self.data.is_some(), set_flag::MAP)
+            | flag(self.timeout, set_flag::TIMEOUT)
+            | flag(self.dynamic, set_flag::DYNAMIC)
             | flag(self.concatenates_ranges(), set_flag::CONCATENATION)
     }
 }
@@ -145,6 +153,8 @@ mod tests {
                             data: data.clone(),
                             size: interval.then_some(64),
                             interval,
+                            dynamic: !interval,
+                            timeout: !interval,
                             comment: Some("why".into()),
                             other_flags: 0,
                         });
@@ -159,8 +169,8 @@ mod tests {
         let mut encoder = Encoder::default();
         let set = Set { name: "s".into(), key: vec![Field::Slot], ..Set::default() };
         set.encode("t", 1, &mut encoder);
-        encoder.be32(set::FLAGS, 16 | set_flag::CONCATENATION);
+        encoder.be32(set::FLAGS, 2 | set_flag::CONCATENATION);
         let decoded = Set::decode(encoder.bytes()).unwrap();
-        assert_eq!(decoded.other_flags, 16 | set_flag::CONCATENATION);
+        assert_eq!(decoded.other_flags, 2 | set_flag::CONCATENATION);
     }
 }

@@ -105,6 +105,7 @@ fn field_expression(field: Field) -> Option<Vec<u8>> {
         Field::Port => payload(11, 2),
         Field::Protocol => meta(super::MetaKey::Protocol),
         Field::InterfaceName => meta(super::MetaKey::InputInterfaceName),
+        Field::Priority => meta(super::MetaKey::Priority),
         // The modulus only has to be more than one for nft to print and read it.
         Field::Slot => expression(NUMGEN, &numbers(&[1, 2, 0])),
         Field::Other { .. } => return None,

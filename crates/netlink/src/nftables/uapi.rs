@@ -50,6 +50,9 @@ pub(crate) mod flag {
 pub(crate) mod set_flag {
     pub(crate) const INTERVAL: u32 = 4;
     pub(crate) const MAP: u32 = 8;
+    pub(crate) const TIMEOUT: u32 = 16;
+    /// `NFT_SET_EVAL`, `dynamic` in nft.
+    pub(crate) const DYNAMIC: u32 = 32;
     pub(crate) const CONCATENATION: u32 = 128;
 }
 
@@ -119,6 +122,10 @@ attributes! {
     bitwise "NFTA_BITWISE_" { SREG = 1, DREG = 2, LEN = 3, MASK = 4, XOR = 5, OP = 6 }
     immediate "NFTA_IMMEDIATE_" { DREG = 1, DATA = 2 }
     lookup "NFTA_LOOKUP_" { SET = 1, SREG = 2, DREG = 3, SET_ID = 4, FLAGS = 5 }
+    dynset "NFTA_DYNSET_" {
+        SET_NAME = 1, OP = 3, SREG_KEY = 4, SREG_DATA = 5, TIMEOUT = 6, EXPR = 7,
+        FLAGS = 9, EXPRESSIONS = 10,
+    }
     numgen "NFTA_NG_" { DREG = 1, MODULUS = 2, TYPE = 3, OFFSET = 4 }
     fib "NFTA_FIB_" { DREG = 1, RESULT = 2, FLAGS = 3 }
     ct "NFTA_CT_" { DREG = 1, KEY = 2, DIRECTION = 3, SREG = 4 }
@@ -150,6 +157,8 @@ const _: () = {
     assert!(flag::CREATE == libc::NLM_F_CREATE as u16);
     assert!(flag::APPEND == libc::NLM_F_APPEND as u16);
     assert!(set_flag::INTERVAL == libc::NFT_SET_INTERVAL as u32);
+    assert!(set_flag::TIMEOUT == libc::NFT_SET_TIMEOUT as u32);
+    assert!(set_flag::DYNAMIC == libc::NFT_SET_EVAL as u32);
     assert!(set_flag::MAP == libc::NFT_SET_MAP as u32);
     assert!(verdict_code::JUMP == libc::NFT_JUMP && verdict_code::GOTO == libc::NFT_GOTO);
     assert!(verdict_code::RETURN == libc::NFT_RETURN);

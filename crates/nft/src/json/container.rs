@@ -1,7 +1,9 @@
 //! Sets, maps and their elements as objects of nft JSON.
 
-use nftables::expr::{Elem, Expression, NamedExpression, Verdict};
-use nftables::schema::{Map, NfListObject, Set, SetType, SetTypeValue};
+use std::collections::HashSet;
+
+use nftables::expr::{Elem, Expression, NamedExpression, Prefix, Verdict};
+use nftables::schema::{Map, NfListObject, Set, SetFlag, SetType, SetTypeValue};
 use nftables::stmt::JumpTarget;
 use portolan_netlink::nftables::{Field, SetData};
 
@@ -9,9 +11,8 @@ use super::expression::{concatenation, text};
 use super::{TableWriter, nft_form};
 use crate::container::Container;
 use crate::element::{Element, Value};
-use crate::key::Key;
 use crate::table::DesiredTable;
-use crate::text::KeyText;
+use crate::text::{KeyText, priority_text};
 
 impl TableWriter<'_> {
     /// A container with its elements.
@@ -31,6 +32,7 @@ impl TableWriter<'_> {
             set_type: types(&key),
             elem: (!elements.is_empty()).then(|| elements.into()),
             size: Some(table.size(container)),
+            flags: flags(container),
             comment: Some(container.purpose().into()),
             ..Set::default()
         };
@@ -55,9 +57,20 @@ fn map<'a>(set: Set<'a>, data: &SetData) -> Map<'a> {
         },
         elem: set.elem,
         size: set.size,
+        flags: set.flags,
         comment: set.comment,
         ..Map::default()
     }
+}
+
+fn flags(container: Container) -> Option<HashSet<SetFlag>> {
+    let flags: &[SetFlag] = match container {
+        Container::SourceRanges => &[SetFlag::Interval],
+        // nft 1.0.6 does not print `dynamic` here.
+        Container::Affinity(..) => &[SetFlag::Timeout],
+        _ => return None,
+    };
+    Some(flags.iter().copied().collect())
 }
 
 /// The types of fields, without those that the crate has no name for.
@@ -76,12 +89,14 @@ const fn set_type(field: &Field) -> Option<SetType> {
         Field::Protocol => Some(SetType::InetProto),
         Field::Port => Some(SetType::InetService),
         Field::InterfaceName => Some(SetType::Ifname),
+        // `nft_form` gives it its own name; no container of ours has marks.
+        Field::Priority => Some(SetType::Mark),
         Field::Slot | Field::Other { .. } => None,
     }
 }
 
 fn element(container: Container, element: &Element) -> Expression<'_> {
-    let mut key = key(container, &element.key);
+    let mut key = key(container, element);
     if let Some(comment) = element.comment.as_deref() {
         key = Expression::Named(NamedExpression::Elem(Elem {
             val: Box::new(key),
@@ -90,7 +105,8 @@ fn element(container: Container, element: &Element) -> Expression<'_> {
         }));
     }
     let data = match element.value {
-        Value::Present | Value::Foreign => return key,
+        Value::Present | Value::Network(_) | Value::Foreign => return key,
+        Value::Seat(seat) => text(priority_text(seat)),
         Value::Endpoint(endpoint) => {
             let port = Expression::Number(endpoint.port.into());
             concatenation(vec![text(endpoint.ip.to_string()), port])
@@ -103,12 +119,20 @@ fn element(container: Container, element: &Element) -> Expression<'_> {
     Expression::List(vec![key, data])
 }
 
-fn key<'a>(container: Container, key: &Key) -> Expression<'a> {
+fn key<'a>(container: Container, element: &Element) -> Expression<'a> {
     // Ports and slots are numbers; no address or protocol reads as one.
     let field = |field: &String| match field.parse() {
         Ok(number) => Expression::Number(number),
         Err(_) => text(field.clone()),
     };
-    let mut fields: Vec<_> = KeyText::new(container, key).fields().iter().map(field).collect();
+    let mut fields: Vec<_> =
+        KeyText::new(container, &element.key).fields().iter().map(field).collect();
+    if let Value::Network(length) = element.value
+        && !element.is_single_client(length)
+        && let Some(client) = fields.pop()
+    {
+        let prefix = Prefix { addr: Box::new(client), len: length.into() };
+        fields.push(Expression::Named(NamedExpression::Prefix(prefix)));
+    }
     if fields.len() == 1 { fields.remove(0) } else { concatenation(fields) }
 }

@@ -83,12 +83,32 @@ pub(super) fn frontend_key<'a>(family: Family, kind: EntryKind) -> Vec<Expressio
 /// What looks up an endpoint in one of so many slots.
 pub(super) fn slot_key<'a>(family: Family, kind: EntryKind, slots: u32) -> Expression<'a> {
     let mut fields = frontend_key(family, kind);
-    let slot = Numgen { mode: NgMode::Random, ng_mod: slots, offset: Some(0) };
-    fields.push(Expression::Named(NamedExpression::Numgen(slot)));
+    fields.push(numgen(slots, 0));
     concatenation(fields)
 }
 
-fn payload<'a>(protocol: &'static str, field: &'static str) -> Expression<'a> {
+/// A random number from `offset` on.
+pub(super) fn numgen<'a>(count: u32, offset: u32) -> Expression<'a> {
+    let numgen = Numgen { mode: NgMode::Random, ng_mod: count, offset: Some(offset) };
+    Expression::Named(NamedExpression::Numgen(numgen))
+}
+
+/// What looks up a client of a frontend, field by field.
+pub(super) fn client_key<'a>(family: Family, kind: EntryKind) -> Vec<Expression<'a>> {
+    let mut fields = vec![address(family, "saddr")];
+    fields.extend(frontend_key(family, kind));
+    fields
+}
+
+/// What looks up a seat, or the number of a slot.
+pub(super) fn seat_key<'a>(family: Family, kind: EntryKind) -> Expression<'a> {
+    let mut fields = frontend_key(family, kind);
+    fields.push(meta(MetaKey::Priority));
+    concatenation(fields)
+}
+
+/// A field of a header.
+pub(super) fn payload<'a>(protocol: &'static str, field: &'static str) -> Expression<'a> {
     let field = PayloadField { protocol: protocol.into(), field: field.into() };
     Expression::Named(NamedExpression::Payload(Payload::PayloadField(field)))
 }

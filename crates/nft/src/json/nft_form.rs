@@ -7,11 +7,28 @@ use serde_json::Value;
 pub(super) fn rule(object: &mut Value) {
     let statements = object.pointer_mut("/rule/expr").and_then(Value::as_array_mut);
     for statement in statements.into_iter().flatten() {
+        remember_in_map(statement);
         let Some(flags) = statement.pointer_mut("/masquerade/flags") else { continue };
         if let Some([flag]) = flags.as_array().map(Vec::as_slice) {
             *flags = flag.clone();
         }
     }
+}
+
+/// The crate has words for what adds to a set only. Ours all add to maps.
+fn remember_in_map(statement: &mut Value) {
+    let Some(Value::Object(mut update)) = statement.get_mut("set").map(Value::take) else { return };
+    if let Some(map) = update.remove("set") {
+        update.insert("map".to_owned(), map);
+    }
+    let priority = [("meta", [("key", "priority")].into_iter().collect::<Value>())];
+    update.insert("data".to_owned(), priority.into_iter().collect());
+    if let Some(elem) = update.get_mut("elem").and_then(|it| it.get_mut("elem"))
+        && let Some(properties) = elem.as_object_mut()
+    {
+        properties.retain(|_, property| !property.is_null());
+    }
+    *statement = [("map", Value::Object(update))].into_iter().collect();
 }
 
 /// A set or a map. The crate has neither the type `integer`, which nft gives to the slot
@@ -23,13 +40,27 @@ pub(super) fn container(object: &mut Value, has_slots: bool) {
     {
         types.push("integer".into());
     }
-    if let Some(value) = object.get_mut("map") {
+    for name in ["type", "map"] {
+        if let Some(types) = object.get_mut(name) {
+            priorities(types);
+        }
+    }
+    if let Some(value) = object.get_mut("map").filter(|it| it.is_array()) {
         let types: Vec<&str> =
             value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         *value = if types.is_empty() { "verdict".into() } else { types.join(" . ").into() };
     }
     let elements = object.get_mut("elem").and_then(Value::as_array_mut);
     elements.into_iter().flatten().for_each(element);
+}
+
+/// Types that the crate has no name for are called `mark` on the way here.
+fn priorities(types: &mut Value) {
+    match types {
+        Value::String(name) if name == "mark" => *name = "classid".to_owned(),
+        Value::Array(names) => names.iter_mut().filter(|it| it.is_string()).for_each(priorities),
+        _ => {}
+    }
 }
 
 /// An element: nft leaves out properties that are not there and prints verdicts as

@@ -2,18 +2,20 @@
 
 use std::collections::HashSet;
 
-use nftables::expr::{BinaryOperation, Expression, FibFlag, MetaKey};
+use nftables::expr::{BinaryOperation, Elem, Expression, FibFlag, MetaKey, NamedExpression, Range};
 use nftables::stmt::{
-    self, JumpTarget, Mangle, Match, NAT, NATFamily, NATFlag, Operator, Reject, RejectType,
+    self, JumpTarget, Mangle, Match, NAT, NATFamily, NATFlag, Operator, Reject, RejectType, SetOp,
     VerdictMap,
 };
 use nftables::types::RejectCode;
 use portolan_core::Family;
 
 use super::expression::{
-    address, address_type, concatenation, connection_status, frontend_key, looked_up, meta,
-    network, operation, set, slot_key, text,
+    address, address_type, client_key, concatenation, connection_status, frontend_key, looked_up,
+    meta, network, numgen, operation, payload, seat_key, set, slot_key, text,
 };
+use crate::chain_name::EntryKind;
+use crate::container::{Container, FIRST_SLOT};
 use crate::statement::Statement;
 
 /// The statements of a rule. nft leaves out the match on TCP where a TCP reset implies it.
@@ -45,6 +47,15 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         Statement::PairIn(container) => {
             equal(concatenation(vec![source(), destination()]), set(*container))
         }
+        Statement::ClientIn(container) => {
+            let mut key = frontend_key(family, EntryKind::Address);
+            key.push(source());
+            equal(concatenation(key), set(*container))
+        }
+        Statement::SourcePortAbove1023(protocol) => {
+            let port = payload(protocol.lower_case(), "sport");
+            matched(port, Operator::GEQ, Expression::Number(1024))
+        }
         Statement::Tcp => equal(meta(MetaKey::L4proto), text("tcp")),
         Statement::Translated => matched(connection_status(), Operator::IN, text("dnat")),
         Statement::Marked(bit) => marked(Expression::Number(*bit)),
@@ -52,18 +63,34 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         Statement::Unmark(bit) => change_mark(BinaryOperation::XOR, *bit),
         Statement::Dispatch(kind) => {
             let key = concatenation(frontend_key(family, *kind));
-            stmt::Statement::VerdictMap(VerdictMap { key, data: set(kind.verdicts()) })
+            stmt::Statement::VerdictMap(VerdictMap { key, data: set(Container::Verdicts(*kind)) })
         }
-        Statement::Balance { kind, pool, slots } => {
-            translate(family, looked_up(slot_key(family, *kind, *slots), kind.endpoints(*pool)))
+        Statement::Balance { kind, pool, slots } => translate(
+            family,
+            looked_up(slot_key(family, *kind, *slots), Container::Endpoints(*kind, *pool)),
+        ),
+        Statement::RecallSeat(kind, pool) => {
+            let key = concatenation(client_key(family, *kind));
+            set_priority(looked_up(key, Container::Affinity(*kind, *pool)))
         }
+        Statement::DrawSlot { slots } => set_priority(numgen(*slots, FIRST_SLOT)),
+        Statement::FindSeat(kind, pool) => {
+            set_priority(looked_up(seat_key(family, *kind), Container::Seats(*kind, *pool)))
+        }
+        Statement::RememberSeat { kind, pool, timeout } => {
+            remember(client_key(family, *kind), Container::Affinity(*kind, *pool), *timeout)
+        }
+        Statement::TranslateToSeat(kind, pool) => translate(
+            family,
+            looked_up(seat_key(family, *kind), Container::SeatedEndpoints(*kind, *pool)),
+        ),
         Statement::Goto(chain) => {
             stmt::Statement::Goto(JumpTarget { target: chain.as_str().into() })
         }
         Statement::RejectWithReset => reject(RejectType::TCPReset, None),
         Statement::Reject => reject(icmp(family), Some(RejectCode::PortUnreach)),
         Statement::Drop => stmt::Statement::Drop(None),
-        Statement::Masquerade => masquerade(),
+        Statement::Masquerade(ports) => masquerade(*ports),
     }
 }
 
@@ -99,9 +126,32 @@ fn translate(family: Family, endpoint: Expression<'_>) -> stmt::Statement<'_> {
     stmt::Statement::DNAT(Some(NAT { addr: Some(endpoint), family, port: None, flags: None }))
 }
 
-fn masquerade<'a>() -> stmt::Statement<'a> {
+fn masquerade<'a>(ports: Option<(u16, u16)>) -> stmt::Statement<'a> {
+    let port = ports.map(|(first, last)| {
+        let range = [first, last].map(|port| Expression::Number(port.into()));
+        Expression::Range(Box::new(Range { range }))
+    });
     let flags = Some(HashSet::from([NATFlag::FullyRandom]));
-    stmt::Statement::Masquerade(Some(NAT { addr: None, family: None, port: None, flags }))
+    stmt::Statement::Masquerade(Some(NAT { addr: None, family: None, port, flags }))
+}
+
+fn set_priority(value: Expression<'_>) -> stmt::Statement<'_> {
+    stmt::Statement::Mangle(Mangle { key: meta(MetaKey::Priority), value })
+}
+
+/// The crate has words for what adds to a set only; `nft_form` makes it add to a map.
+fn remember<'a>(
+    key: Vec<Expression<'a>>,
+    container: Container,
+    timeout: u64,
+) -> stmt::Statement<'a> {
+    let elem = Expression::Named(NamedExpression::Elem(Elem {
+        val: Box::new(concatenation(key)),
+        timeout: u32::try_from(timeout / 1000).ok(),
+        ..Elem::default()
+    }));
+    let set = format!("@{}", container.name()).into();
+    stmt::Statement::Set(stmt::Set { op: SetOp::Update, elem, set })
 }
 
 fn reject<'a>(kind: RejectType, code: Option<RejectCode>) -> stmt::Statement<'a> {

@@ -3,7 +3,7 @@
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, ObjectName, Protocol,
-    Service, ServicePort, ServiceType, Update,
+    Service, ServicePort, ServiceType, SessionAffinity, Update,
 };
 use proptest::prelude::*;
 
@@ -21,7 +21,9 @@ pub(crate) fn environment() -> impl Strategy<Value = Environment> {
         Just(NodePortAddresses::Listed(vec!["192.168.0.2".parse().unwrap()])),
         Just(NodePortAddresses::Listed(vec![])),
     ];
-    (pods, node_ports, any::<bool>()).prop_map(|(pods, node_ports, cidr)| Environment {
+    let flags = (any::<bool>(), any::<bool>());
+    (pods, node_ports, flags).prop_map(|(pods, node_ports, (cidr, localhost))| Environment {
+        localhost_node_ports: localhost,
         service_cidrs: if cidr { vec!["172.30.0.0/16".parse().unwrap()] } else { vec![] },
         node_ports_v4: node_ports,
         local_pods_v4: pods,
@@ -44,6 +46,8 @@ prop_compose! {
         internal_local in any::<bool>(),
         external in prop::option::of(0..4u8),
         load_balancer in prop::option::of(0..3u8),
+        affinity in prop::option::of(1..3u32),
+        ranges in prop::collection::vec((0..4u8, 7..32u8), 0..3),
     ) -> Update {
         let mut cluster_ips = vec![format!("172.30.0.{number}").parse().unwrap()];
         if v6 {
@@ -69,6 +73,11 @@ prop_compose! {
             load_balancer_ips: addresses(load_balancer, "1.2.3"),
             external_policy_local: external_local,
             internal_policy_local: internal_local,
+            session_affinity: affinity.map(|hours| SessionAffinity { timeout_seconds: 3600 * hours }),
+            source_ranges: ranges
+                .into_iter()
+                .map(|(number, length)| format!("20{number}.0.113.{number}/{length}").parse().unwrap())
+                .collect(),
             ..Service::new(ObjectName::new("ns", &format!("s{number}")))
         })
     }

@@ -59,6 +59,8 @@ impl std::ops::BitOr for FibFlags {
 /// What a meta expression loads or sets (`NFT_META_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetaKey {
+    /// The packet's priority for queueing disciplines, 4 bytes, host byte order.
+    Priority,
     /// The packet mark, 4 bytes, host byte order.
     Mark,
     /// The name of the interface that the packet came in by, 16 bytes.
@@ -76,6 +78,7 @@ pub enum MetaKey {
 impl MetaKey {
     pub(in super::super) const fn number(self) -> u32 {
         match self {
+            MetaKey::Priority => 2,
             MetaKey::Mark => 3,
             MetaKey::InputInterfaceName => 6,
             MetaKey::OutputInterfaceName => 7,
@@ -87,6 +90,7 @@ impl MetaKey {
 
     const fn from_number(number: u32) -> MetaKey {
         match number {
+            2 => MetaKey::Priority,
             3 => MetaKey::Mark,
             6 => MetaKey::InputInterfaceName,
             7 => MetaKey::OutputInterfaceName,

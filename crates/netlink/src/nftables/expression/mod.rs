@@ -6,6 +6,7 @@ use crate::wire::attribute::AttributeSet;
 use crate::wire::encoder::Encoder;
 
 mod act;
+mod dynset;
 mod examine;
 mod load;
 mod register;
@@ -16,6 +17,9 @@ pub use act::{NatFlags, NatKind, PortRange, RejectWith};
 pub use examine::Comparison;
 pub use load::{CtKey, FibFlags, FibResult, MetaKey, PayloadBase};
 pub use register::Register;
+
+/// A tick where `CONFIG_HZ` is 100, in milliseconds.
+const LONGEST_TICK: u64 = 10;
 
 /// One step of a rule. Registers carry values from step to step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +90,19 @@ pub enum Expression {
         /// Ends the rule if the set does have the key.
         inverted: bool,
     },
+    /// Adds an element to a dynamic set, or gives one that is there its full lifetime again.
+    /// The value of an element that is there stays as it is. Ends the rule if the set is full.
+    Update {
+        /// The name of the set or map.
+        set: String,
+        /// The first register of the key.
+        key: Register,
+        /// The first register of a map's value.
+        data: Option<Register>,
+        /// How long the element lives, in milliseconds. The kernel counts in ticks, and lists
+        /// what it rounded up to: see [`Expression::round_timeout`].
+        timeout: u64,
+    },
     /// Loads a random number from `offset` to `offset + modulus - 1`, host byte order.
     Numgen {
         /// How many numbers there are; not zero.
@@ -144,6 +161,16 @@ pub enum Expression {
 }
 
 impl Expression {
+    /// A timeout, in milliseconds, as every kernel keeps it: the shortest ones become
+    /// [`Expression::SHORTEST_TIMEOUT`], which stands for a single tick of 1 to 10 ms
+    /// (`CONFIG_HZ` 1000 to 100).
+    pub(crate) const fn round_timeout(timeout: u64) -> u64 {
+        if timeout <= LONGEST_TICK { Self::SHORTEST_TIMEOUT } else { timeout }
+    }
+
+    /// The shortest timeout of an element, in milliseconds.
+    pub const SHORTEST_TIMEOUT: u64 = 1;
+
     /// The kernel's name of the expression.
     pub fn name(&self) -> &str {
         match self {
@@ -153,6 +180,7 @@ impl Expression {
             Expression::Bitwise { .. } => "bitwise",
             Expression::Immediate { .. } | Expression::Verdict(_) => "immediate",
             Expression::Lookup { .. } => "lookup",
+            Expression::Update { .. } => "dynset",
             Expression::Numgen { .. } => "numgen",
             Expression::Fib { .. } => "fib",
             Expression::CtLoad { .. } => "ct",
@@ -199,6 +227,9 @@ impl Expression {
             Expression::Lookup { set, register, destination, inverted } => {
                 examine::encode_lookup(set, *register, *destination, *inverted, e);
             }
+            Expression::Update { set, key, data, timeout } => {
+                dynset::encode(set, *key, *data, *timeout, e);
+            }
             &Expression::Numgen { modulus, offset, register } => {
                 load::encode_numgen(modulus, offset, register, e);
             }
@@ -228,6 +259,7 @@ impl Expression {
             "bitwise" => examine::decode_bitwise(data),
             "immediate" => load::decode_immediate(data),
             "lookup" => examine::decode_lookup(data),
+            "dynset" => dynset::decode(data),
             "numgen" => load::decode_numgen(data),
             "fib" => load::decode_fib(data),
             "ct" => load::decode_ct(data),

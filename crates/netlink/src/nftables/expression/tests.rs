@@ -33,6 +33,14 @@ fn loads() -> BoxedStrategy<Expression> {
                 register,
             })
             .boxed(),
+        (name(), register(), prop::option::of(register()), any::<u64>())
+            .prop_map(|(set, key, data, timeout)| Expression::Update {
+                set,
+                key,
+                data,
+                timeout: Expression::round_timeout(timeout),
+            })
+            .boxed(),
         (any::<u32>(), any::<u32>(), register())
             .prop_map(|(modulus, offset, register)| Expression::Numgen {
                 modulus,

@@ -1,0 +1,46 @@
+//! `spec.loadBalancerSourceRanges`: who may use the load balancer's addresses.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::model::{Family, Service};
+use crate::plan::{Destination, Frontend};
+
+/// The clients of a family that may use a port's load balancer addresses; `None` for all.
+///
+/// Ranges of one family say nothing good of the other: where all are of the other family,
+/// nobody may. kube-proxy lets everybody in. A range of length 0 lifts them.
+///
+/// A node that holds such an address itself, on its loopback say, uses it as its source when
+/// it connects to it. If the ranges admit the node, they must admit that too.
+pub(crate) fn source_ranges(
+    service: &Service,
+    family: Family,
+    frontends: &[Frontend],
+    node_addresses: &[IpAddr],
+) -> Option<Vec<IpNet>> {
+    let balancers: Vec<IpAddr> = frontends.iter().filter_map(balancer).collect();
+    if service.source_ranges.is_empty() || balancers.is_empty() {
+        return None;
+    }
+    let ranges = service.source_ranges.iter().filter(|net| Family::of_net(net) == family);
+    let mut ranges: Vec<IpNet> = ranges.map(IpNet::trunc).collect();
+    if ranges.iter().any(|net| net.prefix_len() == 0) {
+        return None;
+    }
+    let admits = |ip: &IpAddr| ranges.iter().any(|net| net.contains(ip));
+    if node_addresses.iter().any(admits) {
+        ranges.extend(balancers.into_iter().map(IpNet::from));
+    }
+    ranges = IpNet::aggregate(&ranges);
+    ranges.sort_unstable();
+    Some(ranges)
+}
+
+fn balancer(frontend: &Frontend) -> Option<IpAddr> {
+    match frontend.destination {
+        Destination::LoadBalancerIp(ip) => Some(ip),
+        _ => None,
+    }
+}

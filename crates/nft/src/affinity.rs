@@ -1,0 +1,34 @@
+//! Session affinity: how a client is kept on one endpoint.
+//!
+//! Clients remember seats, not endpoints. An endpoint keeps its seat while it lives, so it
+//! keeps its clients whatever happens to others; one that goes leaves its seat to the next
+//! new endpoint, or empty. Nothing has to be searched or forgotten when endpoints change, and
+//! a frontend without affinity knows nothing of all this.
+//!
+//! The kernel neither changes the value of an element that rules added, nor deletes one from
+//! a rule without losing count of the set. So a client whose seat is empty keeps it for one
+//! tick of the kernel's clock: its connection goes to any endpoint, and its next one finds
+//! nothing remembered.
+
+use portolan_core::Pool;
+use portolan_netlink::nftables::Expression;
+
+use crate::chain_name::EntryKind;
+use crate::statement::Statement;
+
+/// The rules of a chain that balances over so many slots and keeps clients for so long.
+pub(crate) fn rules(kind: EntryKind, pool: Pool, slots: u32, seconds: u32) -> Vec<Vec<Statement>> {
+    let recall = Statement::RecallSeat(kind, pool);
+    let find = Statement::FindSeat(kind, pool);
+    let remember = |timeout| Statement::RememberSeat { kind, pool, timeout };
+    let translate = Statement::TranslateToSeat(kind, pool);
+    let draw = Statement::DrawSlot { slots };
+    let lifetime = u64::from(seconds.max(1)) * 1000;
+    let shortest = Expression::SHORTEST_TIMEOUT;
+    vec![
+        vec![recall.clone(), find.clone(), remember(lifetime), translate.clone()],
+        vec![recall, remember(shortest), draw.clone(), find.clone(), translate.clone()],
+        vec![draw, find, remember(lifetime), translate],
+        vec![Statement::Drop],
+    ]
+}
