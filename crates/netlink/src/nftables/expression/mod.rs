@@ -100,7 +100,7 @@ pub enum Expression {
         /// The first register of a map's value.
         data: Option<Register>,
         /// How long the element lives, in milliseconds. The kernel counts in ticks, and lists
-        /// what it rounded up to: see [`Expression::round_timeout`].
+        /// what it rounded up to; the shortest are read as [`Expression::SHORTEST_TIMEOUT`].
         timeout: u64,
     },
     /// Loads a random number from `offset` to `offset + modulus - 1`, host byte order.
