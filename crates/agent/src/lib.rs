@@ -8,10 +8,11 @@
 //! ```
 //!
 //! [`run`] is the loop. [`Config`] is what the operator decides. The binary chooses
-//! source and backend and gives them in; this crate knows neither netlink nor Kubernetes
-//! objects.
+//! source and backend and gives them in; this crate knows no Kubernetes objects, and of
+//! netlink only that addresses changed.
 #![forbid(unsafe_code)]
 
+mod address_events;
 mod backend_thread;
 pub mod config;
 pub mod control;

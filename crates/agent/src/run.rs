@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
+use crate::address_events::AddressEvents;
 use crate::backend_thread::{BackendThread, OpenBackend};
 use crate::config::Config;
 use crate::control::{self, Query};
@@ -23,7 +24,8 @@ use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
 
-/// How often interface addresses are read again.
+/// How often interface addresses are read again without any word of a change: events may
+/// not be had at all, and a read that failed has to be repeated.
 const RECHECK_ENVIRONMENT: Duration = Duration::from_secs(30);
 /// How long a call of the backend may go on after the end was asked for.
 const LAST_CALL: Duration = Duration::from_millis(500);
@@ -73,12 +75,14 @@ async fn run_with(
     if let Some(path) = config.control_socket.clone() {
         servers.spawn(control::serve(path, query_sender));
     }
+    let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
     let mut agent = Agent {
         reconciler: Reconciler::new(config, read_interfaces),
         backend,
         events,
         queries,
         health,
+        address_events,
         recheck: recheck_interval(),
     };
     let result = tokio::select! {
@@ -115,6 +119,7 @@ struct Agent {
     events: mpsc::Receiver<SourceEvent>,
     queries: mpsc::Receiver<Query>,
     health: watch::Sender<Health>,
+    address_events: AddressEvents,
     recheck: Interval,
 }
 
@@ -142,6 +147,7 @@ impl Agent {
                     self.reconciler.finish(outcome?, Instant::now());
                 }
                 Some(query) = self.queries.recv() => self.answer(query),
+                () = self.address_events.changed() => self.reconciler.recheck_environment(),
                 _ = self.recheck.tick() => self.reconciler.recheck_environment(),
                 () = wake => {}
             }

@@ -1,5 +1,5 @@
 //! Netlink as Portolan needs it: one socket, messages written and read byte by byte, and
-//! on top of them nf_tables.
+//! on top of them nf_tables. Beside that, [`AddressMonitor`]: word of changed addresses.
 //!
 //! ```text
 //! nftables::Batch ──▶ nftables::Connection ──▶ kernel      one transaction, all or nothing
@@ -12,8 +12,10 @@
 
 pub mod nftables;
 
+mod address_monitor;
 mod error;
 mod socket;
 mod wire;
 
+pub use address_monitor::AddressMonitor;
 pub use error::{NetlinkError, Refusal};

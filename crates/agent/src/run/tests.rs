@@ -1,5 +1,6 @@
 //! The loop with a fake source and a fake backend, on a clock that only the test moves.
 
+mod address_events;
 mod first_sync;
 mod healing;
 
@@ -38,20 +39,31 @@ impl Harness {
     }
 
     fn start_with(config: Config, open: OpenBackend, kernel: FakeKernel) -> Harness {
-        let (still, wait) = blocking::channel::<()>();
-        tokio::task::spawn_blocking(move || wait.recv());
-        let (events, receiver) = mpsc::channel(16);
-        let (shutdown, stop) = oneshot::channel();
         let interfaces = Arc::new(Mutex::new(io::Result::Ok(Vec::new())));
         let shared = Arc::clone(&interfaces);
         let read: ReadInterfaces = Box::new(move || match &*shared.lock().unwrap() {
             Ok(addresses) => Ok(addresses.clone()),
             Err(error) => Err(error.kind().into()),
         });
+        Harness { interfaces, ..Harness::start_reading(config, open, kernel, read) }
+    }
+
+    /// With `read` in place of `interfaces`.
+    fn start_reading(
+        config: Config,
+        open: OpenBackend,
+        kernel: FakeKernel,
+        read: ReadInterfaces,
+    ) -> Harness {
+        let (still, wait) = blocking::channel::<()>();
+        tokio::task::spawn_blocking(move || wait.recv());
+        let (events, receiver) = mpsc::channel(16);
+        let (shutdown, stop) = oneshot::channel();
         let stop = async move {
             let _ = stop.await;
         };
         let agent = tokio::spawn(run_with(config, receiver, open, stop, read));
+        let interfaces = Arc::new(Mutex::new(Ok(Vec::new())));
         Harness { events, kernel, shutdown: Some(shutdown), agent, interfaces, _still: still }
     }
 
