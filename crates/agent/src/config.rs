@@ -49,6 +49,8 @@ pub struct Config {
     pub nftables: NftablesConfig,
     /// Which addresses of this node take NodePorts.
     pub node_ports: NodePortSelection,
+    /// Whether NodePorts are served on 127.0.0.0/8, to processes of this node.
+    pub localhost_node_ports: bool,
     /// How connections of local pods are recognised.
     pub local_pods: LocalPodDetection,
     /// Where the health server listens; `None` switches it off.
@@ -154,10 +156,14 @@ impl Config {
                     ));
                 }
             }
-            for network in networks.iter().filter(|network| network.addr().is_loopback()) {
+            let unserved = |network: &&IpNet| {
+                let served = self.localhost_node_ports && network.addr().is_ipv4();
+                network.addr().is_loopback() && !served
+            };
+            for network in networks.iter().filter(unserved) {
                 warnings.push(format!(
                     "--nodeport-addresses names {network}: NodePorts are not served on loopback \
-                     addresses"
+                     addresses, but for 127.0.0.0/8 with --localhost-nodeports"
                 ));
             }
         }

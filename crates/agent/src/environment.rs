@@ -46,7 +46,7 @@ pub(crate) fn resolve(
         node_ports_v6: node_ports(Family::V6),
         local_pods_v4: local_pods(&config.local_pods, Family::V4, pod_cidrs),
         local_pods_v6: local_pods(&config.local_pods, Family::V6, pod_cidrs),
-        localhost_node_ports: false,
+        localhost_node_ports: config.localhost_node_ports,
     })
 }
 

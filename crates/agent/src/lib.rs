@@ -24,6 +24,7 @@ mod problem_log;
 mod reconciler;
 mod reminder;
 mod retry;
+mod route_localnet;
 mod run;
 mod shutdown;
 mod sync_log;

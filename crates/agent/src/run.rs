@@ -23,6 +23,7 @@ use crate::health::{self, Health};
 use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
+use crate::route_localnet::RouteLocalnet;
 
 /// How often interface addresses are read again without any word of a change: events may
 /// not be had at all, and a read that failed has to be repeated.
@@ -76,6 +77,7 @@ async fn run_with(
         servers.spawn(control::serve(path, query_sender));
     }
     let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
+    let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
         reconciler: Reconciler::new(config, read_interfaces),
         backend,
@@ -83,6 +85,7 @@ async fn run_with(
         queries,
         health,
         address_events,
+        route_localnet,
         recheck: recheck_interval(),
     };
     let result = tokio::select! {
@@ -120,6 +123,7 @@ struct Agent {
     queries: mpsc::Receiver<Query>,
     health: watch::Sender<Health>,
     address_events: AddressEvents,
+    route_localnet: RouteLocalnet,
     recheck: Interval,
 }
 
@@ -144,7 +148,9 @@ impl Agent {
                     events.drain(..).for_each(|event| self.reconciler.receive(event, now));
                 }
                 outcome = self.backend.outcome() => {
-                    self.reconciler.finish(outcome?, Instant::now());
+                    if self.reconciler.finish(outcome?, Instant::now()) {
+                        self.route_localnet.synced();
+                    }
                 }
                 Some(query) = self.queries.recv() => self.answer(query),
                 () = self.address_events.changed() => self.reconciler.recheck_environment(),
@@ -182,7 +188,9 @@ impl Agent {
             return;
         }
         match timeout(LAST_CALL, self.backend.outcome()).await {
-            Ok(Ok(outcome)) => self.reconciler.finish(outcome, Instant::now()),
+            Ok(Ok(outcome)) => {
+                self.reconciler.finish(outcome, Instant::now());
+            }
             Ok(Err(error)) => warn!("{error}"),
             Err(_) => warn!(
                 "the backend still works after {} ms and is left alone; the next start compares \

@@ -31,6 +31,14 @@ pub(crate) struct NodeArguments {
     #[arg(long, value_name = "CIDRS", value_delimiter = ',')]
     nodeport_addresses: Option<Vec<String>>,
 
+    /// Serve NodePorts on 127.0.0.0/8 too, to processes of this node; IPv4 only [default:
+    /// off]. Sets the kernel's net.ipv4.conf.all.route_localnet to 1: from then on only
+    /// rules of this agent keep the network away from what listens on 127.0.0.1. It is
+    /// never set back: set it to 0 before you take this option back or remove the rules
+    #[arg(long, visible_alias = "iptables-localhost-nodeports", value_name = "BOOL",
+          num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    localhost_nodeports: Option<bool>,
+
     /// How connections of pods are recognised: ClusterCIDR, NodeCIDR, BridgeInterface or
     /// InterfaceNamePrefix [default: ClusterCIDR]
     #[arg(long, value_name = "MODE")]
@@ -66,6 +74,7 @@ impl NodeArguments {
             node_name: given(&self.node_name, "--node-name"),
             cluster_cidr: given(&self.cluster_cidr, "--cluster-cidr"),
             node_port_addresses: given(&self.nodeport_addresses, "--nodeport-addresses"),
+            localhost_node_ports: given(&self.localhost_nodeports, "--localhost-nodeports"),
             detect_local_mode: given(&self.detect_local_mode, "--detect-local-mode"),
             pod_bridge_interface: given(&self.pod_bridge_interface, "--pod-bridge-interface"),
             pod_interface_name_prefix: given(

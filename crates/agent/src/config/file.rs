@@ -49,6 +49,7 @@ fn own_kind(mut document: Document) -> Result<ConfigFile, ConfigError> {
         master: document.given("clientConnection.master", Document::text)?,
         tls_server_name: document.given("clientConnection.tlsServerName", Document::text)?,
         backend: document.given("backend", Document::text)?,
+        localhost_node_ports: document.given("localhostNodePorts", Document::boolean)?,
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         control_socket: document.given("controlSocket", Document::text)?,
         ..common(&mut document)?
@@ -71,6 +72,7 @@ fn kube_proxy(mut document: Document) -> Result<ConfigFile, ConfigError> {
     let settings = Settings {
         node_name: document.given("hostnameOverride", Document::text)?,
         backend: document.given("mode", Document::text)?,
+        localhost_node_ports: document.given("iptables.localhostNodePorts", Document::boolean)?,
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         ..common(&mut document)?
     };

@@ -56,6 +56,7 @@ pub struct Settings {
     /// Networks, separated by commas.
     pub cluster_cidr: Option<Given<String>>,
     pub node_port_addresses: Option<Given<Vec<String>>>,
+    pub localhost_node_ports: Option<Given<bool>>,
     pub detect_local_mode: Option<Given<String>>,
     pub pod_bridge_interface: Option<Given<String>>,
     pub pod_interface_name_prefix: Option<Given<String>>,
@@ -79,6 +80,7 @@ impl Settings {
             backend: self.backend.or(other.backend),
             cluster_cidr: self.cluster_cidr.or(other.cluster_cidr),
             node_port_addresses: self.node_port_addresses.or(other.node_port_addresses),
+            localhost_node_ports: self.localhost_node_ports.or(other.localhost_node_ports),
             detect_local_mode: self.detect_local_mode.or(other.detect_local_mode),
             pod_bridge_interface: self.pod_bridge_interface.or(other.pod_bridge_interface),
             pod_interface_name_prefix: self
@@ -99,6 +101,7 @@ impl Settings {
             backend: self.backend_kind()?,
             nftables: self.nftables_config()?,
             node_ports: self.node_port_selection()?,
+            localhost_node_ports: self.localhost_node_ports.as_ref().is_some_and(|it| it.value),
             local_pods: self.local_pod_detection()?,
             healthz: match &self.healthz_bind_address {
                 Some(given) => given.parse("0.0.0.0:10256", |text| values::bind_address(text))?,

@@ -44,6 +44,7 @@ fn without_any_setting_the_defaults_are_those_of_kube_proxy_in_nftables_mode() {
         SourceConfig::Kube { kubeconfig: None, master: None, tls_server_name: None }
     );
     assert_eq!(config.node_ports, NodePortSelection::Primary);
+    assert!(!config.localhost_node_ports);
     assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(Vec::new()));
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
     assert_eq!(config.nftables, NftablesConfig { masquerade_all: false, masquerade_bit: 14 });
@@ -55,7 +56,7 @@ fn our_own_kind_sets_everything() {
     let file = own("nodeName: ' Worker-1 '\nsource: dir:/srv/services\nbackend: nftables\n\
          clientConnection: {kubeconfig: /etc/kubeconfig, master: 'https://10.0.0.1:6443'}\n\
          clusterCIDR: 10.244.1.2/16, fd00:10:244::/56\nnodePortAddresses: [192.0.2.0/24]\n\
-         detectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
+         localhostNodePorts: true\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
          nftables: {masqueradeAll: true, masqueradeBit: 15}\n")
     .unwrap();
     assert_eq!(file.warnings, Vec::<String>::new());
@@ -68,6 +69,7 @@ fn our_own_kind_sets_everything() {
             backend: BackendKind::Nftables,
             nftables: NftablesConfig { masquerade_all: true, masquerade_bit: 15 },
             node_ports: NodePortSelection::Networks(networks(&["192.0.2.0/24"])),
+            localhost_node_ports: true,
             local_pods: LocalPodDetection::ClusterCidr(networks(&[
                 "10.244.0.0/16",
                 "fd00:10:244::/56"
@@ -106,6 +108,24 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
         config.source,
         SourceConfig::Kube { kubeconfig, master: None, tls_server_name: None }
     );
+}
+
+#[test]
+fn kube_proxys_key_for_node_ports_on_localhost_counts_only_if_it_has_a_value() {
+    for (keys, expected) in [
+        ("", false),
+        ("iptables: {localhostNodePorts: null}\n", false),
+        ("iptables: {localhostNodePorts: false}\n", false),
+        ("iptables: {localhostNodePorts: true}\n", true),
+    ] {
+        let file = kube_proxy(keys).unwrap();
+        assert_eq!(file.warnings, Vec::<String>::new(), "{keys}");
+        let config = flags().or(file.settings).resolve().unwrap();
+        assert_eq!(config.localhost_node_ports, expected, "{keys}");
+    }
+    let file = kube_proxy("iptables: {localhostNodePorts: true}\n").unwrap().settings;
+    let off = Settings { localhost_node_ports: given(false, "flag"), ..flags() };
+    assert!(!off.or(file).resolve().unwrap().localhost_node_ports, "a flag wins");
 }
 
 #[test]
@@ -324,6 +344,15 @@ fn settings_that_are_allowed_but_hardly_meant_are_warned_about() {
     assert!(one_family[0].contains("names no IPv6 network"), "{one_family:?}");
     let loopback = warnings(Some("10.0.0.0/8"), &["127.0.0.0/8", "::/0"]);
     assert!(loopback[0].contains("not served on loopback"), "{loopback:?}");
+    let served = Settings {
+        cluster_cidr: given("10.0.0.0/8", "flag"),
+        node_port_addresses: given(list(&["127.0.0.0/8", "::1/128"]), "flag"),
+        localhost_node_ports: given(true, "flag"),
+        ..flags()
+    };
+    let served = served.resolve().unwrap().warnings();
+    assert_eq!(served.len(), 1, "{served:?}");
+    assert!(served[0].contains("::1/128"), "IPv6 has no such option: {served:?}");
 }
 
 #[test]

@@ -10,10 +10,13 @@ use crate::{error, sync_log};
 
 impl Reconciler {
     /// Takes in how the call that [`Reconciler::next_work`] returned went.
-    pub(crate) fn finish(&mut self, outcome: Outcome, now: Instant) {
+    /// Returns whether the kernel now does what it was told.
+    pub(crate) fn finish(&mut self, outcome: Outcome, now: Instant) -> bool {
         let State::Busy(call) = std::mem::replace(&mut self.state, State::Idle) else {
-            return warn!("the backend reported a call that nobody made");
+            warn!("the backend reported a call that nobody made");
+            return false;
         };
+        let synced = matches!(outcome.result, Ok(Done::Synced(_)));
         match outcome.result {
             Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);
@@ -30,6 +33,7 @@ impl Reconciler {
             }
             Err(error) => self.failed(&call, error::chain(&error), now),
         }
+        synced
     }
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {

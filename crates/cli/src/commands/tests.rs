@@ -60,6 +60,10 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
 
     assert!(config(&["--masquerade-all"]).nftables.masquerade_all);
     assert!(!config(&["--masquerade-all=false"]).nftables.masquerade_all);
+    for flag in ["--localhost-nodeports", "--iptables-localhost-nodeports"] {
+        assert!(config(&[flag]).localhost_node_ports, "{flag}");
+        assert!(!config(&[&format!("{flag}=false")]).localhost_node_ports, "{flag}");
+    }
     assert_eq!(config(&["--healthz-bind-address="]).healthz, None);
     assert_eq!(
         config(&["--detect-local-mode=BridgeInterface", "--pod-bridge-interface=cni0"]).local_pods,
