@@ -1,15 +1,18 @@
 //! Netlink as Portolan needs it: one socket, messages written and read byte by byte, and
-//! on top of them nf_tables. Beside that, [`AddressMonitor`]: word of changed addresses.
+//! on top of them nf_tables and connection tracking. Beside that, [`AddressMonitor`]: word
+//! of changed addresses.
 //!
 //! ```text
 //! nftables::Batch ──▶ nftables::Connection ──▶ kernel      one transaction, all or nothing
 //! nftables::{Table, Chain, Rule, Set, ElementView} ◀── dumps
+//! conntrack::Conntrack ◀─▶ kernel                          flows, listed and deleted
 //! ```
 //!
 //! The crate knows nothing of Kubernetes or services. What it decodes may come from any
 //! program that edits the kernel's tables, so every decoder takes any bytes whatever: it
 //! answers with an error or an `Unknown` form, and never panics.
 
+pub mod conntrack;
 pub mod nftables;
 
 mod address_monitor;
