@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::claim::{self, Claim};
 use crate::merge;
-use crate::model::{EndpointSlice, Service, ServiceType};
+use crate::model::{EndpointSlice, Protocol, Service, ServiceType};
 use crate::plan::{
     Action, EndpointAddress, Frontend, Masquerade, Pool, PortPlan, ServicePlan, Traffic,
 };
@@ -71,6 +71,7 @@ fn port_plan(
         cluster: pool(selection.cluster.as_deref()),
         local: pool(selection.local.as_deref()),
         hairpin: hairpin(&selection),
+        serving: serving(port.protocol, &candidates),
         affinity: service.session_affinity,
         source_ranges: source_ranges::source_ranges(
             service,
@@ -149,4 +150,13 @@ fn hairpin(selection: &Selection<'_>) -> Vec<IpAddr> {
     ips.dedup();
     ips.shrink_to_fit();
     ips
+}
+
+/// Only flows of UDP need it, and plans stay in memory.
+fn serving(protocol: Protocol, candidates: &[Candidate<'_>]) -> Vec<EndpointAddress> {
+    let serves = |it: &&Candidate<'_>| it.conditions.ready || it.conditions.serving;
+    match protocol {
+        Protocol::Udp => candidates.iter().filter(serves).map(|it| it.address).collect(),
+        Protocol::Tcp | Protocol::Sctp => Vec::new(),
+    }
 }

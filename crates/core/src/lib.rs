@@ -16,6 +16,7 @@ mod address;
 pub mod backend;
 mod claim;
 mod compile;
+pub mod flows;
 mod index;
 mod merge;
 pub mod model;

@@ -39,6 +39,9 @@ pub struct PortPlan {
     /// Addresses of usable endpoints that may run on this node: connections from one of
     /// them to itself need masquerading. Sorted, no duplicates.
     pub hairpin: Vec<IpAddr>,
+    /// UDP only, else empty: the endpoints anywhere that serve, ready or terminating,
+    /// whatever the policies. A flow may stay with one of them. Sorted, no duplicates.
+    pub serving: Vec<EndpointAddress>,
     /// Keeps a client on one endpoint.
     pub affinity: Option<SessionAffinity>,
     /// If given, only clients in these networks may use [`Destination::LoadBalancerIp`],

@@ -22,6 +22,7 @@ fn port(cluster: u8, local: u8, frontends: Vec<Frontend>) -> PortPlan {
         cluster: endpoints(cluster),
         local: endpoints(local),
         hairpin: Vec::new(),
+        serving: Vec::new(),
         affinity: None,
         source_ranges: None,
         frontends,

@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod endpoints;
+mod flows;
 mod frontends;
 mod node;
 mod policies;

@@ -1,5 +1,6 @@
 //! Random sequences of updates: however the index got there, it must end in the same place.
 
+mod flows;
 mod generate;
 mod model;
 

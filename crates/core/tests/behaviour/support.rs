@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use portolan_core::{
-    Action, Change, Conditions, Destination, Endpoint, EndpointPort, EndpointSlice, Family,
-    Frontend, Hints, Index, NodeInfo, ObjectName, Pool, PortPlan, Protocol, Service, ServicePlan,
-    ServicePort, Traffic, Update,
+    Action, Change, Conditions, Destination, Endpoint, EndpointAddress, EndpointPort,
+    EndpointSlice, Family, Frontend, Hints, Index, NodeInfo, ObjectName, Pool, PortPlan, Protocol,
+    Service, ServicePlan, ServicePort, Traffic, Update,
 };
 
 pub(crate) const NODE: &str = "here";
@@ -204,4 +204,8 @@ pub(crate) const SAMPLES: [Sample; 2] = [
 
 pub(crate) fn on_8080(addresses: &[&str]) -> Vec<String> {
     addresses.iter().map(|text| SocketAddr::new(ip(text), 8080).to_string()).collect()
+}
+
+pub(crate) fn address(text: &str) -> EndpointAddress {
+    text.parse::<SocketAddr>().unwrap().into()
 }

@@ -111,6 +111,12 @@ pub(crate) fn check(port: &PortPlan) -> Result<(), TestCaseError> {
     prop_assert!(port.cluster.is_sorted_by(|a, b| a < b));
     prop_assert!(port.local.is_sorted_by(|a, b| a < b));
     prop_assert!(port.hairpin.is_sorted_by(|a, b| a < b));
+    prop_assert!(port.serving.is_sorted_by(|a, b| a < b));
+    let pools = || port.cluster.iter().chain(&port.local);
+    match port.protocol {
+        Protocol::Udp => prop_assert!(pools().all(|endpoint| port.serving.contains(endpoint))),
+        Protocol::Tcp | Protocol::Sctp => prop_assert_eq!(&port.serving, &[]),
+    }
     prop_assert!(port.frontends.is_sorted_by(|a, b| a.destination < b.destination));
     prop_assert!(!port.frontends.is_empty());
     let reachable = || port.cluster.iter().chain(&port.local).map(|endpoint| endpoint.ip);
