@@ -15,7 +15,7 @@ pub enum AgentError {
     #[error("the backend panicked while it was opened: {0}")]
     BackendPanicked(String),
     /// The operating system gave no thread.
-    #[error("cannot start a thread for the backend")]
+    #[error("cannot start a thread")]
     Thread(#[source] io::Error),
     /// The thread of the backend is gone. It catches panics, so this should not happen.
     #[error("the thread of the backend is gone")]

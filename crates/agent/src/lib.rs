@@ -5,16 +5,20 @@
 //!                │ changes, one call at a time     ▲ outcome
 //!                ▼                                 │
 //!            backend thread (netlink calls block) ─┘
+//!                │ what a successful call made stale
+//!                ▼
+//!            conntrack thread (flows of UDP)
 //! ```
 //!
 //! [`run`] is the loop. [`Config`] is what the operator decides. The binary chooses
 //! source and backend and gives them in; this crate knows no Kubernetes objects, and of
-//! netlink only that addresses changed.
+//! netlink only that addresses changed, and connection tracking.
 #![forbid(unsafe_code)]
 
 mod address_events;
 mod backend_thread;
 pub mod config;
+mod conntrack;
 pub mod control;
 mod environment;
 mod error;

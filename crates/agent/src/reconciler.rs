@@ -13,6 +13,7 @@
 
 mod call;
 mod first_sync;
+mod flows;
 mod healing;
 mod outcome;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use self::first_sync::FirstSync;
 use self::healing::Healing;
 use crate::backend_thread::Work;
 use crate::config::{Config, SourceConfig};
+use crate::conntrack::FlowCleaner;
 use crate::environment::{self, ReadInterfaces};
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
@@ -53,6 +55,7 @@ pub(crate) struct Reconciler {
     state: State,
     retry: Retry,
     healing: Healing,
+    flows: FlowCleaner,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -86,6 +89,7 @@ impl Reconciler {
             state: State::Idle,
             retry: Retry::default(),
             healing: Healing::default(),
+            flows: FlowCleaner::without_thread(),
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -157,6 +161,7 @@ impl Reconciler {
             return Some(self.adapt_work(now, started.elapsed()));
         }
         let changes = self.index.take_changes();
+        self.announce_flows(&changes);
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
         let (kind, services, work) = match self.converge.take() {
@@ -177,6 +182,7 @@ impl Reconciler {
     /// Changes of services wait for the next call, and so does `waiting_since`.
     fn adapt_work(&mut self, now: Instant, planning: Duration) -> Work {
         let since = self.waiting_since.unwrap_or(now);
+        self.announce_all_flows();
         self.state = State::Busy(Call { kind: CallKind::Adapt, services: 0, since, planning });
         Work::Adapt(self.environment.clone().unwrap_or_default())
     }

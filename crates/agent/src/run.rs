@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::address_events::AddressEvents;
 use crate::backend_thread::{BackendThread, OpenBackend};
 use crate::config::Config;
+use crate::conntrack::{FlowCleaner, open_flow_table};
 use crate::control::{self, Query};
 use crate::environment::ReadInterfaces;
 use crate::error::AgentError;
@@ -49,15 +50,17 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
     let read_interfaces = Box::new(node_ports::interface_addresses);
-    run_with(config, events, open_backend, shutdown, read_interfaces).await
+    let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
+    run_with_flows(config, events, open_backend, shutdown, read_interfaces, flows).await
 }
 
-async fn run_with(
+async fn run_with_flows(
     config: Config,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
     shutdown: impl Future<Output = ()>,
     read_interfaces: ReadInterfaces,
+    flows: FlowCleaner,
 ) -> Result<(), AgentError> {
     let mut shutdown = pin!(shutdown);
     let backend = tokio::select! {
@@ -79,7 +82,7 @@ async fn run_with(
     let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
     let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
-        reconciler: Reconciler::new(config, read_interfaces),
+        reconciler: Reconciler::new(config, read_interfaces).with_flows(flows),
         backend,
         events,
         queries,

@@ -216,3 +216,19 @@ impl Backend for FakeBackend {
         }
     }
 }
+
+/// UDP port 53 of `10.96.0.LAST`.
+pub(crate) fn udp_service(name: &str, last: u8) -> Service {
+    let mut service = service(name, last);
+    for port in &mut service.ports {
+        (port.protocol, port.port) = (Protocol::Udp, 53);
+    }
+    service
+}
+
+/// UDP port 8080 of `10.244.0.LAST`, for each of `lasts`.
+pub(crate) fn udp_slice(service: &str, lasts: &[u8]) -> EndpointSlice {
+    let mut slice = slice(service, lasts);
+    slice.ports.iter_mut().for_each(|port| port.protocol = Protocol::Udp);
+    slice
+}

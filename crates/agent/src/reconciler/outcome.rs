@@ -22,6 +22,7 @@ impl Reconciler {
                 sync_log::succeeded(&call, &report, outcome.took, now);
                 self.retry.succeeded();
                 self.healing.synced(now);
+                self.confirm_flows();
                 self.syncs += 1;
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;

@@ -1,6 +1,8 @@
 //! Health and dump as the loop goes on. What is asked of the backend is tested with the
 //! loop itself.
 
+mod flows;
+
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};
 use portolan_watch::{Cause, Notice};
 

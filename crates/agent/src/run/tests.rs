@@ -22,6 +22,18 @@ use super::*;
 use crate::config::{LocalPodDetection, NodePortSelection};
 use crate::testing::*;
 
+/// Without a thread for flows.
+async fn run_with(
+    config: Config,
+    events: mpsc::Receiver<SourceEvent>,
+    open: OpenBackend,
+    shutdown: impl Future<Output = ()>,
+    read: ReadInterfaces,
+) -> Result<(), AgentError> {
+    let flows = FlowCleaner::without_thread();
+    run_with_flows(config, events, open, shutdown, read, flows).await
+}
+
 struct Harness {
     events: mpsc::Sender<SourceEvent>,
     kernel: FakeKernel,

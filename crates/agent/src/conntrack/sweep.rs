@@ -1,0 +1,86 @@
+//! One job: to list the flows, and to delete those that are stale.
+
+use std::net::IpAddr;
+
+use portolan_core::flows::{FlowJudge, FlowRules, UdpFlow};
+use portolan_core::{BackendError, Environment, Family};
+use portolan_netlink::conntrack::Flow;
+use tracing::warn;
+
+use crate::node_ports;
+
+/// Connection tracking; replaced in tests.
+pub(crate) trait FlowTable {
+    /// Calls `visit` for the UDP flows of a family. If this fails, some were visited; some
+    /// may be visited more than once.
+    fn udp_flows(
+        &mut self,
+        family: Family,
+        visit: &mut dyn FnMut(Flow),
+    ) -> Result<(), BackendError>;
+
+    /// Deletes one flow. `false` if it was gone already.
+    fn delete(&mut self, flow: &Flow) -> Result<bool, BackendError>;
+}
+
+/// Opens connection tracking, on the thread that works with it.
+pub(crate) type OpenFlowTable = Box<dyn FnMut() -> Result<Box<dyn FlowTable>, BackendError> + Send>;
+
+/// Deletes the stale flows; returns their number. If a listing fails, those that it had
+/// before are deleted all the same.
+///
+/// `later` tells, once the flows are listed, what else is known by then. A flow that is
+/// stale by `rules` alone may have begun after them, and be as it should.
+pub(super) fn sweep(
+    open: &mut OpenFlowTable,
+    rules: &FlowRules,
+    environment: &Environment,
+    later: &dyn Fn() -> FlowRules,
+) -> Result<usize, BackendError> {
+    let mut table = open()?;
+    let local = local_addresses();
+    let mut stale = Vec::new();
+    let judge = FlowJudge::new(rules, environment, &local);
+    let listed = list(&mut *table, rules, &mut |flow| {
+        if judge.is_stale(udp(&flow)) {
+            stale.push(flow);
+        }
+    });
+    let mut latest = rules.clone();
+    latest.merge(later());
+    let judge = FlowJudge::new(&latest, environment, &local);
+    stale.retain(|flow| judge.is_stale(udp(flow)));
+    let mut deleted = 0_usize;
+    for flow in stale {
+        deleted = deleted.saturating_add(usize::from(table.delete(&flow)?));
+    }
+    listed.map(|()| deleted)
+}
+
+fn list(
+    table: &mut dyn FlowTable,
+    rules: &FlowRules,
+    visit: &mut dyn FnMut(Flow),
+) -> Result<(), BackendError> {
+    let mut first = Ok(());
+    for family in Family::BOTH.into_iter().filter(|family| !rules.is_empty_for(*family)) {
+        let listed = table.udp_flows(family, visit);
+        first = first.and(listed);
+    }
+    first
+}
+
+/// Without them, flows to NodePorts are left alone where every address takes them.
+fn local_addresses() -> Vec<IpAddr> {
+    node_ports::interface_addresses().unwrap_or_else(|error| {
+        warn!("cannot read the addresses of this node's interfaces: {error}");
+        Vec::new()
+    })
+}
+
+fn udp(flow: &Flow) -> UdpFlow {
+    UdpFlow {
+        destination: flow.original.destination.into(),
+        reply_source: flow.reply.source.into(),
+    }
+}

@@ -1,0 +1,170 @@
+//! The thread with a flow table that is a list.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use portolan_core::flows::{FlowJudge, UdpFlow};
+use portolan_core::{BackendError, Change, Family, Index, Update};
+use portolan_netlink::conntrack::{Flow, Tuple};
+
+use super::sweep::FlowTable;
+use super::*;
+use crate::testing::{udp_service, udp_slice};
+
+const DESTINATION: &str = "10.96.0.1:53";
+const FIRST: &str = "10.244.0.1:8080";
+const SECOND: &str = "10.244.0.2:8080";
+const ELSEWHERE: &str = "192.0.2.1:53";
+
+/// What the thread did.
+#[derive(Debug, PartialEq)]
+enum Did {
+    Listed(Family),
+    Deleted(u32),
+}
+
+struct FakeTable {
+    flows: Vec<Flow>,
+    fails: Arc<Mutex<u32>>,
+    did: Sender<Did>,
+}
+
+impl FlowTable for FakeTable {
+    fn udp_flows(
+        &mut self,
+        family: Family,
+        visit: &mut dyn FnMut(Flow),
+    ) -> Result<(), BackendError> {
+        self.did.send(Did::Listed(family))?;
+        self.flows.iter().copied().for_each(visit);
+        let mut fails = self.fails.lock().unwrap();
+        match fails.checked_sub(1) {
+            None => Ok(()),
+            Some(left) => {
+                *fails = left;
+                Err("interrupted".into())
+            }
+        }
+    }
+
+    fn delete(&mut self, flow: &Flow) -> Result<bool, BackendError> {
+        self.did.send(Did::Deleted(flow.id))?;
+        Ok(true)
+    }
+}
+
+fn flow(id: u32, destination: &str, reply_source: &str) -> Flow {
+    let address = |text: &str| -> SocketAddr { text.parse().unwrap() };
+    let client = address("10.244.0.9:40000");
+    Flow {
+        protocol: 17,
+        original: Tuple { source: client, destination: address(destination) },
+        reply: Tuple { source: address(reply_source), destination: client },
+        id,
+        zone: 0,
+    }
+}
+
+/// Flow 1 to the first endpoint, 2 to the second, 3 to somebody else.
+fn fake(fails: u32) -> (OpenFlowTable, Receiver<Did>) {
+    let (did, receiver) = channel();
+    let flows = vec![
+        flow(1, DESTINATION, FIRST),
+        flow(2, DESTINATION, SECOND),
+        flow(3, ELSEWHERE, ELSEWHERE),
+    ];
+    let fails = Arc::new(Mutex::new(fails));
+    let open: OpenFlowTable = Box::new(move || {
+        Ok(Box::new(FakeTable {
+            flows: flows.clone(),
+            fails: Arc::clone(&fails),
+            did: did.clone(),
+        }))
+    });
+    (open, receiver)
+}
+
+/// The rules of a service whose endpoints change.
+fn rules(before: &[u8], after: &[u8]) -> FlowRules {
+    let mut index = Index::new("node-a");
+    index.apply(Update::ServiceApplied(udp_service("dns", 1)));
+    index.apply(Update::EndpointSliceApplied(udp_slice("dns", before)));
+    index.take_changes();
+    index.apply(Update::EndpointSliceApplied(udp_slice("dns", after)));
+    let changes: Vec<Change> = index.take_changes();
+    let mut rules = FlowRules::default();
+    rules.note_changes(&changes);
+    rules
+}
+
+#[test]
+fn what_is_confirmed_is_swept_and_what_is_only_announced_is_not() {
+    let (open, did) = fake(0);
+    let cleaner = FlowCleaner::start(open).unwrap();
+    cleaner.announce(rules(&[1, 2], &[2]));
+    assert!(cleaner.due().is_empty());
+    cleaner.confirm(&Environment::default());
+    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(Did::Deleted(1)));
+    drop(cleaner);
+    assert!(did.recv().is_err(), "the thread ends, and no other flow does");
+}
+
+#[test]
+fn nothing_to_confirm_wakes_nobody() {
+    let (open, did) = fake(0);
+    let cleaner = FlowCleaner::start(open).unwrap();
+    cleaner.announce(rules(&[1], &[1]));
+    cleaner.confirm(&Environment::default());
+    drop(cleaner);
+    assert!(did.recv().is_err());
+}
+
+#[test]
+fn a_job_that_failed_is_repeated_with_what_came_since() {
+    let (open, did) = fake(1);
+    let cleaner = FlowCleaner::start(open).unwrap();
+    cleaner.announce(rules(&[1, 2], &[2]));
+    cleaner.confirm(&Environment::default());
+    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(Did::Deleted(1)), "what was listed is used");
+    cleaner.announce(rules(&[2], &[]));
+    cleaner.confirm(&Environment::default());
+    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(Did::Deleted(1)));
+    assert_eq!(did.recv(), Ok(Did::Deleted(2)));
+}
+
+#[test]
+fn a_flow_is_spared_if_what_became_known_meanwhile_allows_it() {
+    let cases = [(rules(&[2], &[1, 2]), None), (FlowRules::default(), Some(1))];
+    for (later, expected) in cases {
+        let (mut open, did) = fake(0);
+        let old = rules(&[1, 2], &[2]);
+        sweep(&mut open, &old, &Environment::default(), &|| later.clone()).unwrap();
+        drop(open);
+        let deleted = did.iter().find_map(|did| match did {
+            Did::Deleted(id) => Some(id),
+            Did::Listed(_) => None,
+        });
+        assert_eq!(deleted, expected);
+    }
+}
+
+#[test]
+fn later_is_all_that_was_announced_whether_or_not_it_was_confirmed() {
+    let allows = |cleaner: &FlowCleaner, reply_source: &str| {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap().into();
+        let (destination, reply_source) = (address(DESTINATION), address(reply_source));
+        let later = cleaner.shared.later();
+        let judge = FlowJudge::new(&later, &Environment::default(), &[]);
+        !judge.is_stale(UdpFlow { destination, reply_source })
+    };
+    let cleaner = FlowCleaner::without_thread();
+    cleaner.announce(rules(&[1], &[2]));
+    assert!(!allows(&cleaner, FIRST) && allows(&cleaner, SECOND));
+    cleaner.confirm(&Environment::default());
+    assert!(!allows(&cleaner, FIRST) && allows(&cleaner, SECOND));
+    cleaner.announce(rules(&[2], &[1]));
+    assert!(allows(&cleaner, FIRST) && !allows(&cleaner, SECOND));
+}
