@@ -1,5 +1,4 @@
 //! NodePorts on 127.0.0.1: who is served, and only while it is asked for.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
