@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::claim::{self, Claim};
+use crate::health_check::health_check;
 use crate::merge;
 use crate::model::{EndpointSlice, Protocol, Service, ServiceType};
 use crate::plan::{
@@ -40,7 +41,8 @@ pub(crate) fn compile(
         .collect();
     // Plans stay in memory, and most services have a single port.
     ports.shrink_to_fit();
-    (!ports.is_empty()).then(|| ServicePlan { name: service.name.clone(), ports })
+    let health_check = health_check(service, slices, viewpoint.node_name, &ports);
+    (!ports.is_empty()).then(|| ServicePlan { name: service.name.clone(), ports, health_check })
 }
 
 /// Plans one port in one family; `claims` are those of this port that the Service owns.

@@ -17,6 +17,7 @@ pub mod backend;
 mod claim;
 mod compile;
 pub mod flows;
+mod health_check;
 mod index;
 mod merge;
 pub mod model;
@@ -28,6 +29,7 @@ mod source_ranges;
 mod update;
 
 pub use backend::{Backend, BackendError, Environment, SyncReport};
+pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};
 pub use model::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, NodeInfo, ObjectName,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::health_check::HealthCheck;
 use crate::model::{Family, ObjectName, Protocol, SessionAffinity};
 
 /// Everything that a Service makes a node do.
@@ -19,6 +20,8 @@ pub struct ServicePlan {
     pub name: ObjectName,
     /// Its ports, by family, protocol and port number.
     pub ports: Vec<PortPlan>,
+    /// What load balancers are told of it, if they are to ask. No matter of the backend.
+    pub health_check: Option<HealthCheck>,
 }
 
 /// One port of a Service in one family.

@@ -44,7 +44,7 @@ fn cluster_ip(address: &str, traffic: Traffic) -> Frontend {
 }
 
 fn service(name: &str, ports: Vec<PortPlan>) -> ServicePlan {
-    ServicePlan { name: ObjectName::new("shop", name), ports }
+    ServicePlan { name: ObjectName::new("shop", name), ports, health_check: None }
 }
 
 fn cluster() -> Vec<ServicePlan> {

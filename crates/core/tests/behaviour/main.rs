@@ -5,6 +5,7 @@ mod conflicts;
 mod endpoints;
 mod flows;
 mod frontends;
+mod health_checks;
 mod node;
 mod policies;
 mod properties;

@@ -79,6 +79,7 @@ prop_compose! {
         load_balancer_ips in some_of(&["192.0.2.1", "192.0.2.2", "2001:db8::1"]),
         source_ranges in networks(&["198.51.100.0/24", "2001:db8:9::/48", "0.0.0.0/0"]),
         (external_policy_local, internal_policy_local) in any::<(bool, bool)>(),
+        health_check_node_port in option::of(select(vec![32000, 32001])),
         session_affinity in option::of(Just(SessionAffinity { timeout_seconds: 10_800 })),
     ) -> Service {
         Service {
@@ -93,7 +94,7 @@ prop_compose! {
             external_policy_local,
             internal_policy_local,
             session_affinity,
-            health_check_node_port: None,
+            health_check_node_port,
         }
     }
 }
