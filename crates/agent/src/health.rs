@@ -42,7 +42,8 @@ impl Health {
         self.last_sync.is_none() && self.waiting_since.is_none()
     }
 
-    fn live(&self, now: Instant) -> bool {
+    /// Whether `/livez` answers 200.
+    pub(crate) fn live(&self, now: Instant) -> bool {
         self.waiting_since.is_none_or(|since| now.saturating_duration_since(since) < LONGEST_WAIT)
     }
 

@@ -1,7 +1,7 @@
 //! The agent: from what a source reports to what a backend does.
 //!
 //! ```text
-//!  source ─▶ run (one thread: loop, health server, control socket)
+//!  source ─▶ run (one thread: loop, health servers, control socket)
 //!                │ changes, one call at a time     ▲ outcome
 //!                ▼                                 │
 //!            backend thread (netlink calls block) ─┘
@@ -23,6 +23,7 @@ pub mod control;
 mod environment;
 mod error;
 mod health;
+mod http;
 mod node_ports;
 mod problem_log;
 mod reconciler;
@@ -30,6 +31,7 @@ mod reminder;
 mod retry;
 mod route_localnet;
 mod run;
+mod service_health;
 mod shutdown;
 mod sync_log;
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod call;
 mod first_sync;
 mod flows;
 mod healing;
+mod health_checks;
 mod outcome;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use crate::conntrack::FlowCleaner;
 use crate::environment::{self, ReadInterfaces};
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
+use crate::service_health::{self, HealthChecks};
 
 /// How long conflicts between Services settle before they are told: most are gone when
 /// the second half of a change arrives.
@@ -56,6 +58,7 @@ pub(crate) struct Reconciler {
     retry: Retry,
     healing: Healing,
     flows: FlowCleaner,
+    health_checks: HealthChecks,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -90,6 +93,7 @@ impl Reconciler {
             retry: Retry::default(),
             healing: Healing::default(),
             flows: FlowCleaner::without_thread(),
+            health_checks: service_health::channel().0,
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -162,6 +166,7 @@ impl Reconciler {
         }
         let changes = self.index.take_changes();
         self.announce_flows(&changes);
+        self.announce_health_checks(&changes);
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
         let (kind, services, work) = match self.converge.take() {

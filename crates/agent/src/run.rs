@@ -25,6 +25,7 @@ use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
 use crate::route_localnet::RouteLocalnet;
+use crate::service_health;
 
 /// How often interface addresses are read again without any word of a change: events may
 /// not be had at all, and a read that failed has to be repeated.
@@ -73,6 +74,8 @@ async fn run_with_flows(
     let (query_sender, queries) = mpsc::channel(1);
     let mut servers = JoinSet::new();
     servers.spawn(remind(config.source.clone(), health_receiver.clone()));
+    let (health_checks, news) = service_health::channel();
+    servers.spawn(service_health::serve(news, health_receiver.clone()));
     if let Some(address) = config.healthz {
         servers.spawn(health::serve(address, health_receiver));
     }
@@ -82,7 +85,9 @@ async fn run_with_flows(
     let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
     let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
-        reconciler: Reconciler::new(config, read_interfaces).with_flows(flows),
+        reconciler: Reconciler::new(config, read_interfaces)
+            .with_flows(flows)
+            .with_health_checks(health_checks),
         backend,
         events,
         queries,

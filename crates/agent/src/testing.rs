@@ -1,7 +1,7 @@
 //! Objects for tests, and a backend with just enough state to be wrong.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use portolan_core::{
     Backend, BackendError, Change, Endpoint, EndpointPort, EndpointSlice, Environment, Family,
-    NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, SyncReport, Update,
+    NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, ServiceType, SyncReport,
+    Update,
 };
 use portolan_watch::SourceEvent;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::backend_thread::OpenBackend;
@@ -230,5 +233,38 @@ pub(crate) fn udp_service(name: &str, last: u8) -> Service {
 pub(crate) fn udp_slice(service: &str, lasts: &[u8]) -> EndpointSlice {
     let mut slice = slice(service, lasts);
     slice.ports.iter_mut().for_each(|port| port.protocol = Protocol::Udp);
+    slice
+}
+
+/// Head and body of the answer to one request over a connection of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    finish_get(TcpStream::connect(address).await.unwrap(), path).await
+}
+
+/// The same over a connection that is there already.
+pub(crate) async fn finish_get(mut stream: TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
+}
+
+/// A Service that load balancers ask for at `port`, like [`service`] otherwise.
+pub(crate) fn balanced(name: &str, last: u8, port: u16) -> Service {
+    Service {
+        service_type: ServiceType::LoadBalancer,
+        external_policy_local: true,
+        health_check_node_port: Some(port),
+        ..service(name, last)
+    }
+}
+
+/// Like [`slice`], with all endpoints on this node.
+pub(crate) fn local_slice(service: &str, lasts: &[u8]) -> EndpointSlice {
+    let mut slice = slice(service, lasts);
+    for endpoint in &mut slice.endpoints {
+        endpoint.node_name = Some("node-a".into());
+    }
     slice
 }

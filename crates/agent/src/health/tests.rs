@@ -1,15 +1,14 @@
 //! The conditions as a table, and the server over loopback.
 
-use std::net::SocketAddr;
-
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::report::answer;
 use super::*;
+use crate::testing::get;
 
 const PATHS: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
@@ -91,15 +90,6 @@ fn bodies_are_those_of_kube_proxy() {
             "healthy": false, "status": {},
         })
     );
-}
-
-async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: node\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    response
 }
 
 #[tokio::test]

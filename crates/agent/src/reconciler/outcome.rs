@@ -23,6 +23,7 @@ impl Reconciler {
                 self.retry.succeeded();
                 self.healing.synced(now);
                 self.confirm_flows();
+                self.confirm_health_checks();
                 self.syncs += 1;
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;

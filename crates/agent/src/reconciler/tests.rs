@@ -2,6 +2,7 @@
 //! loop itself.
 
 mod flows;
+mod health_checks;
 
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};
 use portolan_watch::{Cause, Notice};

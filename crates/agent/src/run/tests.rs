@@ -3,6 +3,7 @@
 mod address_events;
 mod first_sync;
 mod healing;
+mod health_checks;
 mod localhost;
 
 use std::collections::BTreeMap;
