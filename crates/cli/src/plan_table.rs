@@ -1,7 +1,8 @@
 //! Plans as a table: what each address of a Service does.
 
 use portolan_core::{
-    Action, Destination, Frontend, Masquerade, Pool, PortPlan, Printable, ServicePlan, Traffic,
+    Action, Destination, Family, Frontend, HealthCheck, Masquerade, Pool, PortPlan, Printable,
+    ServicePlan, Traffic,
 };
 
 use crate::layout::Table;
@@ -26,8 +27,28 @@ pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -
                 }
             }
         }
+        for row in plan.health_check.iter().flat_map(health_check) {
+            let [address, port, endpoints, answer] = row;
+            table.push([name.clone(), address, port, endpoints, answer]);
+        }
     }
     table
+}
+
+/// Where load balancers ask whether to use this node, and what they hear while the agent
+/// is live.
+fn health_check(check: &HealthCheck) -> impl Iterator<Item = [String; 4]> {
+    Family::BOTH.into_iter().filter_map(|family| {
+        let local = check.local_endpoints(family)?;
+        let answer =
+            if local > 0 { "health check passes" } else { "health check fails, no ready endpoint" };
+        Some([
+            format!("NodePort {family}"),
+            format!("{}/TCP", check.port),
+            format!("{local} local"),
+            answer.to_owned(),
+        ])
+    })
 }
 
 fn address(port: &PortPlan, frontend: &Frontend) -> String {

@@ -85,24 +85,27 @@ fn cluster() -> Vec<ServicePlan> {
                 port(3, 0, vec![cluster_ip("10.96.0.13", Everyone(Action::Drop))]),
             ],
         ),
-        service(
-            "a-service-with-a-name-that-is-rather-long",
-            vec![PortPlan {
-                affinity: Some(SessionAffinity { timeout_seconds: 10800 }),
-                source_ranges: Some(vec!["203.0.113.0/24".parse().unwrap()]),
-                ..port(
-                    3,
-                    1,
-                    vec![
-                        frontend(load_balancer, 443, by_origin, Masquerade::ThisNode),
-                        node_port(
-                            ByOrigin { inside: ANY, outside: Action::Drop },
-                            Masquerade::ThisNode,
-                        ),
-                    ],
-                )
-            }],
-        ),
+        ServicePlan {
+            health_check: Some(HealthCheck { port: 32000, local_v4: Some(1), local_v6: Some(0) }),
+            ..service(
+                "a-service-with-a-name-that-is-rather-long",
+                vec![PortPlan {
+                    affinity: Some(SessionAffinity { timeout_seconds: 10800 }),
+                    source_ranges: Some(vec!["203.0.113.0/24".parse().unwrap()]),
+                    ..port(
+                        3,
+                        1,
+                        vec![
+                            frontend(load_balancer, 443, by_origin, Masquerade::ThisNode),
+                            node_port(
+                                ByOrigin { inside: ANY, outside: Action::Drop },
+                                Masquerade::ThisNode,
+                            ),
+                        ],
+                    )
+                }],
+            )
+        },
     ]
 }
 
