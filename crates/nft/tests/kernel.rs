@@ -8,7 +8,8 @@ mod life;
 use std::sync::Arc;
 
 use portolan_core::{
-    Backend, Environment, Index, Protocol, ServicePlan, ServiceType, SyncReport, Update,
+    Backend, Change, Environment, HealthCheck, Index, Protocol, ServicePlan, ServiceType,
+    SyncReport, Update,
 };
 use portolan_lab::namespaced;
 use portolan_netlink::nftables::{Batch, Chain, Connection, ElementOperation, Family, Table};
@@ -45,6 +46,33 @@ fn a_second_start_on_an_unchanged_table_sends_nothing() {
         assert!(first.added > 50, "{first:?}");
         let (_, second) = converge(&plans, &common::environment());
         assert_eq!(second, SyncReport::default());
+    });
+}
+
+#[test]
+fn what_only_load_balancers_are_told_is_not_sent() {
+    namespaced("what_only_load_balancers_are_told_is_not_sent", || {
+        let plans = common::one_of_each();
+        let (mut backend, _) = converge(&plans, &common::environment());
+        let counted = |local_v4| {
+            let health_check = Some(HealthCheck { port: 32000, local_v4, local_v6: None });
+            let plan = |plan: &Arc<ServicePlan>| ServicePlan { health_check, ..(**plan).clone() };
+            plans.iter().map(plan).map(Arc::new).collect::<Vec<_>>()
+        };
+        let mut old = plans.clone();
+        for new in [counted(Some(1)), counted(Some(0))] {
+            let changes: Vec<Change> = old
+                .iter()
+                .zip(&new)
+                .map(|(old, new)| Change {
+                    service: new.name.clone(),
+                    old: Some(Arc::clone(old)),
+                    new: Some(Arc::clone(new)),
+                })
+                .collect();
+            assert_eq!(backend.apply(&changes).unwrap(), SyncReport::default());
+            old = new;
+        }
     });
 }
 
