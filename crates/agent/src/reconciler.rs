@@ -66,6 +66,8 @@ pub(crate) struct Reconciler {
     environment_stale: bool,
     /// The backend works with an environment that has changed since.
     environment_changed: bool,
+    /// Other addresses take NodePorts than when flows were last looked at.
+    node_ports_changed: bool,
     waiting_since: Option<Instant>,
     node_deleted: bool,
     syncs: u64,
@@ -98,6 +100,7 @@ impl Reconciler {
             environment: None,
             environment_stale: true,
             environment_changed: false,
+            node_ports_changed: false,
             waiting_since: None,
             node_deleted: false,
             syncs: 0,
@@ -187,7 +190,9 @@ impl Reconciler {
     /// Changes of services wait for the next call, and so does `waiting_since`.
     fn adapt_work(&mut self, now: Instant, planning: Duration) -> Work {
         let since = self.waiting_since.unwrap_or(now);
-        self.announce_all_flows();
+        if std::mem::take(&mut self.node_ports_changed) {
+            self.announce_all_flows();
+        }
         self.state = State::Busy(Call { kind: CallKind::Adapt, services: 0, since, planning });
         Work::Adapt(self.environment.clone().unwrap_or_default())
     }
@@ -228,6 +233,8 @@ impl Reconciler {
         let Ok(environment) = environment else { return };
         if self.environment.as_ref() != Some(&environment) {
             self.environment_changed = self.environment.is_some();
+            let known = self.environment.as_ref();
+            self.node_ports_changed |= known.is_some_and(|it| !it.has_node_ports_of(&environment));
             self.environment = Some(environment);
         }
     }

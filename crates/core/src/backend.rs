@@ -31,6 +31,15 @@ pub struct Environment {
     pub localhost_node_ports: bool,
 }
 
+impl Environment {
+    /// Whether the same addresses take NodePorts in another environment.
+    pub fn has_node_ports_of(&self, other: &Environment) -> bool {
+        self.node_ports_v4 == other.node_ports_v4
+            && self.node_ports_v6 == other.node_ports_v6
+            && self.localhost_node_ports == other.localhost_node_ports
+    }
+}
+
 /// Which addresses of this node take NodePorts in one family.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NodePortAddresses {
@@ -84,7 +93,7 @@ pub trait Backend: Send {
     fn atomic(&self) -> bool;
 
     /// Observes the kernel and makes it what `plans` and `environment` say, sending only
-    /// the difference. Used at start, after an error, and when the environment changes.
+    /// the difference. Used at start and after an error.
     fn converge(
         &mut self,
         plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,

@@ -6,6 +6,7 @@ use portolan_core::Update;
 use portolan_core::flows::{FlowJudge, UdpFlow};
 
 use super::*;
+use crate::conntrack::FlowCleaner;
 use crate::testing::{udp_service, udp_slice};
 
 /// A scene with a service `dns`, as it is before the first call.
@@ -77,4 +78,22 @@ fn a_look_at_the_kernel_confirms_nothing() {
     assert_eq!(stale(&scene), [true, false, true]);
     scene.succeed();
     assert_eq!(stale(&scene), [true, true, false]);
+}
+
+#[test]
+fn another_environment_makes_flows_suspect_only_if_other_addresses_take_node_ports() {
+    let mut scene = listed(&[1]);
+    scene.succeed();
+    let cidrs = vec!["10.96.0.0/16".parse().unwrap()];
+    let cases = [
+        (SourceEvent::Update(Update::ServiceCidrsReset(cidrs)), false),
+        (node(&["192.0.2.9"], &[]), true),
+    ];
+    for (event, suspect) in cases {
+        scene.reconciler.flows = FlowCleaner::without_thread();
+        scene.receive(event);
+        assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Adapt(_))));
+        scene.finish(Ok(Done::Synced(SyncReport::default())));
+        assert_eq!(!scene.reconciler.flows.due().is_empty(), suspect);
+    }
 }
