@@ -1,4 +1,5 @@
 //! A ruleset as nft text, its elements apart from the rest.
+#![allow(dead_code, clippy::allow_attributes, reason = "no test needs all of it")]
 
 use std::collections::BTreeMap;
 
