@@ -5,8 +5,9 @@
 //! new endpoint, or empty. Nothing has to be searched or forgotten when endpoints change, and
 //! a frontend without affinity knows nothing of all this.
 //!
-//! The kernel neither changes the value of an element that rules added, nor deletes one from
-//! a rule without losing count of the set. So a client whose seat is empty keeps it for one
+//! A rule cannot change the value of an element that is there (`nft_rhash_update`), and one
+//! that deletes it makes the kernel lose count of the set (`nft_dynset_eval`;
+//! net/netfilter/nft_set_hash.c and nft_dynset.c). So a client whose seat is empty keeps it for one
 //! tick of the kernel's clock: its connection goes to any endpoint, and its next one finds
 //! nothing remembered.
 

@@ -1,5 +1,7 @@
 //! Statements as bytecode: the expressions that nft emits for the same text.
 
+mod affinity;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -10,7 +12,7 @@ use portolan_netlink::nftables::{
 };
 
 use crate::chain_name::EntryKind;
-use crate::container::{Container, FIRST_SLOT};
+use crate::container::Container;
 use crate::statement::Statement;
 
 /// `RTN_LOCAL` of `linux/rtnetlink.h`: an address of this node.
@@ -100,29 +102,11 @@ impl Lowering {
             Statement::Balance { kind, pool, slots } => {
                 self.balance(*kind, Container::Endpoints(*kind, *pool).name(), *slots)
             }
-            Statement::RecallSeat(kind, pool) => {
-                let mut expressions = self.client(*kind).0;
-                expressions.push(lookup(Container::Affinity(*kind, *pool).name(), Some(FIRST)));
-                expressions.push(set_priority());
-                expressions
-            }
-            Statement::DrawSlot { slots } => vec![
-                Expression::Numgen { modulus: *slots, offset: FIRST_SLOT, register: FIRST },
-                set_priority(),
-            ],
-            Statement::FindSeat(kind, pool) => {
-                let mut expressions = self.seat(*kind, Container::Seats(*kind, *pool));
-                expressions.push(set_priority());
-                expressions
-            }
-            Statement::RememberSeat { kind, pool, timeout } => {
-                self.remember(*kind, Container::Affinity(*kind, *pool), *timeout)
-            }
-            Statement::TranslateToSeat(kind, pool) => {
-                let mut expressions = self.seat(*kind, Container::SeatedEndpoints(*kind, *pool));
-                expressions.push(self.translate());
-                expressions
-            }
+            Statement::RecallSeat(..)
+            | Statement::DrawSlot { .. }
+            | Statement::FindSeat(..)
+            | Statement::RememberSeat { .. }
+            | Statement::TranslateToSeat(..) => self.affinity(statement),
             Statement::Goto(chain) => vec![Expression::Verdict(OwnedVerdict::Goto(chain.clone()))],
             Statement::RejectWithReset => vec![Expression::Reject(RejectWith::TcpReset)],
             Statement::Reject => vec![Expression::Reject(self.port_unreachable())],
@@ -225,37 +209,6 @@ impl Lowering {
         }
     }
 
-    /// Loads the key of a client and a frontend; also returns the next free register.
-    fn client(&self, kind: EntryKind) -> (Vec<Expression>, u8) {
-        let words = self.address_words();
-        let mut expressions = vec![self.address(Side::Source, 0)];
-        let (frontend, word) = self.frontend_from(kind, words);
-        expressions.extend(frontend);
-        (expressions, word)
-    }
-
-    /// Looks up what a container has for the frontend and the number in the priority.
-    fn seat(&self, kind: EntryKind, container: Container) -> Vec<Expression> {
-        let (mut expressions, word) = self.frontend(kind);
-        expressions
-            .push(Expression::Meta { key: MetaKey::Priority, register: Register::Word(word) });
-        expressions.push(lookup(container.name(), Some(FIRST)));
-        expressions
-    }
-
-    fn remember(&self, kind: EntryKind, container: Container, timeout: u64) -> Vec<Expression> {
-        let (mut expressions, word) = self.client(kind);
-        let data = Register::Word(word);
-        expressions.push(Expression::Meta { key: MetaKey::Priority, register: data });
-        expressions.push(Expression::Update {
-            set: container.name().to_owned(),
-            key: FIRST,
-            data: Some(data),
-            timeout,
-        });
-        expressions
-    }
-
     /// The code of "port unreachable" in ICMP and ICMPv6.
     const fn port_unreachable(&self) -> RejectWith {
         RejectWith::IcmpUnreachable(match self.family {
@@ -326,10 +279,6 @@ fn change_mark(mask: u32, xor: u32) -> Vec<Expression> {
         bitwise(mask, xor),
         Expression::MetaSet { key: MetaKey::Mark, register: FIRST },
     ]
-}
-
-fn set_priority() -> Expression {
-    Expression::MetaSet { key: MetaKey::Priority, register: FIRST }
 }
 
 fn source_port_above_1023(protocol: Protocol) -> Vec<Expression> {

@@ -13,14 +13,18 @@
 //! look-up per connection, and an answer even where no route leads to the address. The
 //! kernel has allowed `reject` in prerouting since 5.9.
 
+mod loopback;
+mod source_translation;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
-use portolan_core::{Environment, Family, Pool, Protocol};
+use portolan_core::{Environment, Family, Pool};
 use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
 
+use self::loopback::{guard_loopback, loopback};
 use crate::NftOptions;
 use crate::affinity;
 use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
@@ -30,19 +34,12 @@ use crate::statement::Statement;
 /// The chain where every new connection is looked up.
 const DISPATCH: &str = "services";
 
-/// The chain that gives connections a source address of this node.
-const MASQUERADE: &str = "masquerade-connection";
-
 /// Destination translation of what comes in. `dstnat` in nft.
 const PREROUTING_PRIORITY: i32 = -100;
 
 /// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
 /// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here.
 const OUTPUT_PRIORITY: i32 = -89;
-
-/// Before connections are tracked (-200), so that what is dropped leaves no trace. No nft has
-/// a name here.
-const GUARD_PRIORITY: i32 = -290;
 
 /// Source translation. `srcnat` in nft.
 const POSTROUTING_PRIORITY: i32 = 100;
@@ -130,7 +127,7 @@ impl FamilySettings {
                 self.postrouting(),
             ),
             Chain { name: DISPATCH.to_owned(), base: None, rules: self.dispatch() },
-            Chain { name: MASQUERADE.to_owned(), base: None, rules: self.masquerade() },
+            self.masquerade(),
             self.serving_chain(ServingChain::Reject),
         ];
         chains.extend(self.localhost_node_ports.then(guard_loopback));
@@ -215,37 +212,6 @@ impl FamilySettings {
         rules
     }
 
-    /// Unprivileged source ports stay out of the NodePort range: a connection of ours that
-    /// had a NodePort as its source port would make answers look like requests to it.
-    /// Privileged ones stay privileged, as the kernel's own choice keeps them (NFS asks for
-    /// that): net/netfilter/nf_nat_core.c, `nf_nat_l4proto_unique_tuple`, v6.1.
-    fn masquerade(&self) -> Vec<Vec<Statement>> {
-        let protocols = Protocol::ALL.into_iter().filter(|_| self.source_ports.is_some());
-        let mut rules: Vec<Vec<Statement>> = protocols
-            .map(|protocol| {
-                let port = Statement::SourcePortAbove1023(protocol);
-                vec![port, Statement::Masquerade(self.source_ports)]
-            })
-            .collect();
-        rules.push(vec![Statement::Masquerade(None)]);
-        rules
-    }
-
-    fn postrouting(&self) -> Vec<Vec<Statement>> {
-        vec![
-            vec![
-                Statement::Marked(self.mark),
-                Statement::Unmark(self.mark),
-                Statement::Goto(MASQUERADE.to_owned()),
-            ],
-            vec![
-                Statement::Translated,
-                Statement::PairIn(Container::Hairpin),
-                Statement::Goto(MASQUERADE.to_owned()),
-            ],
-        ]
-    }
-
     /// Pods and this node get the whole cluster, as if they had come in through the load
     /// balancer; everyone else is confined to this node.
     fn external_local(
@@ -304,33 +270,6 @@ impl FamilySettings {
     fn not_loopback(&self) -> Statement {
         Statement::Destination { net: loopback(self.family), negated: true }
     }
-}
-
-/// The loopback addresses of a family.
-fn loopback(family: Family) -> IpNet {
-    match family {
-        Family::V4 => IpNet::V4(Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)),
-        Family::V6 => IpNet::V6(Ipv6Net::new_assert(std::net::Ipv6Addr::LOCALHOST, 128)),
-    }
-}
-
-/// While `route_localnet` is 1 the kernel takes packets of the network to and from loopback
-/// addresses, which programs trust to be their own node's.
-fn guard_loopback() -> Chain {
-    let net = loopback(Family::V4);
-    let from_network =
-        || Statement::InputInterface { name: "lo".to_owned(), prefix: false, negated: true };
-    let rules = vec![
-        vec![from_network(), Statement::Destination { net, negated: false }, Statement::Drop],
-        vec![from_network(), Statement::Source { net, negated: false }, Statement::Drop],
-    ];
-    let base = BaseChain {
-        kind: ChainKind::Filter,
-        hook: Hook::Prerouting,
-        priority: GUARD_PRIORITY,
-        policy: Policy::Accept,
-    };
-    Chain { name: "guard-loopback".to_owned(), base: Some(base), rules }
 }
 
 fn to_dispatch() -> Vec<Vec<Statement>> {
