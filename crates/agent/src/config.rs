@@ -35,6 +35,9 @@ pub const DEFAULT_CONTROL_SOCKET: &str = "/run/portolan/control.sock";
 /// The bit of the packet mark that asks for masquerading, unless the operator chooses
 /// another. The same as kube-proxy's.
 pub const DEFAULT_MASQUERADE_BIT: u8 = 14;
+/// The range that NodePorts are taken from, both ends included: kube-apiserver's default
+/// of `--service-node-port-range`.
+pub const DEFAULT_NODE_PORT_RANGE: (u16, u16) = (30_000, 32_767);
 
 /// Everything the operator decides, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct Config {
     pub nftables: NftablesConfig,
     /// Which addresses of this node take NodePorts.
     pub node_ports: NodePortSelection,
+    /// The range that the API server takes NodePorts from, both ends included.
+    pub node_port_range: (u16, u16),
     /// Whether NodePorts are served on 127.0.0.0/8, to processes of this node.
     pub localhost_node_ports: bool,
     /// How connections of local pods are recognised.

@@ -31,6 +31,11 @@ pub(crate) struct NodeArguments {
     #[arg(long, value_name = "CIDRS", value_delimiter = ',')]
     nodeport_addresses: Option<Vec<String>>,
 
+    /// Range that the API server takes NodePorts from, as its own option of this name says.
+    /// Masqueraded connections get source ports outside of it [default: 30000-32767]
+    #[arg(long, value_name = "LOW-HIGH")]
+    service_node_port_range: Option<String>,
+
     /// Serve NodePorts on 127.0.0.0/8 too, to processes of this node; IPv4 only [default:
     /// off]. Sets the kernel's net.ipv4.conf.all.route_localnet to 1: from then on only
     /// rules of this agent keep the network away from what listens on 127.0.0.1. It is
@@ -74,6 +79,7 @@ impl NodeArguments {
             node_name: given(&self.node_name, "--node-name"),
             cluster_cidr: given(&self.cluster_cidr, "--cluster-cidr"),
             node_port_addresses: given(&self.nodeport_addresses, "--nodeport-addresses"),
+            node_port_range: given(&self.service_node_port_range, "--service-node-port-range"),
             localhost_node_ports: given(&self.localhost_nodeports, "--localhost-nodeports"),
             detect_local_mode: given(&self.detect_local_mode, "--detect-local-mode"),
             pod_bridge_interface: given(&self.pod_bridge_interface, "--pod-bridge-interface"),
@@ -120,6 +126,7 @@ pub(crate) fn nft_options(config: &Config) -> NftOptions {
     NftOptions {
         masquerade_bit: config.nftables.masquerade_bit,
         masquerade_all: config.nftables.masquerade_all,
+        node_port_range: config.node_port_range,
         ..NftOptions::default()
     }
 }

@@ -68,8 +68,9 @@ fn local_endpoints(
 }
 
 /// Traffic that still arrives is served by draining endpoints too, but the load balancer
-/// is to send it elsewhere.
+/// is to send it elsewhere. Where a Service publishes addresses that are not ready, its
+/// endpoints stay ready until they are gone, here as in the choice of endpoints.
 fn counts(candidate: &Candidate<'_>) -> bool {
     let conditions = candidate.conditions;
-    candidate.placement == Placement::ThisNode && conditions.ready && !conditions.terminating
+    candidate.placement == Placement::ThisNode && conditions.ready
 }

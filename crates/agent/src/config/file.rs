@@ -49,6 +49,7 @@ fn own_kind(mut document: Document) -> Result<ConfigFile, ConfigError> {
         master: document.given("clientConnection.master", Document::text)?,
         tls_server_name: document.given("clientConnection.tlsServerName", Document::text)?,
         backend: document.given("backend", Document::text)?,
+        node_port_range: document.given("serviceNodePortRange", Document::text)?,
         localhost_node_ports: document.given("localhostNodePorts", Document::boolean)?,
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         control_socket: document.given("controlSocket", Document::text)?,

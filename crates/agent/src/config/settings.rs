@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::values::{self, Rejected};
 use super::{
     BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_HEALTHZ_PORT,
-    DEFAULT_MASQUERADE_BIT, LocalPodDetection, NftablesConfig, NodePortSelection, Patience,
-    SourceConfig,
+    DEFAULT_MASQUERADE_BIT, DEFAULT_NODE_PORT_RANGE, LocalPodDetection, NftablesConfig,
+    NodePortSelection, Patience, SourceConfig,
 };
 
 /// How long the first sync waits for objects without which little is missing.
@@ -56,6 +56,7 @@ pub struct Settings {
     /// Networks, separated by commas.
     pub cluster_cidr: Option<Given<String>>,
     pub node_port_addresses: Option<Given<Vec<String>>>,
+    pub node_port_range: Option<Given<String>>,
     pub localhost_node_ports: Option<Given<bool>>,
     pub detect_local_mode: Option<Given<String>>,
     pub pod_bridge_interface: Option<Given<String>>,
@@ -80,6 +81,7 @@ impl Settings {
             backend: self.backend.or(other.backend),
             cluster_cidr: self.cluster_cidr.or(other.cluster_cidr),
             node_port_addresses: self.node_port_addresses.or(other.node_port_addresses),
+            node_port_range: self.node_port_range.or(other.node_port_range),
             localhost_node_ports: self.localhost_node_ports.or(other.localhost_node_ports),
             detect_local_mode: self.detect_local_mode.or(other.detect_local_mode),
             pod_bridge_interface: self.pod_bridge_interface.or(other.pod_bridge_interface),
@@ -101,6 +103,10 @@ impl Settings {
             backend: self.backend_kind()?,
             nftables: self.nftables_config()?,
             node_ports: self.node_port_selection()?,
+            node_port_range: match &self.node_port_range {
+                Some(given) => given.parse("30000-32767", |text| values::port_range(text))?,
+                None => DEFAULT_NODE_PORT_RANGE,
+            },
             localhost_node_ports: self.localhost_node_ports.as_ref().is_some_and(|it| it.value),
             local_pods: self.local_pod_detection()?,
             healthz: match &self.healthz_bind_address {

@@ -44,6 +44,7 @@ fn without_any_setting_the_defaults_are_those_of_kube_proxy_in_nftables_mode() {
         SourceConfig::Kube { kubeconfig: None, master: None, tls_server_name: None }
     );
     assert_eq!(config.node_ports, NodePortSelection::Primary);
+    assert_eq!(config.node_port_range, (30_000, 32_767));
     assert!(!config.localhost_node_ports);
     assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(Vec::new()));
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
@@ -56,7 +57,7 @@ fn our_own_kind_sets_everything() {
     let file = own("nodeName: ' Worker-1 '\nsource: dir:/srv/services\nbackend: nftables\n\
          clientConnection: {kubeconfig: /etc/kubeconfig, master: 'https://10.0.0.1:6443'}\n\
          clusterCIDR: 10.244.1.2/16, fd00:10:244::/56\nnodePortAddresses: [192.0.2.0/24]\n\
-         localhostNodePorts: true\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
+         localhostNodePorts: true\nserviceNodePortRange: 20000-22767\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
          nftables: {masqueradeAll: true, masqueradeBit: 15}\n")
     .unwrap();
     assert_eq!(file.warnings, Vec::<String>::new());
@@ -69,6 +70,7 @@ fn our_own_kind_sets_everything() {
             backend: BackendKind::Nftables,
             nftables: NftablesConfig { masquerade_all: true, masquerade_bit: 15 },
             node_ports: NodePortSelection::Networks(networks(&["192.0.2.0/24"])),
+            node_port_range: (20_000, 22_767),
             localhost_node_ports: true,
             local_pods: LocalPodDetection::ClusterCidr(networks(&[
                 "10.244.0.0/16",
@@ -199,6 +201,14 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
         (
             "healthzBindAddress: 1.2.3.4:65536",
             "healthzBindAddress in portolan.yaml: \"1.2.3.4:65536\" is not an IP address with a port; a right value is 0.0.0.0:10256",
+        ),
+        (
+            "serviceNodePortRange: 32767-30000",
+            "serviceNodePortRange in portolan.yaml: \"32767-30000\" ends at 30000, before it begins at 32767; a right value is 30000-32767",
+        ),
+        (
+            "serviceNodePortRange: 0-70000",
+            "serviceNodePortRange in portolan.yaml: \"0-70000\" is not a range of ports from 1 to 65535; a right value is 30000-32767",
         ),
         (
             "nftables: {masqueradeBit: 32}",

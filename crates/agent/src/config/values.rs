@@ -89,6 +89,17 @@ pub(super) fn node_port_selection(items: &[String]) -> Result<NodePortSelection,
     items.into_iter().map(network).collect::<Result<_, _>>().map(NodePortSelection::Networks)
 }
 
+/// `LOW-HIGH`, both ends included, as kube-apiserver's `--service-node-port-range` takes it.
+pub(super) fn port_range(text: &str) -> Result<(u16, u16), Rejected> {
+    let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port != 0);
+    let ends = text.split_once('-').and_then(|(low, high)| Some((port(low)?, port(high)?)));
+    match ends {
+        Some((low, high)) if low <= high => Ok((low, high)),
+        Some((low, high)) => reject(format!("{text:?} ends at {high}, before it begins at {low}")),
+        None => reject(format!("{text:?} is not a range of ports from 1 to 65535")),
+    }
+}
+
 pub(super) fn cluster_cidr(text: &str) -> Result<Vec<IpNet>, Rejected> {
     let networks: Vec<IpNet> =
         separated([text]).into_iter().map(network).collect::<Result<_, _>>()?;

@@ -50,7 +50,7 @@ fn only_load_balancers_that_must_find_the_endpoints_have_a_health_check() {
 }
 
 #[test]
-fn only_ready_endpoints_of_this_node_count_and_never_terminating_ones() {
+fn only_ready_endpoints_of_this_node_count() {
     let both = |endpoint: Endpoint| {
         let mut endpoint = draining(endpoint);
         endpoint.conditions.ready = true;
@@ -61,7 +61,7 @@ fn only_ready_endpoints_of_this_node_count_and_never_terminating_ones() {
         ("ready", vec![here("10.0.1.1"), here("10.0.1.2")], 2),
         ("unready", vec![unready(here("10.0.1.1"))], 0),
         ("draining", vec![draining(here("10.0.1.1"))], 0),
-        ("ready while it terminates", vec![both(here("10.0.1.1"))], 0),
+        ("published while it terminates", vec![both(here("10.0.1.1"))], 1),
         ("elsewhere", vec![elsewhere("10.0.2.1")], 0),
         ("without a node", vec![nowhere("10.0.3.1")], 0),
         (
