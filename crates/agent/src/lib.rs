@@ -41,5 +41,6 @@ pub use backend_thread::OpenBackend;
 pub use config::Config;
 pub use environment::environment;
 pub use error::{AgentError, chain};
+pub use route_localnet::route_localnet_warning;
 pub use run::run;
 pub use shutdown::signals;

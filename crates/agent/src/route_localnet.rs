@@ -48,6 +48,27 @@ impl RouteLocalnet {
     }
 }
 
+/// What to tell the operator if packets of the network to 127.0.0.0/8 are forwarded, and
+/// no rule of ours keeps them away.
+///
+/// `None` if the setting is off, or cannot be read.
+pub fn route_localnet_warning() -> Option<String> {
+    warning(Path::new(FILE))
+}
+
+fn warning(file: &Path) -> Option<String> {
+    let value = fs::read_to_string(file).ok()?;
+    (value.trim() != "0").then(|| {
+        format!(
+            "{SYSCTL} is {}, which --localhost-nodeports (or kube-proxy) sets and nobody sets \
+             back, and no rules of Portolan guard it now: machines on this node's networks may \
+             reach what listens on 127.0.0.1. Unless something else needs it, run `sysctl -w \
+             {SYSCTL}=0`",
+            value.trim()
+        )
+    })
+}
+
 /// Whether it had to be changed.
 fn set(file: &Path) -> io::Result<bool> {
     if fs::read_to_string(file)?.trim() == "1" {
@@ -100,6 +121,18 @@ mod tests {
             assert_eq!(fs::read_to_string(&file).unwrap(), "1");
             assert!(!setting.warned, "a later failure is told again");
         }
+    }
+
+    #[test]
+    fn a_setting_that_was_left_behind_is_warned_about() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("route_localnet");
+        assert_eq!(warning(&file), None, "it cannot be read");
+        fs::write(&file, "0\n").unwrap();
+        assert_eq!(warning(&file), None);
+        fs::write(&file, "1\n").unwrap();
+        let told = warning(&file).unwrap();
+        assert!(told.contains("`sysctl -w net.ipv4.conf.all.route_localnet=0`"), "{told}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::health::{self, Health};
 use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
-use crate::route_localnet::RouteLocalnet;
+use crate::route_localnet::{RouteLocalnet, route_localnet_warning};
 use crate::service_health;
 
 /// How often interface addresses are read again without any word of a change: events may
@@ -113,7 +113,8 @@ fn log_start(config: &Config, backend: &BackendThread) {
         backend = backend.facts.name,
         "portolan starts"
     );
-    for warning in config.warnings() {
+    let left_behind = if config.localhost_node_ports { None } else { route_localnet_warning() };
+    for warning in config.warnings().into_iter().chain(left_behind) {
         warn!("{warning}");
     }
 }

@@ -221,7 +221,10 @@ fn cleanup_removes_what_is_ours_and_says_so() {
 
         let first = scene.command(&["cleanup"]).output().unwrap();
         assert_eq!(text(&first.stdout), "deleted table ip portolan\ndeleted table ip6 portolan\n");
+        assert_eq!(text(&first.stderr), "");
+        fs::write("/proc/sys/net/ipv4/conf/all/route_localnet", "1").unwrap();
         let second = scene.command(&["cleanup"]).output().unwrap();
+        assert!(text(&second.stderr).contains("route_localnet=0"), "{second:?}");
         assert_eq!(text(&second.stdout), "nothing to delete\n");
         let dump = scene.dump_kernel();
         assert_eq!(dump.status.code(), Some(1));

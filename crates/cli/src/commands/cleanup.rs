@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use portolan_agent::config::DEFAULT_CONTROL_SOCKET;
+use portolan_agent::route_localnet_warning;
 use portolan_nft::{NftOptions, cleanup};
 
 use crate::output::{complain, print};
@@ -13,7 +14,8 @@ use crate::output::{complain, print};
 /// Remove everything that Portolan put into the kernel, and nothing else.
 ///
 /// Needs CAP_NET_ADMIN. Services are no longer served for new connections; those that are
-/// established go on. Stop the agent before, or it puts everything back.
+/// established go on. Stop the agent before, or it puts everything back. The kernel's
+/// net.ipv4.conf.all.route_localnet is not changed, but warned about if it is set.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Where a running agent would listen
@@ -34,5 +36,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         text.push_str("nothing to delete\n");
     }
     print(&text)?;
+    if let Some(warning) = route_localnet_warning() {
+        complain(format_args!("{warning}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
