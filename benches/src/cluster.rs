@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, Index, ObjectName,
-    Protocol, Service, ServicePlan, ServicePort, Update,
+    Protocol, Service, ServicePlan, ServicePort, SessionAffinity, Update,
 };
 
 /// The node that is measured.
@@ -21,6 +21,7 @@ const SERVICE_PORT: u16 = 80;
 /// ClusterIP services with the same number of endpoints each, one of ten on this node.
 pub(crate) struct Cluster {
     pub(crate) index: Index,
+    /// How many there are; the next one has this number.
     services: u32,
     endpoints: u32,
 }
@@ -37,9 +38,15 @@ impl Cluster {
     }
 
     /// Adds a service with one endpoint and returns its ClusterIP and port.
-    pub(crate) fn add_service_of(&mut self, endpoint: IpAddr, port: u16) -> SocketAddr {
+    pub(crate) fn add_service_of(
+        &mut self,
+        endpoint: IpAddr,
+        port: u16,
+        session_affinity: Option<SessionAffinity>,
+    ) -> SocketAddr {
         let number = self.services;
-        let service = service(number);
+        self.services += 1;
+        let service = Service { session_affinity, ..service(number) };
         let mut slice = slice(number, 0..1);
         slice.endpoints.iter_mut().for_each(|it| it.address = endpoint);
         slice.ports.iter_mut().for_each(|it| it.port = port);

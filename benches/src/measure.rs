@@ -15,11 +15,6 @@ impl Times {
         result
     }
 
-    /// Forgets all times.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     /// Remembers a time that was measured elsewhere.
     pub(crate) fn record(&mut self, time: Duration) {
         self.0.push(time);
