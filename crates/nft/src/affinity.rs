@@ -10,6 +10,9 @@
 //! net/netfilter/nft_set_hash.c and nft_dynset.c). So a client whose seat is empty keeps it for one
 //! tick of the kernel's clock: its connection goes to any endpoint, and its next one finds
 //! nothing remembered.
+//!
+//! While no more clients can be remembered, further ones are balanced as if there were no
+//! affinity: an update without room ends its rule (`nft_dynset_eval`).
 
 use portolan_core::Pool;
 use portolan_netlink::nftables::Expression;
@@ -29,7 +32,8 @@ pub(crate) fn rules(kind: EntryKind, pool: Pool, slots: u32, seconds: u32) -> Ve
     vec![
         vec![recall.clone(), find.clone(), remember(lifetime), translate.clone()],
         vec![recall, remember(shortest), draw.clone(), find.clone(), translate.clone()],
-        vec![draw, find, remember(lifetime), translate],
+        vec![draw.clone(), find.clone(), remember(lifetime), translate.clone()],
+        vec![draw, find, translate],
         vec![Statement::Drop],
     ]
 }

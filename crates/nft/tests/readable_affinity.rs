@@ -51,10 +51,10 @@ fn remember_a_client() {
     Connection::open().unwrap().commit(&mut batch).unwrap();
 }
 
-/// Four rules for each of the two chains that balance a NodePort's clients, for whose seat nft
+/// Five rules for each of the two chains that balance a NodePort's clients, for whose seat nft
 /// 1.0.6 takes another register; and two of the chain with source ranges, where it swaps the
 /// bytes of the protocol, which is a single one.
-const WRITTEN_AGAIN: usize = 10;
+const WRITTEN_AGAIN: usize = 12;
 
 const BOTH: [&str; 2] = ["172.30.0.6", "fd00:172:30::6"];
 
