@@ -7,6 +7,8 @@ mod common;
 mod listing;
 #[path = "common/mixed_services.rs"]
 mod mixed_services;
+#[path = "common/nft_json.rs"]
+mod nft_json;
 #[path = "common/nft_program.rs"]
 mod nft_program;
 #[path = "common/nft_text.rs"]
@@ -19,12 +21,12 @@ mod settings;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use portolan_core::{Backend as _, Protocol, ServicePlan, SyncReport};
+use portolan_core::{Backend as _, ServicePlan, SyncReport};
 use portolan_lab::{Namespace, namespaced};
 use portolan_nft::{NftBackend, NftOptions, Ruleset, render};
-use serde_json::Value;
 
 use self::mixed_services::mixed_services;
+use self::nft_json::comparable;
 use self::nft_program::Nft;
 use self::nft_text::NftText;
 use self::serving::Serving;
@@ -154,39 +156,6 @@ fn listings_of_every_setting_load_again_and_make_the_same_table() {
             }
         }
     });
-}
-
-/// Without handles, with sorted elements, and with names for protocols, which nft prints as
-/// numbers where there is no /etc/protocols.
-fn comparable(json: &Value) -> Vec<Value> {
-    let mut objects = json.get("nftables").unwrap().as_array().unwrap().clone();
-    objects.retain(|object| object.get("metainfo").is_none());
-    for object in &mut objects {
-        let properties = object.as_object_mut().unwrap().values_mut().next().unwrap();
-        properties.as_object_mut().unwrap().remove("handle");
-        name_protocols(properties);
-        if let Some(Value::Array(elements)) = properties.get_mut("elem") {
-            elements.sort_by_key(Value::to_string);
-        }
-    }
-    objects
-}
-
-fn name_protocols(properties: &mut Value) {
-    let types = properties.get("type").and_then(Value::as_array).into_iter().flatten();
-    let place = types.into_iter().position(|it| it == "inet_proto");
-    let elements = properties.get_mut("elem").and_then(Value::as_array_mut);
-    let (Some(place), Some(elements)) = (place, elements) else { return };
-    for element in elements {
-        let [with_comment, without] =
-            ["/0/elem/val/concat", "/0/concat"].map(|key| format!("{key}/{place}"));
-        let path = if element.pointer(&with_comment).is_some() { with_comment } else { without };
-        let protocol = element.pointer_mut(&path).unwrap();
-        let number = protocol.as_u64().map(|number| u8::try_from(number).unwrap());
-        if let Some(known) = number.and_then(Protocol::from_number) {
-            *protocol = known.lower_case().into();
-        }
-    }
 }
 
 #[test]

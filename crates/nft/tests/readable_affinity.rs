@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "common/nft_json.rs"]
+mod nft_json;
 #[path = "common/nft_program.rs"]
 mod nft_program;
 #[path = "common/nft_text.rs"]
@@ -14,7 +16,9 @@ use portolan_core::{Backend as _, ServicePlan, ServiceType, SessionAffinity, Syn
 use portolan_lab::{Namespace, namespaced};
 use portolan_netlink::nftables::{Batch, Connection, Data, ElementOperation, Family};
 use portolan_nft::{NftBackend, NftOptions, render};
+use serde_json::Value;
 
+use self::nft_json::comparable;
 use self::nft_program::Nft;
 use self::nft_text::NftText;
 
@@ -98,6 +102,45 @@ fn a_listing_loads_again_in_ipv4_and_from_nft_1_1_on_in_ipv6_too() {
                 assert_eq!(converge(&plans), SyncReport::default(), "{nft}");
                 assert_eq!(nft.list(), listing, "{nft}");
             });
+        }
+    });
+}
+
+/// The statements that remember clients, of all rules of a ruleset as JSON.
+fn take_updates(objects: &mut [Value]) -> Vec<Value> {
+    let rules = objects.iter_mut().filter_map(|it| it.pointer_mut("/rule/expr")?.as_array_mut());
+    let is_update = |it: &Value| {
+        it.get("map").is_some() || it.as_str().is_some_and(|text| text.starts_with("update @"))
+    };
+    rules
+        .flatten()
+        .filter(|statement| is_update(statement))
+        .map(|statement| std::mem::replace(statement, "update".into()))
+        .collect()
+}
+
+/// nft 1.0.6 loads it in IPv4 alone, and has text instead of JSON for updates of maps.
+#[test]
+fn rendered_json_is_what_nft_prints_of_the_rendered_text() {
+    namespaced("rendered_json_is_what_nft_prints_of_the_rendered_text", || {
+        let plans = plans(BOTH.get(..1).unwrap());
+        let ruleset = render(&plans, &common::environment(), &NftOptions::default());
+        let printed = |nft: &Nft| {
+            Namespace::new("loaded").unwrap().run(|| {
+                nft.load(&NftText::parse(&ruleset.to_string()));
+                comparable(&nft.list_json())
+            })
+        };
+        let mut rendered = comparable(&ruleset.json().unwrap());
+        let updates = take_updates(&mut rendered);
+        let mut theirs = printed(&Nft::of_version([1, 0, 6]));
+        assert_eq!(take_updates(&mut theirs).len(), updates.len());
+        for (ours, theirs) in rendered.iter().zip(&theirs) {
+            assert_eq!(ours, theirs);
+        }
+        assert_eq!(rendered.len(), theirs.len());
+        for nft in Nft::all_that_load().iter().filter(|nft| nft.loads_long_updates()) {
+            assert_eq!(take_updates(&mut printed(nft)), updates, "{nft}");
         }
     });
 }

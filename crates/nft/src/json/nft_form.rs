@@ -50,8 +50,9 @@ pub(super) fn container(object: &mut Value, has_slots: bool) {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         *value = if types.is_empty() { "verdict".into() } else { types.join(" . ").into() };
     }
+    let has_verdicts = object.get("map").is_some_and(|value| value == "verdict");
     let elements = object.get_mut("elem").and_then(Value::as_array_mut);
-    elements.into_iter().flatten().for_each(element);
+    elements.into_iter().flatten().for_each(|it| element(it, has_verdicts));
 }
 
 /// Types that the crate has no name for are called `mark` on the way here.
@@ -65,12 +66,14 @@ fn priorities(types: &mut Value) {
 
 /// An element: nft leaves out properties that are not there and prints verdicts as
 /// objects; the crate writes null, and verdicts without a chain as bare words.
-fn element(element: &mut Value) {
+fn element(element: &mut Value, has_verdicts: bool) {
     let Some([key, data]) = element.as_array_mut().map(Vec::as_mut_slice) else { return };
     if let Some(properties) = key.get_mut("elem").and_then(Value::as_object_mut) {
         properties.retain(|_, property| !property.is_null());
     }
-    if let Value::String(verdict) = data {
+    if let Value::String(verdict) = data
+        && has_verdicts
+    {
         *data = [(verdict.as_str(), Value::Null)].into_iter().collect();
     }
 }
