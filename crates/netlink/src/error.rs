@@ -5,6 +5,8 @@ use std::io;
 
 use nix::errno::Errno;
 
+use crate::socket::ReceiveError;
+
 /// A failed conversation with the kernel. The text tells the operator what to check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,6 +58,16 @@ pub enum NetlinkError {
         /// How often it was tried.
         attempts: u32,
     },
+    /// The kernel has nobody for these requests.
+    #[error(
+        "this kernel has no {subsystem}: is the module {module} there, and may it be loaded? `modprobe {module}` on the node tells"
+    )]
+    Unavailable {
+        /// The subsystem.
+        subsystem: &'static str,
+        /// Its kernel module.
+        module: &'static str,
+    },
     /// The kernel did not answer.
     #[error("the kernel did not answer a request to {action}")]
     NoAnswer {
@@ -77,6 +89,27 @@ pub enum NetlinkError {
         /// The operation, with the name of its object.
         operation: String,
     },
+}
+
+impl NetlinkError {
+    /// The answer to a request makes no sense.
+    pub(crate) fn malformed(action: &str) -> NetlinkError {
+        NetlinkError::Malformed { action: action.to_owned(), reason: "its lengths do not add up" }
+    }
+
+    /// There is no answer to a request.
+    pub(crate) fn unanswered(error: ReceiveError, action: &str) -> NetlinkError {
+        match error {
+            ReceiveError::Nothing => NetlinkError::NoAnswer { action: action.to_owned() },
+            ReceiveError::Overrun => NetlinkError::Socket {
+                action: "receive from the kernel: its answers did not fit into the receive queue",
+                source: Errno::ENOBUFS.into(),
+            },
+            ReceiveError::Failed(source) => {
+                NetlinkError::Socket { action: "receive from the kernel", source }
+            }
+        }
+    }
 }
 
 /// One request that the kernel refused, and all that it said about why.

@@ -1,11 +1,12 @@
 //! Netlink as Portolan needs it: one socket, messages written and read byte by byte, and
-//! on top of them nf_tables and connection tracking. Beside that, [`AddressMonitor`]: word
+//! on top of them nf_tables, connection tracking and IPVS. Beside that, [`AddressMonitor`]: word
 //! of changed addresses.
 //!
 //! ```text
 //! nftables::Batch ──▶ nftables::Connection ──▶ kernel      one transaction, all or nothing
 //! nftables::{Table, Chain, Rule, Set, ElementView} ◀── dumps
 //! conntrack::Conntrack ◀─▶ kernel                          flows, listed and deleted
+//! ipvs::Ipvs ◀─▶ kernel                                    virtual servers, one request each
 //! ```
 //!
 //! The crate knows nothing of Kubernetes or services. What it decodes may come from any
@@ -13,6 +14,7 @@
 //! answers with an error or an `Unknown` form, and never panics.
 
 pub mod conntrack;
+pub mod ipvs;
 pub mod nftables;
 
 mod address_monitor;

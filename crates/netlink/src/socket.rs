@@ -1,4 +1,4 @@
-//! A netlink socket to netfilter.
+//! A netlink socket.
 //!
 //! neli opens the socket and moves the bytes. Its typed layers are not used: they allocate
 //! for every attribute, cannot express the header of a batch, and lose what the kernel says
@@ -39,9 +39,18 @@ impl std::fmt::Debug for Socket {
 }
 
 impl Socket {
+    /// A socket to nf_tables and connection tracking.
     pub(crate) fn open() -> Result<Socket, NetlinkError> {
-        let inner = NlSocket::connect(NlFamily::Netfilter, None, Groups::empty())
-            .map_err(failed("open a netlink socket to netfilter"))?;
+        Socket::connect(NlFamily::Netfilter, "open a netlink socket to netfilter")
+    }
+
+    /// A socket to generic netlink.
+    pub(crate) fn open_generic() -> Result<Socket, NetlinkError> {
+        Socket::connect(NlFamily::Generic, "open a socket to generic netlink")
+    }
+
+    fn connect(family: NlFamily, action: &'static str) -> Result<Socket, NetlinkError> {
+        let inner = NlSocket::connect(family, None, Groups::empty()).map_err(failed(action))?;
         let mut socket =
             Socket { inner, buffer: vec![0; RECEIVE_BUFFER], sequence: 0, send_limit: 0 };
         socket.configure().map_err(failed("configure the netlink socket"))?;

@@ -172,7 +172,7 @@ fn request(
     write: impl FnOnce(&mut Encoder),
 ) -> Encoder {
     let mut encoder = Encoder::default();
-    let header = Header { kind, flags, sequence, family: family.number(), resource: 0 };
+    let header = Header { kind, flags, sequence, family: family.number(), ..Header::default() };
     let start = encoder.begin_message(header);
     write(&mut encoder);
     encoder.end_message(start);

@@ -93,16 +93,17 @@ impl Connection {
                     overrun = true;
                     continue;
                 }
-                Err(error) => return Err(unanswered(error, "commit a transaction")),
+                Err(error) => return Err(NetlinkError::unanswered(error, "commit a transaction")),
             };
             for entry in Messages::new(packet) {
-                let answer = entry.ok_or_else(|| malformed("commit a transaction"))?;
+                let answer =
+                    entry.ok_or_else(|| NetlinkError::malformed("commit a transaction"))?;
                 let index = answer.sequence.wrapping_sub(first);
                 if answer.kind != message::ERROR || index > last.wrapping_sub(first) {
                     continue;
                 }
                 let acknowledgement = Acknowledgement::decode(&answer)
-                    .ok_or_else(|| malformed("commit a transaction"))?;
+                    .ok_or_else(|| NetlinkError::malformed("commit a transaction"))?;
                 if acknowledgement.error != 0 {
                     let index = usize::try_from(index).unwrap_or(usize::MAX);
                     return Ok(Some((index, acknowledgement)));
@@ -121,7 +122,7 @@ fn explain(batch: &Batch, index: usize, acknowledgement: Acknowledgement) -> Net
         (Some(generation), RESTART) => NetlinkError::StaleGeneration { generation },
         _ => match Messages::new(batch.bytes()).nth(index).flatten() {
             Some(request) => refusal(&request, acknowledgement),
-            None => malformed("commit a transaction"),
+            None => NetlinkError::malformed("commit a transaction"),
         },
     }
 }
@@ -142,23 +143,6 @@ pub(super) fn refusal(request: &Message<'_>, acknowledgement: Acknowledgement) -
         message: acknowledgement.text,
         attribute: place.map(|place| place.path),
     }))
-}
-
-pub(super) fn unanswered(error: ReceiveError, action: &str) -> NetlinkError {
-    match error {
-        ReceiveError::Nothing => NetlinkError::NoAnswer { action: action.to_owned() },
-        ReceiveError::Overrun => NetlinkError::Socket {
-            action: "receive from the kernel: its answers did not fit into the receive queue",
-            source: Errno::ENOBUFS.into(),
-        },
-        ReceiveError::Failed(source) => {
-            NetlinkError::Socket { action: "receive from the kernel", source }
-        }
-    }
-}
-
-pub(super) fn malformed(action: &str) -> NetlinkError {
-    NetlinkError::Malformed { action: action.to_owned(), reason: "its lengths do not add up" }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::connection::{malformed, refusal, unanswered};
+use super::connection::refusal;
 use super::uapi::{GENERATION_ID, chain, element_list, flag, message, rule, set};
 use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table, describe, hint};
 use crate::socket::ReceiveError;
@@ -23,7 +23,7 @@ impl Connection {
         listing
             .attributes()
             .find_map(|attributes| AttributeSet::<4>::parse(attributes)?.be32(GENERATION_ID))
-            .ok_or_else(|| malformed("read the generation of the tables"))
+            .ok_or_else(|| NetlinkError::malformed("read the generation of the tables"))
     }
 
     /// The tables of a family.
@@ -111,7 +111,7 @@ impl Connection {
             let packet = match self.socket.receive() {
                 Ok(packet) => packet,
                 Err(ReceiveError::Overrun) => return Ok(Progress::Interrupted),
-                Err(error) => return Err(unanswered(error, &listing.action)),
+                Err(error) => return Err(NetlinkError::unanswered(error, &listing.action)),
             };
             match reader.read(packet, &mut listing.messages) {
                 Ok(None) => {}
@@ -193,7 +193,7 @@ impl Reader<'_> {
         messages: &mut Vec<u8>,
     ) -> Result<Option<Progress>, NetlinkError> {
         for entry in Messages::new(packet) {
-            let answer = entry.ok_or_else(|| malformed(&self.request.describe()))?;
+            let answer = entry.ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
             if answer.sequence != self.request.sequence {
                 continue;
             }
@@ -220,8 +220,8 @@ impl Reader<'_> {
 
     /// An end mark carries an error number just as an error does.
     fn end(&self, answer: &Message<'_>) -> Result<Option<Progress>, NetlinkError> {
-        let acknowledgement =
-            Acknowledgement::decode(answer).ok_or_else(|| malformed(&self.request.describe()))?;
+        let acknowledgement = Acknowledgement::decode(answer)
+            .ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
         match Errno::from_raw(acknowledgement.error) {
             // There is no such table or set.
             _ if acknowledgement.error == 0 => Ok(Some(Progress::Complete)),
@@ -237,7 +237,7 @@ impl Reader<'_> {
             }))),
             _ => Err(match self.request.message() {
                 Some(request) => refusal(&request, acknowledgement),
-                None => malformed(&self.request.describe()),
+                None => NetlinkError::malformed(&self.request.describe()),
             }),
         }
     }
@@ -277,7 +277,7 @@ impl Listing {
     }
 
     fn check<T>(&self, decoded: Option<T>) -> Result<T, NetlinkError> {
-        decoded.ok_or_else(|| malformed(&self.action))
+        decoded.ok_or_else(|| NetlinkError::malformed(&self.action))
     }
 }
 

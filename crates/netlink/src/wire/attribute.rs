@@ -92,6 +92,21 @@ impl<'a, const N: usize> AttributeSet<'a, N> {
         }
     }
 
+    /// In network byte order.
+    pub(crate) fn be16(&self, kind: u16) -> Option<u16> {
+        self.get(kind)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    /// In host byte order.
+    pub(crate) fn ne16(&self, kind: u16) -> Option<u16> {
+        self.get(kind)?.try_into().ok().map(u16::from_ne_bytes)
+    }
+
+    /// In host byte order.
+    pub(crate) fn ne32(&self, kind: u16) -> Option<u32> {
+        self.get(kind)?.try_into().ok().map(u32::from_ne_bytes)
+    }
+
     pub(crate) fn be32(&self, kind: u16) -> Option<u32> {
         self.get(kind)?.try_into().ok().map(u32::from_be_bytes)
     }

@@ -4,18 +4,23 @@ use super::align;
 
 /// `struct nlmsghdr`: length, kind, flags, sequence number, port.
 pub(crate) const HEADER: usize = 16;
-/// `struct nfgenmsg`: family, version, resource.
+/// `struct nfgenmsg` (family, version, resource) or `struct genlmsghdr` (command, version,
+/// reserved).
 pub(crate) const FAMILY_HEADER: usize = 4;
 pub(crate) const FLAGS_OFFSET: usize = 6;
 pub(crate) const SEQUENCE_OFFSET: usize = 8;
 
-/// The header of a netfilter message: that of netlink and, behind it, that of nfnetlink.
+/// The header of a message: that of netlink and, behind it, that of nfnetlink or of generic
+/// netlink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: u16,
     pub(crate) flags: u16,
     pub(crate) sequence: u32,
+    /// In generic netlink the command.
     pub(crate) family: u8,
+    /// Zero in nfnetlink.
+    pub(crate) version: u8,
     /// `res_id`: the subsystem in the messages that frame a batch; in listings the lower
     /// half of the generation.
     pub(crate) resource: u16,
@@ -29,7 +34,28 @@ impl Header {
         let [f0, f1] = self.flags.to_ne_bytes();
         let [s0, s1, s2, s3] = self.sequence.to_ne_bytes();
         let [r0, r1] = self.resource.to_be_bytes();
-        [l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, 0, 0, 0, 0, self.family, 0, r0, r1]
+        [
+            l0,
+            l1,
+            l2,
+            l3,
+            k0,
+            k1,
+            f0,
+            f1,
+            s0,
+            s1,
+            s2,
+            s3,
+            0,
+            0,
+            0,
+            0,
+            self.family,
+            self.version,
+            r0,
+            r1,
+        ]
     }
 }
 
@@ -114,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_header_is_read_as_it_was_written() {
-        let header = Header { kind: 2572, flags: 5, sequence: 9, family: 2, resource: 10 };
+        let header =
+            Header { kind: 2572, flags: 5, sequence: 9, family: 2, version: 0, resource: 10 };
         let bytes = header.encode();
         let message = Messages::new(&bytes).next().unwrap().unwrap();
         assert_eq!((message.kind, message.flags, message.sequence), (2572, 5, 9));

@@ -1,0 +1,172 @@
+//! The conversation with IPVS in the network namespace of this thread.
+
+use nix::errno::Errno;
+
+use super::uapi::{FAMILY_NAME, VERSION, control, flag, message};
+use crate::socket::Socket;
+use crate::wire::acknowledgement::Acknowledgement;
+use crate::wire::attribute::AttributeSet;
+use crate::wire::encoder::Encoder;
+use crate::wire::message::{Header, Message, Messages};
+use crate::{NetlinkError, Refusal};
+
+/// A socket to IPVS in the network namespace that the calling thread was in when it was
+/// opened. Calls block until the kernel has answered.
+///
+/// Everything needs CAP_NET_ADMIN in the user namespace that owns the network namespace.
+#[derive(Debug)]
+pub struct Ipvs {
+    pub(super) socket: Socket,
+    /// What is to be sent.
+    pub(super) encoder: Encoder,
+    /// The number by which generic netlink knows IPVS on this machine.
+    family: u16,
+}
+
+impl Ipvs {
+    /// Opens the socket. The kernel loads the module `ip_vs` if it can.
+    pub fn open() -> Result<Ipvs, NetlinkError> {
+        let socket = Socket::open_generic()?;
+        let mut ipvs = Ipvs { socket, encoder: Encoder::default(), family: message::CONTROL };
+        ipvs.family = ipvs.resolve()?;
+        Ok(ipvs)
+    }
+
+    fn resolve(&mut self) -> Result<u16, NetlinkError> {
+        let action = "look for IPVS in the kernel";
+        let mut found = None;
+        let asked = self.ask(control::GET_FAMILY, flag::ACKNOWLEDGE, action, |encoder| {
+            encoder.text(control::FAMILY_NAME, FAMILY_NAME);
+        });
+        asked
+            .and_then(|asked| {
+                self.collect(asked, action, &mut |attributes| {
+                    let id = AttributeSet::<2>::parse(attributes)
+                        .and_then(|set| set.ne16(control::FAMILY_ID));
+                    found = found.or(id);
+                })
+            })
+            .map_err(|error| match error {
+                NetlinkError::Refused(refusal) if refusal.errno == Errno::ENOENT => {
+                    NetlinkError::Unavailable { subsystem: "IPVS", module: "ip_vs" }
+                }
+                error => error,
+            })?;
+        found.ok_or_else(|| NetlinkError::malformed(action))
+    }
+
+    /// Sends one request; returns its sequence number.
+    pub(super) fn ask(
+        &mut self,
+        command: u8,
+        flags: u16,
+        action: &str,
+        write: impl FnOnce(&mut Encoder),
+    ) -> Result<u32, NetlinkError> {
+        let sequence = self.socket.sequences(1);
+        self.encoder.truncate(0);
+        if !self.write(command, flags, sequence, write) {
+            return Err(NetlinkError::Unencodable { operation: action.to_owned() });
+        }
+        self.socket.send(self.encoder.bytes())?;
+        Ok(sequence)
+    }
+
+    /// Appends a request to what is to be sent. `false` if it does not fit into a message.
+    pub(super) fn write(
+        &mut self,
+        command: u8,
+        flags: u16,
+        sequence: u32,
+        write: impl FnOnce(&mut Encoder),
+    ) -> bool {
+        let header = Header {
+            kind: self.family,
+            flags: flag::REQUEST | flags,
+            sequence,
+            family: command,
+            version: VERSION,
+            resource: 0,
+        };
+        let start = self.encoder.begin_message(header);
+        write(&mut self.encoder);
+        self.encoder.end_message(start);
+        !self.encoder.take_fault()
+    }
+
+    /// Reads answers until the last one.
+    pub(super) fn collect(
+        &mut self,
+        sequence: u32,
+        action: &str,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), NetlinkError> {
+        let outcome = self.collect_or_fail(sequence, action, visit);
+        if outcome.is_err() {
+            self.socket.drain();
+        }
+        outcome
+    }
+
+    fn collect_or_fail(
+        &mut self,
+        sequence: u32,
+        action: &str,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), NetlinkError> {
+        let family = self.family;
+        loop {
+            let packet =
+                self.socket.receive().map_err(|error| NetlinkError::unanswered(error, action))?;
+            for entry in Messages::new(packet) {
+                let answer = entry.ok_or_else(|| NetlinkError::malformed(action))?;
+                if answer.sequence != sequence {
+                    continue;
+                }
+                match answer.kind {
+                    message::ERROR | message::DONE => return finish(&answer, action),
+                    kind if kind == family => {
+                        if let Some((_, _, attributes)) = answer.netfilter() {
+                            visit(attributes);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// The end of a listing or the answer to a request.
+fn finish(answer: &Message<'_>, action: &str) -> Result<(), NetlinkError> {
+    let acknowledgement = match answer.payload() {
+        // The mark of the end may come without a number.
+        [] if answer.kind == message::DONE => Acknowledgement::default(),
+        _ => Acknowledgement::decode(answer).ok_or_else(|| NetlinkError::malformed(action))?,
+    };
+    match acknowledgement.error {
+        0 => Ok(()),
+        _ => Err(NetlinkError::Refused(Box::new(refusal(acknowledgement, action.to_owned())?))),
+    }
+}
+
+pub(super) fn refusal(
+    acknowledgement: Acknowledgement,
+    operation: String,
+) -> Result<Refusal, NetlinkError> {
+    let errno = Errno::from_raw(acknowledgement.error);
+    if errno == Errno::EPERM {
+        return Err(NetlinkError::Permission { action: operation });
+    }
+    // A scheduler that is no module of this kernel (`ip_vs_add_service`).
+    let hint = (errno == Errno::ENOENT && operation.contains("scheduler"))
+        .then(|| "is the kernel module ip_vs_SCHEDULER there? Look at `ls /lib/modules/$(uname -r)/kernel/net/netfilter/ipvs`".to_owned());
+    Ok(Refusal {
+        operation,
+        errno,
+        number: acknowledgement.error,
+        message: acknowledgement.text,
+        attribute: None,
+        hint,
+    })
+}

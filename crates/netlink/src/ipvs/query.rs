@@ -1,0 +1,80 @@
+//! What IPVS says about itself.
+
+use super::connection::Ipvs;
+use super::operation::key_of;
+use super::uapi::{command, flag, info, top};
+use super::{DestinationState, Server, ServerKey, Timeouts};
+use crate::NetlinkError;
+use crate::wire::attribute::AttributeSet;
+
+/// What the kernel says about its IPVS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// Its version: major, minor, patch.
+    pub version: [u8; 3],
+    /// The size of the hash table of connections (`conn_tab_bits` of the module).
+    pub table_size: u32,
+}
+
+impl Ipvs {
+    /// All virtual servers, whoever made them.
+    pub fn servers(&mut self) -> Result<Vec<Server>, NetlinkError> {
+        let action = "list virtual servers";
+        let mut servers = Vec::new();
+        let asked = self.ask(command::GET_SERVICE, flag::DUMP, action, |_| {})?;
+        self.collect(asked, action, &mut |attributes| {
+            let set = AttributeSet::<2>::parse(attributes);
+            servers.extend(set.and_then(|set| Server::decode(set.get(top::SERVICE)?)));
+        })?;
+        Ok(servers)
+    }
+
+    /// The destinations of a virtual server; none if there is no such server.
+    pub fn destinations(&mut self, key: &ServerKey) -> Result<Vec<DestinationState>, NetlinkError> {
+        let action = "list the destinations of a virtual server";
+        let mut destinations = Vec::new();
+        let write_key = |encoder: &mut _| key_of(key, encoder);
+        let asked = self.ask(command::GET_DESTINATION, flag::DUMP, action, write_key)?;
+        self.collect(asked, action, &mut |attributes| {
+            let set = AttributeSet::<3>::parse(attributes);
+            destinations
+                .extend(set.and_then(|set| DestinationState::decode(set.get(top::DESTINATION)?)));
+        })?;
+        Ok(destinations)
+    }
+
+    /// The timeouts of connections.
+    pub fn timeouts(&mut self) -> Result<Timeouts, NetlinkError> {
+        let action = "read the timeouts of IPVS";
+        let mut timeouts = None;
+        let asked = self.ask(command::GET_CONFIG, flag::ACKNOWLEDGE, action, |_| {})?;
+        self.collect(asked, action, &mut |attributes| {
+            timeouts = timeouts.or_else(|| Timeouts::decode(attributes));
+        })?;
+        timeouts.ok_or_else(|| NetlinkError::malformed(action))
+    }
+
+    /// Changes the timeouts of connections that begin or change their state from now on.
+    pub fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<(), NetlinkError> {
+        let action = "set the timeouts of IPVS";
+        let write = |encoder: &mut _| timeouts.encode(encoder);
+        let asked = self.ask(command::SET_CONFIG, flag::ACKNOWLEDGE, action, write)?;
+        self.collect(asked, action, &mut |_| {})
+    }
+
+    /// What the kernel says about its IPVS.
+    pub fn info(&mut self) -> Result<Info, NetlinkError> {
+        let action = "ask IPVS for its version";
+        let mut found = None;
+        let asked = self.ask(command::GET_INFO, flag::ACKNOWLEDGE, action, |_| {})?;
+        self.collect(asked, action, &mut |attributes| {
+            found = found.or_else(|| {
+                let set = AttributeSet::<3>::parse(attributes)?;
+                let [_, major, minor, patch] = set.ne32(info::VERSION)?.to_be_bytes();
+                let table_size = set.ne32(info::TABLE_SIZE)?;
+                Some(Info { version: [major, minor, patch], table_size })
+            });
+        })?;
+        found.ok_or_else(|| NetlinkError::malformed(action))
+    }
+}
