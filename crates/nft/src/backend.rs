@@ -9,7 +9,6 @@ use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
 use tracing::debug;
 
-use crate::NftOptions;
 use crate::adapt::adapt;
 use crate::apply::apply;
 use crate::delta::Delta;
@@ -21,6 +20,7 @@ use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
 use crate::table::ObservedTable;
+use crate::{Ipvs, NftOptions};
 
 /// How often a convergence is tried when other programs change tables meanwhile.
 const ATTEMPTS: u32 = 5;
@@ -50,6 +50,13 @@ impl NftBackend {
             state: None,
             disturbance: Disturbance::new(),
         })
+    }
+
+    /// What becomes of connections to endpoints from the next [`Backend::adapt`] or
+    /// [`Backend::converge`] on, which makes it so in one transaction. Connections that are
+    /// established stay where they are.
+    pub fn set_ipvs(&mut self, ipvs: Ipvs) {
+        self.options.ipvs = ipvs;
     }
 
     /// Observes the kernel and sends what is missing or too much.

@@ -65,6 +65,24 @@ pub struct NftOptions {
     /// The range that NodePorts are taken from, both ends included, host byte order
     /// (`--service-node-port-range` of kube-apiserver). Masqueraded connections keep out of it.
     pub node_port_range: (u16, u16),
+    /// What becomes of connections to endpoints.
+    pub ipvs: Ipvs,
+    /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has.
+    /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
+    pub ipvs_bit: u8,
+}
+
+/// How connections reach the endpoints that they are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ipvs {
+    /// Our maps balance and translate them.
+    #[default]
+    Unused,
+    /// The same for new ones; those that IPVS has stay with it.
+    Draining,
+    /// They are handed to IPVS, which must have a virtual server for each address: the
+    /// caller makes those, and a routing rule that delivers marked packets locally.
+    Serving,
 }
 
 impl Default for NftOptions {
@@ -74,6 +92,8 @@ impl Default for NftOptions {
             masquerade_bit: 14,
             masquerade_all: false,
             node_port_range: (30_000, 32_767),
+            ipvs: Ipvs::Unused,
+            ipvs_bit: 13,
         }
     }
 }

@@ -93,6 +93,20 @@ impl Lowering {
             }
             Statement::Mark(bit) => change_mark(!bit, *bit),
             Statement::Unmark(bit) => change_mark(u32::MAX, *bit),
+            Statement::ConnectionMarked(bit) => vec![
+                Expression::CtLoad { key: CtKey::Mark, register: FIRST },
+                bitwise(*bit, 0),
+                compare(false, bit.to_ne_bytes().to_vec()),
+            ],
+            Statement::MarkConnection(bit) => vec![
+                Expression::CtLoad { key: CtKey::Mark, register: FIRST },
+                bitwise(!bit, *bit),
+                Expression::CtSet { key: CtKey::Mark, register: FIRST },
+            ],
+            Statement::Forth => vec![
+                Expression::CtLoad { key: CtKey::Direction, register: FIRST },
+                compare(false, vec![0]),
+            ],
             Statement::Dispatch(kind) => {
                 let mut expressions = self.frontend(*kind).0;
                 expressions
@@ -111,6 +125,7 @@ impl Lowering {
             Statement::RejectWithReset => vec![Expression::Reject(RejectWith::TcpReset)],
             Statement::Reject => vec![Expression::Reject(self.port_unreachable())],
             Statement::Drop => vec![Expression::Verdict(OwnedVerdict::Drop)],
+            Statement::Accept => vec![Expression::Verdict(OwnedVerdict::Accept)],
             Statement::Masquerade(ports) => masquerade(*ports),
         }
     }

@@ -57,6 +57,12 @@ pub(crate) enum Statement {
     Mark(u32),
     /// Clears the masquerade mark, which is set.
     Unmark(u32),
+    /// A mark of the connection is set.
+    ConnectionMarked(u32),
+    /// Sets a mark of the connection.
+    MarkConnection(u32),
+    /// The packet goes the way of the connection's first one.
+    Forth,
     /// Goes to the chain that the frontend's element names, if there is one.
     Dispatch(EntryKind),
     /// Translates the destination to the endpoint in one of `slots` slots, at random.
@@ -101,6 +107,8 @@ pub(crate) enum Statement {
     Reject,
     /// Ends without an answer.
     Drop,
+    /// Ends, and the packet goes on as it is.
+    Accept,
     /// Gives the connection a source address of this node and a random source port: from
     /// this range, both ends included, or of the kernel's choice.
     Masquerade(Option<(u16, u16)>),

@@ -12,8 +12,12 @@
 //! Rejecting and dropping happens in the same place as balancing, before routing: one
 //! look-up per connection, and an answer even where no route leads to the address. The
 //! kernel has allowed `reject` in prerouting since 5.9.
+//!
+//! With IPVS `hand-over` stands where `balance-N` stands; all else is the same.
 
+mod hand_over;
 mod loopback;
+mod serving;
 mod source_translation;
 
 use std::collections::BTreeSet;
@@ -21,25 +25,20 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
-use portolan_core::{Environment, Family, Pool};
+use portolan_core::{Environment, Family};
 use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
 
 use self::loopback::{guard_loopback, loopback};
-use crate::NftOptions;
-use crate::affinity;
-use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
+use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::Container;
 use crate::statement::Statement;
+use crate::{Ipvs, NftOptions};
 
 /// The chain where every new connection is looked up.
 const DISPATCH: &str = "services";
 
 /// Destination translation of what comes in. `dstnat` in nft.
 const PREROUTING_PRIORITY: i32 = -100;
-
-/// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
-/// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here.
-const OUTPUT_PRIORITY: i32 = -89;
 
 /// Source translation. `srcnat` in nft.
 const POSTROUTING_PRIORITY: i32 = 100;
@@ -74,6 +73,10 @@ pub(crate) struct FamilySettings {
     pub(crate) source_ports: Option<(u16, u16)>,
     /// ServiceCIDRs of this family, merged and sorted.
     pub(crate) service_cidrs: Vec<IpNet>,
+    /// What becomes of connections to endpoints.
+    pub(crate) ipvs: Ipvs,
+    /// The mark of packets and connections that IPVS has: one bit.
+    pub(crate) ipvs_mark: u32,
 }
 
 impl FamilySettings {
@@ -104,6 +107,8 @@ impl FamilySettings {
             localhost_node_ports: environment.localhost_node_ports && family == Family::V4,
             source_ports: options.masquerade_ports(),
             service_cidrs,
+            ipvs: options.ipvs,
+            ipvs_mark: 1 << (options.ipvs_bit & 31),
         }
     }
 
@@ -119,7 +124,7 @@ impl FamilySettings {
     pub(crate) fn fixed_chains(&self) -> Vec<Chain> {
         let mut chains = vec![
             self.base("nat-prerouting", Hook::Prerouting, PREROUTING_PRIORITY, to_dispatch()),
-            self.base("nat-output", Hook::Output, OUTPUT_PRIORITY, self.output()),
+            self.base("nat-output", Hook::Output, self.output_priority(), self.output()),
             self.base(
                 "nat-postrouting",
                 Hook::Postrouting,
@@ -131,45 +136,8 @@ impl FamilySettings {
             self.serving_chain(ServingChain::Reject),
         ];
         chains.extend(self.localhost_node_ports.then(guard_loopback));
+        chains.extend(self.ipvs_chains());
         chains
-    }
-
-    /// A chain that serves frontends.
-    pub(crate) fn serving_chain(&self, chain: ServingChain) -> Chain {
-        let balance = |kind, pool, draw| go(ServingChain::Balance(kind, pool, draw));
-        let rules = match chain {
-            ServingChain::Reject => vec![
-                // A reset is not subject to the kernel's limit on ICMP errors.
-                vec![Statement::Tcp, Statement::RejectWithReset],
-                vec![Statement::Reject],
-            ],
-            ServingChain::ClusterIp(draw) => {
-                let mut rules = self.mark_unless_local_pod();
-                rules.push(vec![balance(EntryKind::Address, Pool::Cluster, draw)]);
-                rules
-            }
-            ServingChain::External(kind, draw) => {
-                vec![vec![self.mark()], vec![balance(kind, Pool::Cluster, draw)]]
-            }
-            ServingChain::ExternalLocal(kind, inside, outside) => {
-                self.external_local(kind, inside, outside)
-            }
-            ServingChain::Allowed(restricted) => vec![
-                vec![Statement::ClientIn(Container::SourceRanges), go(restricted.chain())],
-                vec![Statement::Drop],
-            ],
-            ServingChain::Balance(kind, pool, Draw { slots, affinity: Some(seconds) }) => {
-                affinity::rules(kind, pool, slots, seconds)
-            }
-            ServingChain::Balance(kind, pool, Draw { slots, affinity: None }) => vec![
-                vec![Statement::Balance { kind, pool, slots }],
-                // A packet that took its verdict before a transaction may draw a slot that
-                // is gone after it. Not translated it would leave for the service's address,
-                // and so would the rest of its connection; dropped it is sent again.
-                vec![Statement::Drop],
-            ],
-        };
-        Chain { name: chain.to_string(), base: None, rules }
     }
 
     fn base(&self, name: &str, hook: Hook, priority: i32, rules: Vec<Vec<Statement>>) -> Chain {
@@ -212,61 +180,6 @@ impl FamilySettings {
         rules
     }
 
-    /// Pods and this node get the whole cluster, as if they had come in through the load
-    /// balancer; everyone else is confined to this node.
-    fn external_local(
-        &self,
-        kind: EntryKind,
-        inside: Outlet,
-        outside: Outlet,
-    ) -> Vec<Vec<Statement>> {
-        let inside = end(kind, Pool::Cluster, inside);
-        let mut rules = Vec::new();
-        if let Some(pods) = self.match_local_pods() {
-            rules.push(pods.into_iter().chain([inside.clone()]).collect());
-        }
-        rules.push(vec![Statement::SourceIsLocal, self.mark()]);
-        rules.push(vec![Statement::SourceIsLocal, inside]);
-        rules.push(vec![end(kind, Pool::Local, outside)]);
-        rules
-    }
-
-    fn mark(&self) -> Statement {
-        Statement::Mark(self.mark)
-    }
-
-    /// The match for local pods, if they can be recognised.
-    fn match_local_pods(&self) -> Option<Vec<Statement>> {
-        Some(match &self.local_pods {
-            LocalPods::Unknown => return None,
-            // Every source is a pod: a match on nothing.
-            LocalPods::Source(net) if net.prefix_len() == 0 => Vec::new(),
-            LocalPods::Source(net) => {
-                vec![Statement::Source { net: net.trunc(), negated: false }]
-            }
-            LocalPods::Interface(name) => vec![self.interface(name, false, false)],
-            LocalPods::InterfacePrefix(name) => vec![self.interface(name, true, false)],
-        })
-    }
-
-    fn mark_unless_local_pod(&self) -> Vec<Vec<Statement>> {
-        if self.masquerade_all {
-            return vec![vec![self.mark()]];
-        }
-        let others = match &self.local_pods {
-            LocalPods::Unknown => return Vec::new(),
-            LocalPods::Source(net) if net.prefix_len() == 0 => return Vec::new(),
-            LocalPods::Source(net) => Statement::Source { net: net.trunc(), negated: true },
-            LocalPods::Interface(name) => self.interface(name, false, true),
-            LocalPods::InterfacePrefix(name) => self.interface(name, true, true),
-        };
-        vec![vec![others, self.mark()]]
-    }
-
-    fn interface(&self, name: &str, prefix: bool, negated: bool) -> Statement {
-        Statement::InputInterface { name: name.to_owned(), prefix, negated }
-    }
-
     fn not_loopback(&self) -> Statement {
         Statement::Destination { net: loopback(self.family), negated: true }
     }
@@ -278,12 +191,4 @@ fn to_dispatch() -> Vec<Vec<Statement>> {
 
 fn go(chain: ServingChain) -> Statement {
     Statement::Goto(chain.to_string())
-}
-
-fn end(kind: EntryKind, pool: Pool, outlet: Outlet) -> Statement {
-    match outlet {
-        Outlet::Balance(draw) => go(ServingChain::Balance(kind, pool, draw)),
-        Outlet::Reject => go(ServingChain::Reject),
-        Outlet::Drop => Statement::Drop,
-    }
 }

@@ -74,6 +74,9 @@ impl Display for StatementText<'_> {
             Statement::Marked(bit) => write!(f, "meta mark & {bit:#010x} == {bit:#010x}"),
             Statement::Mark(bit) => write!(f, "meta mark set meta mark | {bit:#010x}"),
             Statement::Unmark(bit) => write!(f, "meta mark set meta mark ^ {bit:#010x}"),
+            Statement::ConnectionMarked(bit) => write!(f, "ct mark & {bit:#010x} == {bit:#010x}"),
+            Statement::MarkConnection(bit) => write!(f, "ct mark set ct mark | {bit:#010x}"),
+            Statement::Forth => f.write_str("ct direction original"),
             Statement::Dispatch(kind) => {
                 write!(
                     f,
@@ -120,6 +123,7 @@ impl Display for StatementText<'_> {
             Statement::RejectWithReset => f.write_str("reject with tcp reset"),
             Statement::Reject => f.write_str("reject"),
             Statement::Drop => f.write_str("drop"),
+            Statement::Accept => f.write_str("accept"),
             Statement::Masquerade(None) => f.write_str("masquerade fully-random"),
             Statement::Masquerade(Some((first, last))) => {
                 write!(f, "masquerade to :{first}-{last} fully-random")

@@ -50,9 +50,9 @@ pub(super) fn address_type<'a>(address: FibFlag) -> Expression<'a> {
     Expression::Named(NamedExpression::Fib(Fib { result: FibResult::Type, flags }))
 }
 
-/// The status of the packet's connection.
-pub(super) fn connection_status<'a>() -> Expression<'a> {
-    Expression::Named(NamedExpression::CT(CT { key: "status".into(), family: None, dir: None }))
+/// Something known about the packet's connection.
+pub(super) fn connection<'a>(key: &'static str) -> Expression<'a> {
+    Expression::Named(NamedExpression::CT(CT { key: key.into(), family: None, dir: None }))
 }
 
 /// Arithmetic on bits.

@@ -11,8 +11,8 @@ use nftables::types::RejectCode;
 use portolan_core::Family;
 
 use super::expression::{
-    address, address_type, client_key, concatenation, connection_status, frontend_key, looked_up,
-    meta, network, numgen, operation, payload, seat_key, set, slot_key, text,
+    address, address_type, client_key, concatenation, connection, frontend_key, looked_up, meta,
+    network, numgen, operation, payload, seat_key, set, slot_key, text,
 };
 use crate::chain_name::EntryKind;
 use crate::container::{Container, FIRST_SLOT};
@@ -57,10 +57,13 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
             matched(port, Operator::GEQ, Expression::Number(1024))
         }
         Statement::Tcp => equal(meta(MetaKey::L4proto), text("tcp")),
-        Statement::Translated => matched(connection_status(), Operator::IN, text("dnat")),
-        Statement::Marked(bit) => marked(Expression::Number(*bit)),
-        Statement::Mark(bit) => change_mark(|mark, bit| BinaryOperation::OR(vec![mark, bit]), *bit),
-        Statement::Unmark(bit) => change_mark(BinaryOperation::XOR, *bit),
+        Statement::Translated => matched(connection("status"), Operator::IN, text("dnat")),
+        Statement::Marked(bit) => marked(meta(MetaKey::Mark), Expression::Number(*bit)),
+        Statement::Mark(bit) => change_mark(meta(MetaKey::Mark), or, *bit),
+        Statement::ConnectionMarked(bit) => marked(connection("mark"), Expression::Number(*bit)),
+        Statement::MarkConnection(bit) => change_mark(connection("mark"), or, *bit),
+        Statement::Forth => equal(connection("direction"), text("original")),
+        Statement::Unmark(bit) => change_mark(meta(MetaKey::Mark), BinaryOperation::XOR, *bit),
         Statement::Dispatch(kind) => {
             let key = concatenation(frontend_key(family, *kind));
             stmt::Statement::VerdictMap(VerdictMap { key, data: set(Container::Verdicts(*kind)) })
@@ -90,6 +93,7 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         Statement::RejectWithReset => reject(RejectType::TCPReset, None),
         Statement::Reject => reject(icmp(family), Some(RejectCode::PortUnreach)),
         Statement::Drop => stmt::Statement::Drop(None),
+        Statement::Accept => stmt::Statement::Accept(None),
         Statement::Masquerade(ports) => masquerade(*ports),
     }
 }
@@ -106,16 +110,21 @@ fn compare<'a>(left: Expression<'a>, right: Expression<'a>, negated: bool) -> st
     matched(left, if negated { Operator::NEQ } else { Operator::EQ }, right)
 }
 
-fn marked(bit: Expression<'_>) -> stmt::Statement<'_> {
-    equal(operation(BinaryOperation::AND(meta(MetaKey::Mark), bit.clone())), bit)
+fn marked<'a>(mark: Expression<'a>, bit: Expression<'a>) -> stmt::Statement<'a> {
+    equal(operation(BinaryOperation::AND(mark, bit.clone())), bit)
+}
+
+fn or<'a>(mark: Expression<'a>, bit: Expression<'a>) -> BinaryOperation<'a> {
+    BinaryOperation::OR(vec![mark, bit])
 }
 
 fn change_mark<'a>(
+    mark: Expression<'a>,
     change: impl FnOnce(Expression<'a>, Expression<'a>) -> BinaryOperation<'a>,
     bit: u32,
 ) -> stmt::Statement<'a> {
-    let value = operation(change(meta(MetaKey::Mark), Expression::Number(bit)));
-    stmt::Statement::Mangle(Mangle { key: meta(MetaKey::Mark), value })
+    let value = operation(change(mark.clone(), Expression::Number(bit)));
+    stmt::Statement::Mangle(Mangle { key: mark, value })
 }
 
 fn translate(family: Family, endpoint: Expression<'_>) -> stmt::Statement<'_> {

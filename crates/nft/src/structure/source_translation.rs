@@ -12,18 +12,14 @@ const MASQUERADE: &str = "masquerade-connection";
 impl FamilySettings {
     /// Whose source is translated: what is marked, and endpoints that call themselves.
     pub(super) fn postrouting(&self) -> Vec<Vec<Statement>> {
-        vec![
-            vec![
-                Statement::Marked(self.mark),
-                Statement::Unmark(self.mark),
-                Statement::Goto(MASQUERADE.to_owned()),
-            ],
-            vec![
-                Statement::Translated,
-                Statement::PairIn(Container::Hairpin),
-                Statement::Goto(MASQUERADE.to_owned()),
-            ],
-        ]
+        let go = || Statement::Goto(MASQUERADE.to_owned());
+        let marked = vec![Statement::Marked(self.mark), Statement::Unmark(self.mark), go()];
+        let reached_endpoint = [Some(Statement::Translated), self.handed_over()];
+        let calls_itself = reached_endpoint
+            .into_iter()
+            .flatten()
+            .map(|reached| vec![reached, Statement::PairIn(Container::Hairpin), go()]);
+        [marked].into_iter().chain(calls_itself).collect()
     }
 
     /// Unprivileged source ports stay out of the NodePort range: a connection of ours that

@@ -2,7 +2,7 @@
 
 use portolan_core::Environment;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
-use portolan_nft::NftOptions;
+use portolan_nft::{Ipvs, NftOptions};
 
 use crate::common;
 
@@ -25,5 +25,10 @@ pub(crate) fn settings() -> Vec<(Environment, NftOptions)> {
         (pods(LocalPods::Unknown), options(0, true)),
         (pods(LocalPods::Interface("cni0".to_owned())), options(1, false)),
         (pods(LocalPods::InterfacePrefix("veth".to_owned())), options(31, false)),
+        (pods(LocalPods::Unknown), NftOptions { ipvs: Ipvs::Draining, ..options(14, false) }),
+        (
+            Environment { localhost_node_ports: true, ..common::environment() },
+            NftOptions { ipvs: Ipvs::Serving, ..options(14, false) },
+        ),
     ]
 }

@@ -101,7 +101,7 @@ impl MetaKey {
     }
 }
 
-/// What is loaded about a connection (`NFT_CT_*`).
+/// What is loaded or set about a connection (`NFT_CT_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CtKey {
     /// Its state as this packet sees it, a bit set of 4 bytes, host byte order: invalid 1,
@@ -111,6 +111,8 @@ pub enum CtKey {
     Status,
     /// Its mark, 4 bytes, host byte order.
     Mark,
+    /// Which way this packet goes, 1 byte: 0 as the first of the connection, 1 back.
+    Direction,
     /// Another key, by its number.
     Other(u32),
 }
@@ -119,6 +121,7 @@ impl CtKey {
     const fn number(self) -> u32 {
         match self {
             CtKey::State => 0,
+            CtKey::Direction => 1,
             CtKey::Status => 2,
             CtKey::Mark => 3,
             CtKey::Other(number) => number,
@@ -128,6 +131,7 @@ impl CtKey {
     const fn from_number(number: u32) -> CtKey {
         match number {
             0 => CtKey::State,
+            1 => CtKey::Direction,
             2 => CtKey::Status,
             3 => CtKey::Mark,
             other => CtKey::Other(other),
@@ -179,21 +183,27 @@ pub(super) fn decode_meta(attributes: &[u8]) -> Option<Expression> {
     }
 }
 
-pub(super) fn encode_ct(key: CtKey, register: Register, encoder: &mut Encoder) {
+pub(super) fn encode_ct(kind: u16, key: CtKey, register: Register, encoder: &mut Encoder) {
     encoder.be32(ct::KEY, key.number());
-    encoder.be32(ct::DREG, register.number());
+    encoder.be32(kind, register.number());
 }
 
-/// Loading for one direction, or setting, is none of ours.
+/// Loading for one direction is none of ours.
 pub(super) fn decode_ct(attributes: &[u8]) -> Option<Expression> {
     let set = AttributeSet::<5>::parse(attributes)?;
-    if set.get(ct::DIRECTION).is_some() || set.get(ct::SREG).is_some() {
+    if set.get(ct::DIRECTION).is_some() {
         return None;
     }
-    Some(Expression::CtLoad {
-        key: CtKey::from_number(set.be32(ct::KEY)?),
-        register: read_register(&set, ct::DREG)?,
-    })
+    let key = CtKey::from_number(set.be32(ct::KEY)?);
+    match (set.get(ct::DREG), set.get(ct::SREG)) {
+        (Some(_), None) => {
+            Some(Expression::CtLoad { key, register: read_register(&set, ct::DREG)? })
+        }
+        (None, Some(_)) => {
+            Some(Expression::CtSet { key, register: read_register(&set, ct::SREG)? })
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn encode_fib(

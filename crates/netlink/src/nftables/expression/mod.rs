@@ -1,6 +1,6 @@
 //! The expressions of a rule.
 
-use super::uapi::{expression, meta};
+use super::uapi::{ct, expression, meta};
 use super::{Data, Family, OwnedVerdict};
 use crate::wire::attribute::AttributeSet;
 use crate::wire::encoder::Encoder;
@@ -128,6 +128,13 @@ pub enum Expression {
         /// Where it goes.
         register: Register,
     },
+    /// Sets something of the connection from a register.
+    CtSet {
+        /// What.
+        key: CtKey,
+        /// Where the value is.
+        register: Register,
+    },
     /// Rewrites the source or destination of the connection.
     Nat {
         /// Which.
@@ -183,7 +190,7 @@ impl Expression {
             Expression::Update { .. } => "dynset",
             Expression::Numgen { .. } => "numgen",
             Expression::Fib { .. } => "fib",
-            Expression::CtLoad { .. } => "ct",
+            Expression::CtLoad { .. } | Expression::CtSet { .. } => "ct",
             Expression::Nat { .. } => "nat",
             Expression::Masquerade { .. } => "masq",
             Expression::Reject(_) => "reject",
@@ -236,7 +243,8 @@ impl Expression {
             &Expression::Fib { flags, result, register } => {
                 load::encode_fib(flags, result, register, e);
             }
-            &Expression::CtLoad { key, register } => load::encode_ct(key, register, e),
+            &Expression::CtLoad { key, register } => load::encode_ct(ct::DREG, key, register, e),
+            &Expression::CtSet { key, register } => load::encode_ct(ct::SREG, key, register, e),
             &Expression::Nat { kind, family, address, port, flags } => {
                 act::encode_nat(kind, family, address, port, flags, e);
             }

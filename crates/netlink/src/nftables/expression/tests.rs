@@ -71,7 +71,13 @@ fn keyed() -> BoxedStrategy<Expression> {
         MetaKey::Protocol,
         MetaKey::Other(1),
     ]);
-    let ct = prop::sample::select(vec![CtKey::State, CtKey::Status, CtKey::Mark, CtKey::Other(7)]);
+    let ct = prop::sample::select(vec![
+        CtKey::State,
+        CtKey::Status,
+        CtKey::Mark,
+        CtKey::Direction,
+        CtKey::Other(7),
+    ]);
     Union::new([
         (meta, register(), any::<bool>())
             .prop_map(|(key, register, set)| match set {
@@ -79,7 +85,12 @@ fn keyed() -> BoxedStrategy<Expression> {
                 false => Expression::Meta { key, register },
             })
             .boxed(),
-        (ct, register()).prop_map(|(key, register)| Expression::CtLoad { key, register }).boxed(),
+        (ct, register(), any::<bool>())
+            .prop_map(|(key, register, set)| match set {
+                true => Expression::CtSet { key, register },
+                false => Expression::CtLoad { key, register },
+            })
+            .boxed(),
     ])
     .boxed()
 }

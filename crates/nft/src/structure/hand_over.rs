@@ -1,0 +1,86 @@
+//! Handing connections to IPVS.
+//!
+//! IPVS takes what is delivered locally, and what this node sends. A bit of the packet mark
+//! makes a routing rule deliver locally what is for a service, whatever address that has; the
+//! same bit of the connection's mark says so for its later packets. So no address has to be
+//! bound to the node, and nothing else that listens on it can be reached through one.
+
+use portolan_core::Pool;
+use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
+
+use super::serving::balance;
+use super::{Chain, FamilySettings, loopback};
+use crate::Ipvs;
+use crate::chain_name::{Draw, EntryKind};
+use crate::statement::Statement;
+
+/// The chain that hands connections over.
+const HAND_OVER: &str = "hand-over";
+
+/// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
+/// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here.
+const OUTPUT_PRIORITY: i32 = -89;
+
+/// The same before IPVS looks at what this node sends, at -98 (`ip_vs_ops4` in
+/// net/netfilter/ipvs/ip_vs_core.c, v6.1). No nft has a name here either.
+const OUTPUT_PRIORITY_BEFORE_IPVS: i32 = -111;
+
+/// After connection tracking (-200) and before routing. No nft has a name here.
+const CARRY_PRIORITY: i32 = -130;
+
+impl FamilySettings {
+    pub(super) const fn output_priority(&self) -> i32 {
+        match self.ipvs {
+            Ipvs::Serving => OUTPUT_PRIORITY_BEFORE_IPVS,
+            Ipvs::Draining | Ipvs::Unused => OUTPUT_PRIORITY,
+        }
+    }
+
+    /// The chains that exist because IPVS has connections, or gets them.
+    pub(super) fn ipvs_chains(&self) -> Vec<Chain> {
+        match self.ipvs {
+            Ipvs::Unused => Vec::new(),
+            Ipvs::Draining => vec![self.carry()],
+            Ipvs::Serving => vec![self.carry(), self.hand_over()],
+        }
+    }
+
+    /// Later packets of connections that IPVS has.
+    fn carry(&self) -> Chain {
+        let base = BaseChain {
+            kind: ChainKind::Filter,
+            hook: Hook::Prerouting,
+            priority: CARRY_PRIORITY,
+            policy: Policy::Accept,
+        };
+        let bit = self.ipvs_mark;
+        let rule = vec![Statement::ConnectionMarked(bit), Statement::Forth, Statement::Mark(bit)];
+        Chain { name: "ipvs-connections".to_owned(), base: Some(base), rules: vec![rule] }
+    }
+
+    fn hand_over(&self) -> Chain {
+        let bit = self.ipvs_mark;
+        let rule = vec![Statement::MarkConnection(bit), Statement::Mark(bit), Statement::Accept];
+        Chain { name: HAND_OVER.to_owned(), base: None, rules: vec![rule] }
+    }
+
+    /// The end of a connection that goes to one of a pool's endpoints.
+    pub(super) fn deliver(&self, kind: EntryKind, pool: Pool, draw: Draw) -> Vec<Vec<Statement>> {
+        let balance = || balance(kind, pool, draw);
+        if self.ipvs != Ipvs::Serving {
+            return vec![vec![balance()]];
+        }
+        let mut rules = vec![vec![Statement::Goto(HAND_OVER.to_owned())]];
+        if self.localhost_node_ports && kind == EntryKind::NodePort {
+            // No virtual server has these addresses.
+            let net = loopback::loopback(self.family);
+            rules.insert(0, vec![Statement::Destination { net, negated: false }, balance()]);
+        }
+        rules
+    }
+
+    /// Endpoints that call themselves through IPVS.
+    pub(super) fn handed_over(&self) -> Option<Statement> {
+        (self.ipvs != Ipvs::Unused).then_some(Statement::ConnectionMarked(self.ipvs_mark))
+    }
+}
