@@ -49,6 +49,15 @@ impl Socket {
         Socket::connect(NlFamily::Generic, "open a socket to generic netlink")
     }
 
+    /// A socket to routes and rules.
+    pub(crate) fn open_route() -> Result<Socket, NetlinkError> {
+        let socket = Socket::connect(NlFamily::Route, "open a netlink socket to routing")?;
+        // Lets the kernel pick what is listed. One older than Linux 4.20 cannot, and whoever
+        // lists does not rely on it.
+        let _ = socket.inner.enable_strict_checking(true);
+        Ok(socket)
+    }
+
     fn connect(family: NlFamily, action: &'static str) -> Result<Socket, NetlinkError> {
         let inner = NlSocket::connect(family, None, Groups::empty()).map_err(failed(action))?;
         let mut socket =

@@ -131,11 +131,8 @@ fn read(
             Ok(false)
         }
         message::ERROR | message::DONE => {
-            let acknowledgement = match answer.payload() {
-                // The mark of the end may come without a number.
-                [] if answer.kind == message::DONE => Acknowledgement::default(),
-                _ => Acknowledgement::decode(answer).ok_or_else(|| malformed(action))?,
-            };
+            let acknowledgement =
+                Acknowledgement::decode_end(answer).ok_or_else(|| malformed(action))?;
             match acknowledgement.error {
                 0 => Ok(true),
                 _ => Err(refused(acknowledgement, action)),

@@ -20,7 +20,7 @@ pub struct Ipvs {
     /// What is to be sent.
     pub(super) encoder: Encoder,
     /// The number by which generic netlink knows IPVS on this machine.
-    family: u16,
+    pub(super) family: u16,
 }
 
 impl Ipvs {
@@ -65,33 +65,12 @@ impl Ipvs {
     ) -> Result<u32, NetlinkError> {
         let sequence = self.socket.sequences(1);
         self.encoder.truncate(0);
-        if !self.write(command, flags, sequence, write) {
+        write_request(&mut self.encoder, self.family, command, flags, sequence, write);
+        if self.encoder.take_fault() {
             return Err(NetlinkError::Unencodable { operation: action.to_owned() });
         }
         self.socket.send(self.encoder.bytes())?;
         Ok(sequence)
-    }
-
-    /// Appends a request to what is to be sent. `false` if it does not fit into a message.
-    pub(super) fn write(
-        &mut self,
-        command: u8,
-        flags: u16,
-        sequence: u32,
-        write: impl FnOnce(&mut Encoder),
-    ) -> bool {
-        let header = Header {
-            kind: self.family,
-            flags: flag::REQUEST | flags,
-            sequence,
-            family: command,
-            version: VERSION,
-            resource: 0,
-        };
-        let start = self.encoder.begin_message(header);
-        write(&mut self.encoder);
-        self.encoder.end_message(start);
-        !self.encoder.take_fault()
     }
 
     /// Reads answers until the last one.
@@ -137,13 +116,32 @@ impl Ipvs {
     }
 }
 
+/// Appends a request to what is to be sent.
+pub(super) fn write_request(
+    encoder: &mut Encoder,
+    kind: u16,
+    command: u8,
+    flags: u16,
+    sequence: u32,
+    write: impl FnOnce(&mut Encoder),
+) {
+    let header = Header {
+        kind,
+        flags: flag::REQUEST | flags,
+        sequence,
+        family: command,
+        version: VERSION,
+        resource: 0,
+    };
+    let start = encoder.begin_message(header);
+    write(encoder);
+    encoder.end_message(start);
+}
+
 /// The end of a listing or the answer to a request.
 fn finish(answer: &Message<'_>, action: &str) -> Result<(), NetlinkError> {
-    let acknowledgement = match answer.payload() {
-        // The mark of the end may come without a number.
-        [] if answer.kind == message::DONE => Acknowledgement::default(),
-        _ => Acknowledgement::decode(answer).ok_or_else(|| NetlinkError::malformed(action))?,
-    };
+    let acknowledgement =
+        Acknowledgement::decode_end(answer).ok_or_else(|| NetlinkError::malformed(action))?;
     match acknowledgement.error {
         0 => Ok(()),
         _ => Err(NetlinkError::Refused(Box::new(refusal(acknowledgement, action.to_owned())?))),

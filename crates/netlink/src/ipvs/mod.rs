@@ -20,9 +20,9 @@ mod tests;
 mod timeouts;
 mod uapi;
 
+pub use crate::pipeline::Failure;
 pub use connection::Ipvs;
 pub use destination::{Destination, DestinationState};
-pub use execute::Failure;
 pub use operation::Operation;
 pub use query::Info;
 pub use server::{Server, ServerKey};

@@ -4,6 +4,8 @@
 use super::attribute::AttributeSet;
 use super::message::{self, Message};
 
+/// `NLMSG_DONE`
+const DONE: u16 = 3;
 /// `NLM_F_CAPPED`: the request is quoted without its payload.
 const CAPPED: u16 = 0x100;
 /// `NLM_F_ACK_TLVS`: attributes follow the quoted request.
@@ -34,6 +36,15 @@ impl Acknowledgement {
             acknowledgement.read_attributes(message.flags, quoted);
         }
         Some(acknowledgement)
+    }
+
+    /// Reads what ends an answer: a message of kind `NLMSG_ERROR`, or of kind `NLMSG_DONE`,
+    /// whose error number may be missing.
+    pub(crate) fn decode_end(message: &Message<'_>) -> Option<Acknowledgement> {
+        match message.payload() {
+            [] if message.kind == DONE => Some(Acknowledgement::default()),
+            _ => Acknowledgement::decode(message),
+        }
     }
 
     /// Attributes only explain: if they cannot be read, the error number has to do.

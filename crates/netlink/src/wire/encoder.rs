@@ -48,6 +48,22 @@ impl Encoder {
         start
     }
 
+    /// Starts a message of another family, whose own header is given as bytes: that of
+    /// rtnetlink has twelve. Returns its offset as [`Encoder::begin_message`] does.
+    pub(crate) fn begin_message_with(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        sequence: u32,
+        family_header: &[u8],
+    ) -> usize {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&message::netlink_header(0, kind, flags, sequence));
+        self.bytes.extend_from_slice(family_header);
+        self.pad();
+        start
+    }
+
     /// Gives a message its length.
     pub(crate) fn end_message(&mut self, start: usize) {
         match u32::try_from(self.bytes.len().saturating_sub(start)) {
@@ -93,6 +109,11 @@ impl Encoder {
 
     pub(crate) fn u8(&mut self, kind: u16, number: u8) {
         self.attribute(kind, &[number]);
+    }
+
+    /// Writes a number in host byte order.
+    pub(crate) fn ne32(&mut self, kind: u16, number: u32) {
+        self.attribute(kind, &number.to_ne_bytes());
     }
 
     pub(crate) fn be32(&mut self, kind: u16, number: u32) {

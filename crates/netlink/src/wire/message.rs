@@ -29,34 +29,22 @@ pub(crate) struct Header {
 impl Header {
     /// The bytes, with the length of a message that has no attributes.
     pub(crate) fn encode(self) -> [u8; HEADER + FAMILY_HEADER] {
-        let [l0, l1, l2, l3] = 20_u32.to_ne_bytes();
-        let [k0, k1] = self.kind.to_ne_bytes();
-        let [f0, f1] = self.flags.to_ne_bytes();
-        let [s0, s1, s2, s3] = self.sequence.to_ne_bytes();
-        let [r0, r1] = self.resource.to_be_bytes();
-        [
-            l0,
-            l1,
-            l2,
-            l3,
-            k0,
-            k1,
-            f0,
-            f1,
-            s0,
-            s1,
-            s2,
-            s3,
-            0,
-            0,
-            0,
-            0,
-            self.family,
-            self.version,
-            r0,
-            r1,
-        ]
+        let [high, low] = self.resource.to_be_bytes();
+        let mut bytes = [0; HEADER + FAMILY_HEADER];
+        let (netlink, family) = bytes.split_at_mut(HEADER);
+        netlink.copy_from_slice(&netlink_header(20, self.kind, self.flags, self.sequence));
+        family.copy_from_slice(&[self.family, self.version, high, low]);
+        bytes
     }
+}
+
+/// `struct nlmsghdr`; the port is left to the kernel.
+pub(crate) fn netlink_header(length: u32, kind: u16, flags: u16, sequence: u32) -> [u8; HEADER] {
+    let [l0, l1, l2, l3] = length.to_ne_bytes();
+    let [k0, k1] = kind.to_ne_bytes();
+    let [f0, f1] = flags.to_ne_bytes();
+    let [s0, s1, s2, s3] = sequence.to_ne_bytes();
+    [l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, 0, 0, 0, 0]
 }
 
 /// A message that was received or is about to be sent.

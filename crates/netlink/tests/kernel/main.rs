@@ -9,6 +9,7 @@ mod growth;
 mod large;
 mod listings;
 mod ranges;
+mod route;
 mod ruleset;
 mod transactions;
 mod whole_table;
