@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -73,6 +73,21 @@ pub fn capture(command: &mut Command) -> Result<String> {
         bail!("`{line}` failed: {}\n{text}{complaint}", output.status);
     }
     Ok(text.into_owned())
+}
+
+/// Runs the command, shows its complaints as they come, and returns what it printed.
+///
+/// # Errors
+/// As [`run`].
+pub fn capture_output(command: &mut Command) -> Result<String> {
+    let line = shown(command);
+    println!("$ {line}");
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.with_context(|| format!("cannot start `{line}`"))?;
+    if !output.status.success() {
+        bail!("`{line}` failed: {}", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The command as one would type it, without the path of the program.

@@ -7,3 +7,4 @@ pub mod command;
 pub mod dependencies;
 pub mod lanes;
 pub mod tools;
+pub mod vm;

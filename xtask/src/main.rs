@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use xtask::lanes::{self, LANES, Lane};
-use xtask::tools;
+use xtask::vm::options::Options;
+use xtask::{tools, vm};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +22,10 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
+        ["vm", rest @ ..] => {
+            vm::run(&Options::parse(rest)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
         ["tools"] => print_tools(false),
         ["tools", "--refresh"] => print_tools(true),
         [] | ["help" | "--help" | "-h"] => {
@@ -67,6 +72,12 @@ fn print_help() {
     for lane in LANES {
         println!("    {:<8} {}", lane.name, lane.purpose);
     }
+    println!("cargo xtask vm [--kernel 5.10|6.1|6.12|newest|all|host]... [-p PACKAGE]");
+    println!("               [--test NAME]... [FILTER]... [-- ARGUMENT...]");
+    println!("                                    run tests on other kernels, emulated: 6.1 and");
+    println!(
+        "                                    the programs of the lane unless others are named"
+    );
     println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
     println!("                                    and print the variables that name it");
 }

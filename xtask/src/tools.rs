@@ -7,9 +7,15 @@
 //! target/tools/nft-bookworm/root/     the packages, unpacked
 //! target/tools/nft-bookworm/version   what `nft --version` said; written last
 //! ```
+//!
+//! Beside them, of the same shape and fetched by `cargo xtask vm` when it needs them:
+//! `qemu` and the kernels `linux-bullseye` and so on.
 
 mod apt;
 mod debian;
+pub mod linux;
+mod place;
+pub mod qemu;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +24,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{capture, target_directory};
+pub use place::remove;
+
+use crate::command::capture;
 
 /// A Debian release whose `nft` the tests use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,71 +94,32 @@ pub fn ensure() -> Result<Vec<Nft>> {
     Suite::ALL.into_iter().map(find_or_fetch).collect()
 }
 
-/// Removes everything that was fetched.
-///
-/// # Errors
-/// When a directory cannot be removed.
-pub fn remove() -> Result<()> {
-    let directory = directory();
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", directory.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn directory() -> PathBuf {
-    target_directory().join("tools")
-}
-
 fn find_or_fetch(suite: Suite) -> Result<Nft> {
     if let Some(path) = std::env::var_os(suite.variable()).map(PathBuf::from) {
         let version = version_of(&path)
             .with_context(|| format!("the program named by {} does not run", suite.variable()))?;
         return Ok(Nft { suite, path, version });
     }
-    let place = directory().join(format!("nft-{}", suite.codename()));
-    if !place.join("version").is_file() {
-        eprintln!("fetching nftables of Debian {} into {}", suite.codename(), place.display());
-        fetch(suite, &place).with_context(|| {
+    let name = format!("nft-{}", suite.codename());
+    let place =
+        place::find_or_build(&name, |directory| build(suite, directory)).with_context(|| {
             format!(
                 "cannot provide nft of Debian {}; set {} to a program to use instead",
                 suite.codename(),
                 suite.variable()
             )
         })?;
-    }
-    let version = fs::read_to_string(place.join("version"))?;
-    Ok(Nft { suite, path: place.join("nft"), version: version.trim().to_owned() })
+    Ok(Nft { suite, path: place.directory.join("nft"), version: place.version })
 }
 
-/// Builds the directory beside its place and moves it there whole, so that an interrupted
-/// run leaves nothing that looks complete.
-fn fetch(suite: Suite, place: &Path) -> Result<()> {
-    let draft = place.with_extension(format!("{}.draft", std::process::id()));
-    let result = build(suite, &draft).and_then(|()| {
-        if place.exists() {
-            fs::remove_dir_all(place)?;
-        }
-        fs::rename(&draft, place).with_context(|| format!("cannot create {}", place.display()))
-    });
-    if result.is_err() {
-        // Whatever is wrong with the directory, the first error is the one to report.
-        fs::remove_dir_all(&draft).ok();
-    }
-    result
-}
-
-fn build(suite: Suite, directory: &Path) -> Result<()> {
+fn build(suite: Suite, directory: &Path) -> Result<String> {
     let root = directory.join("root");
-    fs::create_dir_all(&root).with_context(|| format!("cannot create {}", root.display()))?;
-    apt::unpack(suite.codename(), "nftables", &directory.join("apt"), &root)?;
+    let everything = |_: &str| true;
+    apt::unpack(suite, "nftables", everything, &directory.join("apt"), &root)?;
     let wrapper = directory.join("nft");
     fs::write(&wrapper, debian::wrapper(&root)?)?;
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
-    fs::write(directory.join("version"), version_of(&wrapper)?)?;
-    Ok(())
+    version_of(&wrapper)
 }
 
 fn version_of(nft: &Path) -> Result<String> {

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::debian;
+use super::{Suite, debian};
 use crate::command::capture;
 
 /// Debian's keyring, where the package `debian-archive-keyring` puts it.
@@ -20,12 +20,21 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.gpg",
 ];
 
-/// Fetches a package of a release, with all that it depends on, and unpacks it into `root`.
-/// `state` is apt's while this runs and is removed afterwards.
+/// Fetches a package of a release, with all that it depends on, and unpacks those whose
+/// file names are `wanted` into `root`. `state` is apt's while this runs and is removed
+/// afterwards.
 ///
 /// # Errors
 /// When there is no apt, mirror or keyring, or any step of the download fails.
-pub(super) fn unpack(suite: &str, package: &str, state: &Path, root: &Path) -> Result<()> {
+pub(super) fn unpack(
+    suite: Suite,
+    package: &str,
+    wanted: impl Fn(&str) -> bool,
+    state: &Path,
+    root: &Path,
+) -> Result<()> {
+    let suite = suite.codename();
+    fs::create_dir_all(root).with_context(|| format!("cannot create {}", root.display()))?;
     let mirror = debian::mirror()?;
     let configuration = prepare(suite, &mirror, state)?;
     capture(apt_get(&configuration).arg("update")).with_context(|| {
@@ -37,7 +46,11 @@ pub(super) fn unpack(suite: &str, package: &str, state: &Path, root: &Path) -> R
     capture(apt_get(&configuration).args(["install", "--yes", "--download-only", package]))
         .with_context(|| format!("cannot download {package} of the release {suite}"))?;
     for archive in archives(&state.join("cache/archives"))? {
-        capture(Command::new("dpkg-deb").arg("--extract").arg(archive).arg(root))?;
+        let name = archive.file_name().unwrap_or_default().to_string_lossy();
+        if !wanted(&name) {
+            continue;
+        }
+        capture(Command::new("dpkg-deb").arg("--extract").arg(&archive).arg(root))?;
     }
     fs::remove_dir_all(state)?;
     Ok(())

@@ -48,26 +48,52 @@ fn first_mirror(addresses: &str) -> Option<&str> {
     mirrors().find(|mirror| mirror.ends_with("/debian")).or_else(|| mirrors().next())
 }
 
+/// What starts a program of an unpacked release: its own loader and C library, never the
+/// machine's, because either of the two may be too old for the other.
+#[derive(Clone, Debug)]
+pub(super) struct Loader {
+    program: PathBuf,
+    libraries: Vec<PathBuf>,
+}
+
+impl Loader {
+    /// That of the packages unpacked in `root`.
+    ///
+    /// # Errors
+    /// When `root` holds no loader.
+    pub(super) fn of(root: &Path) -> Result<Loader> {
+        let libraries = library_directories(root)?;
+        let Some(program) = libraries.iter().find_map(|directory| loader_in(directory)) else {
+            bail!("no ld.so in the packages that were unpacked in {}", root.display());
+        };
+        Ok(Loader { program, libraries })
+    }
+
+    /// A command that starts `program`, which looks for libraries in `further` directories
+    /// as well.
+    pub(super) fn command(&self, program: &Path, further: &[PathBuf]) -> Command {
+        let directories: Vec<_> =
+            self.libraries.iter().chain(further).map(|it| it.to_string_lossy()).collect();
+        let mut command = Command::new(&self.program);
+        command.arg("--library-path").arg(directories.join(":")).arg(program);
+        command
+    }
+}
+
 /// The text of a shell script, to be put beside `root`, that runs `usr/sbin/nft` of it.
-///
-/// The release's own loader and C library are used, never the machine's, because either of
-/// the two may be too old for the other.
 ///
 /// # Errors
 /// When `root` holds no loader.
 pub(super) fn wrapper(root: &Path) -> Result<String> {
-    let directories = library_directories(root)?;
-    let Some(loader) = directories.iter().find_map(|directory| loader_in(directory)) else {
-        bail!("no ld.so in the packages that were unpacked in {}", root.display());
-    };
+    let loader = Loader::of(root)?;
     let inside = |path: &Path| -> Result<String> {
         Ok(format!("$here/root/{}", path.strip_prefix(root)?.display()))
     };
     let library_path: Vec<String> =
-        directories.iter().map(|directory| inside(directory)).collect::<Result<_>>()?;
+        loader.libraries.iter().map(|directory| inside(directory)).collect::<Result<_>>()?;
     Ok(format!(
         "#!/bin/sh\nhere=${{0%/*}}\nexec \"{}\" --library-path \"{}\" \"$here/root/usr/sbin/nft\" \"$@\"\n",
-        inside(&loader)?,
+        inside(&loader.program)?,
         library_path.join(":")
     ))
 }

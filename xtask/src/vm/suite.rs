@@ -1,0 +1,40 @@
+//! The kernels of the matrix, and the tests whose outcome depends on the kernel.
+
+use crate::tools::Suite;
+
+/// A kernel that Debian maintains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    /// Its version, as `--kernel` wants it.
+    pub name: &'static str,
+    suite: Suite,
+}
+
+impl Kernel {
+    /// The kernel of every run: that of Debian 12.
+    pub const USUAL: Kernel = Kernel { name: "6.1", suite: Suite::Bookworm };
+
+    /// All of them, oldest first.
+    pub const ALL: [Kernel; 4] = [
+        Kernel { name: "5.10", suite: Suite::Bullseye },
+        Kernel::USUAL,
+        Kernel { name: "6.12", suite: Suite::Trixie },
+        Kernel { name: "newest", suite: Suite::Sid },
+    ];
+
+    /// The Debian release that it is from.
+    pub(super) const fn suite(self) -> Suite {
+        self.suite
+    }
+}
+
+/// Programs that ask the kernel something, as package and test. Those that run `nft` are
+/// not among them: they ask how each `nft` reads our table, which no kernel changes.
+pub(super) const PROGRAMS: &[(&str, &str)] = &[
+    ("portolan-netlink", "kernel"),
+    ("portolan-nft", "affinity"),
+    ("portolan-nft", "kernel"),
+    ("portolan-nft", "localhost"),
+    ("portolan-nft", "options"),
+    ("portolan-nft", "scenarios"),
+];
