@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::command::{cargo, run as run_command};
+use crate::vm::{self, Kernel, options::Options};
 use crate::{dependencies, tools};
 
 /// One group of checks.
@@ -27,6 +28,7 @@ pub const LANES: &[Lane] = &[
         purpose: "unit, property, namespace and documentation tests",
         check: test,
     },
+    Lane { name: "vm", purpose: "kernel tests on Linux 6.1, emulated", check: machine },
     Lane { name: "docs", purpose: "rustdoc finds nothing", check: docs },
 ];
 
@@ -103,6 +105,10 @@ fn test() -> Result<()> {
         run_command(command.envs(variables.iter().cloned()))
     };
     all([tools.map(|_| ()), tests("--all-targets"), tests("--doc")])
+}
+
+fn machine() -> Result<()> {
+    vm::run(&Options::lane(Kernel::USUAL))
 }
 
 fn docs() -> Result<()> {

@@ -22,10 +22,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
-        ["vm", rest @ ..] => {
-            vm::run(&Options::parse(rest)?)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        ["vm", rest @ ..] => Ok(run_machine(&Options::parse(rest)?)),
         ["tools"] => print_tools(false),
         ["tools", "--refresh"] => print_tools(true),
         [] | ["help" | "--help" | "-h"] => {
@@ -54,6 +51,17 @@ fn chosen(arguments: &[&str]) -> Result<Vec<&'static Lane>> {
         };
     }
     lanes::named(&names)
+}
+
+/// Exits with 1 as the lanes do, so that 2 remains for what was typed wrongly.
+fn run_machine(options: &Options) -> ExitCode {
+    match vm::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn print_tools(refresh: bool) -> Result<ExitCode> {

@@ -31,9 +31,9 @@ pub use suite::Kernel;
 /// not be fetched or built.
 pub fn run(options: &Options) -> Result<()> {
     let built = programs::build(options)?;
+    let programs = programs::matching(&built, options)?;
     let mut rows = Vec::new();
     for place in &options.places {
-        let programs = programs::matching(&built, options, *place)?;
         let outcome = match place {
             Place::Host => machine::run_here(&programs),
             Place::Kernel(kernel) => emulate(*kernel, &programs, &built),
@@ -55,6 +55,9 @@ fn emulate(
     programs: &[Program],
     built: &programs::Built,
 ) -> Result<(String, Vec<Finished>)> {
+    if std::env::consts::ARCH != "x86_64" {
+        bail!("the emulated machine has x86-64 processors, and programs built here do not fit");
+    }
     let linux = linux::ensure(kernel.suite())?;
     let qemu = Qemu::ensure()?;
     let parent = target_directory().join("vm");

@@ -26,7 +26,6 @@ const NEEDED: &[&str] = &[
     "nft_masq",
     "nft_nat",
     "nft_numgen",
-    "nft_objref",
     "nft_quota",
     "nft_redir",
     "nft_reject_inet",
@@ -56,9 +55,9 @@ const NEEDED: &[&str] = &[
     "veth",
 ];
 
-/// Modules of some kernels: the counter is part of `nf_tables` since 5.18, and Debian's
-/// 6.12 is the first with this scheduler.
-const WHERE_PRESENT: &[&str] = &["nft_counter", "ip_vs_twos"];
+/// Modules of some kernels: counters are part of `nf_tables` since 5.18 and references to
+/// objects since 6.2, and Debian's 6.12 is the first with this scheduler.
+const WHERE_PRESENT: &[&str] = &["nft_counter", "nft_objref", "ip_vs_twos"];
 
 /// A module, not compressed.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::job::Program;
-use super::options::{Options, Place};
+use super::options::Options;
 use super::suite;
 use crate::command::{capture, capture_output, cargo};
 
@@ -23,7 +23,7 @@ pub(super) struct Built {
 }
 
 /// A test program of a package.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TestProgram {
     package: String,
     test: String,
@@ -60,7 +60,9 @@ pub(super) fn build(options: &Options) -> Result<Built> {
         command.args(["--test", name]);
     }
     let artifacts = artifacts(&capture_output(&mut command)?);
-    let tests: Vec<TestProgram> = artifacts.iter().filter_map(|it| chosen(it, options)).collect();
+    let mut tests: Vec<TestProgram> =
+        artifacts.iter().filter_map(|it| chosen(it, options)).collect();
+    tests.sort();
     if tests.is_empty() {
         let package = options.package.as_deref().unwrap_or("this workspace");
         bail!("{package} has no such test program; name others with `--test NAME`");
@@ -125,7 +127,7 @@ fn package_name(id: &str) -> Option<String> {
 ///
 /// # Errors
 /// When there are none: a name that is misspelt must not pass.
-pub(super) fn matching(built: &Built, options: &Options, _: Place) -> Result<Vec<Program>> {
+pub(super) fn matching(built: &Built, options: &Options) -> Result<Vec<Program>> {
     let mut programs = Vec::new();
     for test in &built.tests {
         let mut listing = Command::new(&test.path);

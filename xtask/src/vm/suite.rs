@@ -35,6 +35,5 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan-nft", "affinity"),
     ("portolan-nft", "kernel"),
     ("portolan-nft", "localhost"),
-    ("portolan-nft", "options"),
     ("portolan-nft", "scenarios"),
 ];
