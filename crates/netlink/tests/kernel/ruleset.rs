@@ -6,12 +6,12 @@ use portolan_netlink::nftables::{
     Rule, Set, SetData, Table, Verdict,
 };
 
-use super::TABLE;
 use super::expressions::{
     FIRST, absent, ct, destination_port, equal, goto, map, mark, masked, masquerade,
     masquerade_marked, masquerade_ports, member, meta, reject, reset, source_type, unequal,
     verdict,
 };
+use super::{TABLE, may_be_like_5_10};
 
 /// The table in one family.
 pub(super) struct Ruleset {
@@ -142,10 +142,16 @@ impl Address {
         let drop = verdict(OwnedVerdict::Drop);
         let not_in_ten = vec![source.clone(), unequal(&[10])];
         let local = equal(&2_u32.to_ne_bytes());
+        // Linux 5.10 has the code for both families in tables of both families only.
+        let unreachable = if may_be_like_5_10() {
+            RejectWith::IcmpUnreachable(1)
+        } else {
+            RejectWith::IcmpxUnreachable(1)
+        };
         vec![
             ("reject-chain", vec![meta(MetaKey::Protocol), equal(&[6]), reset()]),
             ("reject-chain", vec![reject(RejectWith::IcmpUnreachable(3))]),
-            ("reject-chain", vec![reject(RejectWith::IcmpxUnreachable(1))]),
+            ("reject-chain", vec![reject(unreachable)]),
             ("lb-3", self.balance(3)),
             ("cluster-3", [not_in_ten, mark()].concat()),
             ("cluster-3", vec![goto("lb-3")]),
