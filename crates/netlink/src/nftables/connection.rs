@@ -61,6 +61,17 @@ impl Connection {
         Ok(Receipt { bytes, messages: usize::try_from(messages).unwrap_or(usize::MAX) })
     }
 
+    /// Waits until every transaction that any program has begun is applied or given up.
+    ///
+    /// An empty transaction waits its turn like any other, and changes nothing: not even
+    /// the generation. The kernel works in the call that sends it, and answers nothing.
+    pub(super) fn wait_for_transactions(&mut self) -> Result<(), NetlinkError> {
+        let mut empty = Batch::new(None);
+        let first = self.socket.sequences(empty.messages());
+        empty.seal(first);
+        self.socket.send(empty.bytes())
+    }
+
     fn transact(&mut self, batch: &Batch, first: u32) -> Result<(), NetlinkError> {
         self.socket.send(batch.bytes())?;
         // The last message is the end of the frame, which is not acknowledged.

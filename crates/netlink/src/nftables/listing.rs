@@ -18,12 +18,18 @@ const ATTEMPTS: u32 = 16;
 impl Connection {
     /// The generation of the ruleset; every transaction of any program raises it.
     pub fn generation(&mut self) -> Result<u32, NetlinkError> {
-        let request = Request::new(message::GET_GENERATION, 0, 0, |_| {});
-        let listing = self.list(request, message::NEW_GENERATION)?;
-        listing
-            .attributes()
-            .find_map(|attributes| AttributeSet::<4>::parse(attributes)?.be32(GENERATION_ID))
-            .ok_or_else(|| NetlinkError::malformed("read the generation of the tables"))
+        let mut request = Request::new(message::GET_GENERATION, 0, 0, |_| {});
+        let mut listing = Listing::of(&request);
+        for _ in 0..ATTEMPTS {
+            if self.ask(&mut request, message::NEW_GENERATION, &mut listing)? == Progress::Complete
+            {
+                return listing
+                    .attributes()
+                    .find_map(|given| AttributeSet::<4>::parse(given)?.be32(GENERATION_ID))
+                    .ok_or_else(|| NetlinkError::malformed(&listing.action));
+            }
+        }
+        Err(NetlinkError::Interrupted { action: listing.action, attempts: ATTEMPTS })
     }
 
     /// The tables of a family.
@@ -84,20 +90,43 @@ impl Connection {
         Ok(count)
     }
 
-    /// Sends a request and collects the answers of one kind, again and again until the
-    /// tables did not change meanwhile.
+    /// Sends a request and collects the answers of one kind, again and again until no
+    /// transaction was under way meanwhile.
+    ///
+    /// The kernel lists a set in pieces, and finds the next piece by the number of elements
+    /// before it. A transaction puts its elements among them before it is committed, and
+    /// takes the old ones out after the generation has changed. So a listing beside one may
+    /// repeat elements or lack some, and nothing in it says so.
     fn list(&mut self, mut request: Request, wanted: u16) -> Result<Listing, NetlinkError> {
-        let mut listing = Listing { action: request.describe(), messages: Vec::new() };
+        let mut listing = Listing::of(&request);
         for _ in 0..ATTEMPTS {
-            listing.messages.clear();
-            request.number(self.socket.sequences(1));
-            self.socket.send(request.bytes())?;
-            match self.collect(&request, wanted, &mut listing)? {
-                Progress::Complete => return Ok(listing),
-                Progress::Interrupted => self.socket.drain(),
+            let before = self.generation()?;
+            self.wait_for_transactions()?;
+            if self.ask(&mut request, wanted, &mut listing)? == Progress::Complete {
+                self.wait_for_transactions()?;
+                if self.generation()? == before {
+                    return Ok(listing);
+                }
             }
         }
         Err(NetlinkError::Interrupted { action: listing.action, attempts: ATTEMPTS })
+    }
+
+    /// Sends a request and collects the answers of one kind.
+    fn ask(
+        &mut self,
+        request: &mut Request,
+        wanted: u16,
+        listing: &mut Listing,
+    ) -> Result<Progress, NetlinkError> {
+        listing.messages.clear();
+        request.number(self.socket.sequences(1));
+        self.socket.send(request.bytes())?;
+        let progress = self.collect(request, wanted, listing)?;
+        if progress == Progress::Interrupted {
+            self.socket.drain();
+        }
+        Ok(progress)
     }
 
     fn collect(
@@ -255,6 +284,10 @@ struct Listing {
 }
 
 impl Listing {
+    fn of(request: &Request) -> Listing {
+        Listing { action: request.describe(), messages: Vec::new() }
+    }
+
     fn attributes(&self) -> impl Iterator<Item = &[u8]> {
         Messages::new(&self.messages).flatten().filter_map(|message| Some(message.netfilter()?.2))
     }
