@@ -22,7 +22,7 @@ use crate::command::target_directory;
 use crate::tools::{linux, qemu::Qemu};
 use job::{Finished, Job, Program};
 use options::{Options, Place};
-pub use suite::Kernel;
+pub use suite::{Kernel, tests_apart};
 
 /// Runs the chosen tests on the chosen kernels, and prints a closing summary.
 ///

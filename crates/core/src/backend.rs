@@ -107,6 +107,18 @@ pub trait Backend: Send {
     /// much as what the environment changes, however many services there are.
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError>;
 
+    /// Makes new connections take the way of another backend, by its name, and lets those
+    /// that are established stay where they are until they end. After an error nothing has
+    /// changed for clients; the caller must converge.
+    fn switch(
+        &mut self,
+        to: &str,
+        _plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        _environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        Err(format!("the backend {} cannot be changed to {to} while it runs", self.name()).into())
+    }
+
     /// Whether others may have changed what this backend keeps in the kernel since the
     /// last call. Cheap where nothing happened: one request. After `true` the caller
     /// converges.

@@ -37,7 +37,7 @@ mod topology;
 mod traffic;
 
 pub use error::LabError;
-pub use isolate::{enter_or_explain, namespaced};
+pub use isolate::{enter_or_explain, namespaced, namespaced_as_superuser};
 pub use namespace::Namespace;
 pub use process::Process;
 pub use route::{Bridge, Gateway, LinkState, RouteSocket, VethPair};

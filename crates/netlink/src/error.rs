@@ -130,6 +130,18 @@ pub struct Refusal {
     pub hint: Option<String>,
 }
 
+impl Refusal {
+    /// Whether the kernel refused it because there is one already.
+    pub fn is_duplicate(&self) -> bool {
+        self.errno == Errno::EEXIST
+    }
+
+    /// Whether the kernel refused it because there is no such thing.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.errno, Errno::ENOENT | Errno::ESRCH)
+    }
+}
+
 impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {

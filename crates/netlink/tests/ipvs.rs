@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use nix::errno::Errno;
-use portolan_lab::namespaced;
+use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::ipvs::{Destination, Ipvs, Operation, Server, ServerKey, Timeouts};
 
 const TCP: u8 = 6;
@@ -42,16 +42,14 @@ fn execute(ipvs: &mut Ipvs, operations: &[Operation]) {
 }
 
 fn listed(ipvs: &mut Ipvs) -> Vec<Server> {
-    let mut servers = ipvs.servers().unwrap();
-    servers.sort();
-    servers
+    ipvs.servers().unwrap()
 }
 
 #[test]
 fn servers_and_destinations_are_listed_as_they_were_written() {
-    namespaced("servers_and_destinations_are_listed_as_they_were_written", || {
+    namespaced_as_superuser("servers_and_destinations_are_listed_as_they_were_written", || {
         let mut ipvs = Ipvs::open().unwrap();
-        assert!(ipvs.info().unwrap().table_size >= 256);
+        assert!(ipvs.info().unwrap().table_size > 0);
         let mut wanted = servers();
         let add: Vec<Operation> = wanted.iter().cloned().map(Operation::AddServer).collect();
         execute(&mut ipvs, &add);
@@ -81,7 +79,7 @@ fn is_v6(key: &ServerKey) -> bool {
 
 #[test]
 fn schedulers_persistence_and_weights_change_in_place() {
-    namespaced("schedulers_persistence_and_weights_change_in_place", || {
+    namespaced_as_superuser("schedulers_persistence_and_weights_change_in_place", || {
         let mut ipvs = Ipvs::open().unwrap();
         let web = key(TCP, "10.96.0.1:80");
         let schedulers =
@@ -109,7 +107,7 @@ fn schedulers_persistence_and_weights_change_in_place() {
 
 #[test]
 fn a_refused_request_is_named_and_the_others_are_done() {
-    namespaced("a_refused_request_is_named_and_the_others_are_done", || {
+    namespaced_as_superuser("a_refused_request_is_named_and_the_others_are_done", || {
         let mut ipvs = Ipvs::open().unwrap();
         let at = |number: u16| key(TCP, &format!("10.96.0.1:{number}"));
         // Every third one comes twice.
@@ -128,7 +126,10 @@ fn a_refused_request_is_named_and_the_others_are_done() {
             assert_eq!(failure.refusal.operation, operation);
             assert_eq!(operations[failure.index], operations[failure.index - 1]);
         }
-        assert_eq!(listed(&mut ipvs).len(), 1000);
+        let listed: Vec<ServerKey> = ipvs.servers().unwrap().iter().map(|it| it.key).collect();
+        let missing: Vec<ServerKey> =
+            (1..=1000).map(at).filter(|key| !listed.contains(key)).collect();
+        assert_eq!(missing, [], "{} are listed", listed.len());
 
         let unknown = Operation::AddServer(server(at(2000), "nonesuch"));
         let failure = ipvs.execute(&[unknown]).unwrap().remove(0);
@@ -140,7 +141,7 @@ fn a_refused_request_is_named_and_the_others_are_done() {
 
 #[test]
 fn timeouts_are_read_as_they_were_set_and_zero_leaves_them() {
-    namespaced("timeouts_are_read_as_they_were_set_and_zero_leaves_them", || {
+    namespaced_as_superuser("timeouts_are_read_as_they_were_set_and_zero_leaves_them", || {
         let mut ipvs = Ipvs::open().unwrap();
         ipvs.set_timeouts(Timeouts { tcp: 600, tcp_fin: 30, udp: 40 }).unwrap();
         ipvs.set_timeouts(Timeouts { tcp: 0, tcp_fin: 0, udp: 50 }).unwrap();

@@ -40,6 +40,12 @@ const DISPATCH: &str = "services";
 /// Destination translation of what comes in. `dstnat` in nft.
 const PREROUTING_PRIORITY: i32 = -100;
 
+/// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
+/// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here. Nat
+/// chains are called from -100 all the same, in the order of their priorities
+/// (`nf_nat_register_fn`), and so before IPVS looks at what this node sends, at -98.
+const OUTPUT_PRIORITY: i32 = -89;
+
 /// Source translation. `srcnat` in nft.
 const POSTROUTING_PRIORITY: i32 = 100;
 
@@ -124,7 +130,7 @@ impl FamilySettings {
     pub(crate) fn fixed_chains(&self) -> Vec<Chain> {
         let mut chains = vec![
             self.base("nat-prerouting", Hook::Prerouting, PREROUTING_PRIORITY, to_dispatch()),
-            self.base("nat-output", Hook::Output, self.output_priority(), self.output()),
+            self.base("nat-output", Hook::Output, OUTPUT_PRIORITY, self.output()),
             self.base(
                 "nat-postrouting",
                 Hook::Postrouting,

@@ -35,8 +35,22 @@ const BODY_COMPLETED: i32 = 86;
 ///
 /// If the body panics, if no test is called `test_path`, and if the host allows no
 /// namespaces, naming the settings to look at. It never skips the body silently.
-#[expect(clippy::panic, reason = "a test fails by panicking")]
 pub fn namespaced(test_path: &str, body: impl FnOnce()) {
+    isolated(test_path, Unshare::new(), body);
+}
+
+/// As [`namespaced`], but in a network namespace alone, as the superuser of the machine:
+/// for what the kernel allows nobody else, whatever their namespaces (IPVS).
+///
+/// # Panics
+///
+/// As [`namespaced`]; and if the process is not the superuser's.
+pub fn namespaced_as_superuser(test_path: &str, body: impl FnOnce()) {
+    isolated(test_path, Unshare::network_only(), body);
+}
+
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+fn isolated(test_path: &str, unshare: Unshare, body: impl FnOnce()) {
     if is_inside(parent_id()) {
         if let Err(error) = raise_loopback() {
             panic!("{error}");
@@ -44,7 +58,7 @@ pub fn namespaced(test_path: &str, body: impl FnOnce()) {
         body();
         std::process::exit(BODY_COMPLETED);
     }
-    match run_again(test_path) {
+    match run_again(test_path, &unshare) {
         Err(error) => panic!("{test_path}: {error}"),
         Ok(status) if status.code() == Some(BODY_COMPLETED) => {}
         Ok(status) if status.success() => panic!("this binary has no test called {test_path}"),
@@ -86,14 +100,14 @@ fn raise_loopback() -> Result<(), LabError> {
 }
 
 /// Runs one test of this binary in a child and shows what it prints.
-fn run_again(test_path: &str) -> Result<ExitStatus, LabError> {
+fn run_again(test_path: &str, unshare: &Unshare) -> Result<ExitStatus, LabError> {
     let (reader, writer) =
         std::io::pipe().map_err(|error| LabError::system("make a pipe", error))?;
     let errors = writer.try_clone().map_err(|error| LabError::system("copy a pipe", error))?;
     let arguments = [test_path, "--exact", "--nocapture", "--test-threads=1"];
     let mut command = this_program(arguments.map(OsString::from));
     command.env(INSIDE, std::process::id().to_string()).stdout(writer).stderr(errors);
-    Unshare::new().before_exec(&mut command);
+    unshare.before_exec(&mut command);
     end_with_parent(&mut command);
     let mut child = command.spawn().map_err(refusal)?;
     // The command holds the writing ends, and the reader below waits for the last one.

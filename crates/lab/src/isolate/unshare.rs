@@ -17,6 +17,7 @@ pub(super) struct Unshare {
     group_map: String,
     /// The superuser can have a network namespace where user namespaces are switched off.
     user_namespace_optional: bool,
+    network_only: bool,
 }
 
 impl Unshare {
@@ -26,7 +27,13 @@ impl Unshare {
             user_map: format!("0 {user} 1\n"),
             group_map: format!("0 {group} 1\n"),
             user_namespace_optional: user.is_root(),
+            network_only: false,
         }
+    }
+
+    /// Without a user namespace, which only the superuser may do without.
+    pub(super) fn network_only() -> Self {
+        Self { network_only: true, ..Self::new() }
     }
 
     /// Makes `command` start in new namespaces, as uid 0 and gid 0 of them.
@@ -39,6 +46,9 @@ impl Unshare {
     }
 
     fn enter(&self) -> Result<(), Errno> {
+        if self.network_only {
+            return unshare(CloneFlags::CLONE_NEWNET);
+        }
         match unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET) {
             Ok(()) => self.become_root(),
             Err(_) if self.user_namespace_optional => unshare(CloneFlags::CLONE_NEWNET),

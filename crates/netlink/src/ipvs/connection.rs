@@ -13,7 +13,8 @@ use crate::{NetlinkError, Refusal};
 /// A socket to IPVS in the network namespace that the calling thread was in when it was
 /// opened. Calls block until the kernel has answered.
 ///
-/// Everything needs CAP_NET_ADMIN in the user namespace that owns the network namespace.
+/// Everything needs CAP_NET_ADMIN in the initial user namespace, whoever owns the network
+/// namespace (`GENL_ADMIN_PERM`).
 #[derive(Debug)]
 pub struct Ipvs {
     pub(super) socket: Socket,

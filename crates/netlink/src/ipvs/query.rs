@@ -7,6 +7,10 @@ use super::{DestinationState, Server, ServerKey, Timeouts};
 use crate::NetlinkError;
 use crate::wire::attribute::AttributeSet;
 
+const LIST_SERVERS: &str = "list virtual servers";
+/// How often virtual servers are listed until two listings agree.
+const ATTEMPTS: u32 = 16;
+
 /// What the kernel says about its IPVS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
@@ -17,15 +21,32 @@ pub struct Info {
 }
 
 impl Ipvs {
-    /// All virtual servers, whoever made them.
+    /// All virtual servers, whoever made them, sorted.
+    ///
+    /// The kernel continues a listing by counting the servers of all network namespaces, so
+    /// one that is added or deleted meanwhile, anywhere, makes it miss or repeat another
+    /// (`ip_vs_genl_dump_services`, v6.1). So it is listed until two listings agree.
     pub fn servers(&mut self) -> Result<Vec<Server>, NetlinkError> {
-        let action = "list virtual servers";
+        let mut last = self.list_servers()?;
+        for _ in 0..ATTEMPTS {
+            let servers = self.list_servers()?;
+            if servers == last {
+                return Ok(servers);
+            }
+            last = servers;
+        }
+        Err(NetlinkError::Interrupted { action: LIST_SERVERS.to_owned(), attempts: ATTEMPTS })
+    }
+
+    fn list_servers(&mut self) -> Result<Vec<Server>, NetlinkError> {
         let mut servers = Vec::new();
-        let asked = self.ask(command::GET_SERVICE, flag::DUMP, action, |_| {})?;
-        self.collect(asked, action, &mut |attributes| {
+        let asked = self.ask(command::GET_SERVICE, flag::DUMP, LIST_SERVERS, |_| {})?;
+        self.collect(asked, LIST_SERVERS, &mut |attributes| {
             let set = AttributeSet::<2>::parse(attributes);
             servers.extend(set.and_then(|set| Server::decode(set.get(top::SERVICE)?)));
         })?;
+        servers.sort_unstable();
+        servers.dedup();
         Ok(servers)
     }
 

@@ -119,7 +119,7 @@ fn send(socket: &UdpSocket, text: &str, to: SocketAddr) -> std::io::Result<usize
 fn received(socket: &UdpSocket) -> String {
     let mut buffer = [0; 16];
     let length = socket.recv(&mut buffer).unwrap();
-    String::from_utf8(buffer[..length].to_vec()).unwrap()
+    String::from_utf8(buffer.get(..length).unwrap().to_vec()).unwrap()
 }
 
 fn nothing_is_left(socket: &UdpSocket) {

@@ -17,25 +17,10 @@ use crate::statement::Statement;
 /// The chain that hands connections over.
 const HAND_OVER: &str = "hand-over";
 
-/// Destination translation of what this node sends. Not -100: nft 1.1 prints that as
-/// `dstnat`, which nft 1.0 refuses to load for an output chain. No nft has a name here.
-const OUTPUT_PRIORITY: i32 = -89;
-
-/// The same before IPVS looks at what this node sends, at -98 (`ip_vs_ops4` in
-/// net/netfilter/ipvs/ip_vs_core.c, v6.1). No nft has a name here either.
-const OUTPUT_PRIORITY_BEFORE_IPVS: i32 = -111;
-
 /// After connection tracking (-200) and before routing. No nft has a name here.
 const CARRY_PRIORITY: i32 = -130;
 
 impl FamilySettings {
-    pub(super) const fn output_priority(&self) -> i32 {
-        match self.ipvs {
-            Ipvs::Serving => OUTPUT_PRIORITY_BEFORE_IPVS,
-            Ipvs::Draining | Ipvs::Unused => OUTPUT_PRIORITY,
-        }
-    }
-
     /// The chains that exist because IPVS has connections, or gets them.
     pub(super) fn ipvs_chains(&self) -> Vec<Chain> {
         match self.ipvs {

@@ -1,0 +1,248 @@
+//! One table, and IPVS behind it or not: both backends, and the change from one to the
+//! other.
+//!
+//! ```text
+//!  nftables           table ── maps ──▶ endpoints
+//!  ipvs               table ── hand-over ──▶ virtual servers ──▶ endpoints
+//!  between them       one transaction of the table: new connections take the other way,
+//!                     those that are established stay on theirs
+//! ```
+//!
+//! Connections that the table translated live in connection tracking and need nothing from
+//! us. Connections that IPVS has need their virtual server, the routes, and the rule that
+//! marks their packets: all that stays until the last of them has ended, or for so long.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portolan_core::{Backend, BackendError, Change, Environment, ServicePlan, SyncReport};
+use portolan_nft::{Ipvs, NftBackend, NftOptions};
+use tracing::{info, warn};
+
+use crate::error::IpvsError;
+use crate::manager::Manager;
+use crate::options::IpvsOptions;
+use crate::registry::Registry;
+
+/// How often the kernel's virtual servers are compared with ours: nothing tells when
+/// others change them.
+const COMPARE_EVERY: Duration = Duration::from_secs(60);
+
+/// Which way new connections take to endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The table balances and translates them.
+    Nftables,
+    /// The table hands them to IPVS.
+    Ipvs,
+}
+
+impl Mode {
+    /// The mode that operators call so.
+    pub fn from_name(name: &str) -> Option<Mode> {
+        [Mode::Nftables, Mode::Ipvs].into_iter().find(|mode| mode.name() == name)
+    }
+
+    /// What operators call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Nftables => "nftables",
+            Mode::Ipvs => "ipvs",
+        }
+    }
+}
+
+/// Both backends, of which one has the new connections.
+#[derive(Debug)]
+pub struct Dataplane {
+    mode: Mode,
+    table: NftBackend,
+    options: IpvsOptions,
+    /// There while IPVS has, or may have, something of ours.
+    manager: Option<Manager>,
+    environment: Environment,
+    compared: Instant,
+}
+
+impl Dataplane {
+    /// Opens the conversations with the kernel; changes nothing yet.
+    pub fn open(
+        mode: Mode,
+        nft: NftOptions,
+        options: IpvsOptions,
+    ) -> Result<Dataplane, BackendError> {
+        let manager = match mode {
+            Mode::Ipvs => Some(Manager::open(&options)?),
+            Mode::Nftables => None,
+        };
+        Ok(Dataplane {
+            mode,
+            table: NftBackend::open(nft)?,
+            options,
+            manager,
+            environment: Environment::default(),
+            compared: Instant::now(),
+        })
+    }
+
+    fn converge_ipvs(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let manager = match &mut self.manager {
+            Some(manager) => manager,
+            none => none.insert(Manager::open(&self.options)?),
+        };
+        let before = manager.converge(plans, environment)?;
+        manager.verify()?;
+        self.table.set_ipvs(Ipvs::Serving);
+        let table = self.table.converge(&mut plans.iter(), environment)?;
+        let after = manager.finish()?;
+        Ok(sum([before, table, after]))
+    }
+
+    fn converge_nftables(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        if self.manager.is_none() {
+            self.manager = self.left_behind()?;
+        }
+        let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
+        self.table.set_ipvs(ipvs);
+        let report = self.table.converge(&mut plans.iter(), environment)?;
+        if let Some(manager) = &mut self.manager {
+            manager.drain_all()?;
+        }
+        Ok(report)
+    }
+
+    /// What an earlier run left with IPVS.
+    fn left_behind(&self) -> Result<Option<Manager>, IpvsError> {
+        if !Registry::open(&self.options.registry)?.is_there()? {
+            return Ok(None);
+        }
+        match Manager::open(&self.options) {
+            Ok(mut manager) => {
+                manager.observe()?;
+                Ok(Some(manager))
+            }
+            Err(error) => {
+                warn!("what an earlier run left with IPVS cannot be drained: {error}");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Lets go of what nobody uses any more.
+    fn release(&mut self) -> Result<(), BackendError> {
+        let Some(manager) = &mut self.manager else { return Ok(()) };
+        manager.release()?;
+        if self.mode == Mode::Nftables && manager.is_empty() {
+            manager.remove()?;
+            self.manager = None;
+            self.table.set_ipvs(Ipvs::Unused);
+            self.table.adapt(&self.environment)?;
+            info!("IPVS has no connections of Portolan any more, and all of it is removed");
+        }
+        Ok(())
+    }
+}
+
+impl Backend for Dataplane {
+    fn name(&self) -> &'static str {
+        self.mode.name()
+    }
+
+    fn atomic(&self) -> bool {
+        self.mode == Mode::Nftables
+    }
+
+    fn converge(
+        &mut self,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
+        self.environment.clone_from(environment);
+        match self.mode {
+            Mode::Nftables => self.converge_nftables(&plans, environment),
+            Mode::Ipvs => self.converge_ipvs(&plans, environment),
+        }
+    }
+
+    fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
+        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
+        let Some(manager) = manager else { return self.table.apply(changes) };
+        let before = manager.change(changes)?;
+        let table = self.table.apply(changes)?;
+        let after = manager.finish()?;
+        Ok(sum([before, table, after]))
+    }
+
+    fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
+        self.environment.clone_from(environment);
+        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
+        let Some(manager) = manager else { return self.table.adapt(environment) };
+        let before = manager.adapt(environment)?;
+        let table = self.table.adapt(environment)?;
+        let after = manager.finish()?;
+        Ok(sum([before, table, after]))
+    }
+
+    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+        self.release()?;
+        if self.table.is_disturbed()? {
+            return Ok(true);
+        }
+        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
+        match manager {
+            Some(manager) if self.compared.elapsed() >= COMPARE_EVERY => {
+                self.compared = Instant::now();
+                Ok(!manager.is_undisturbed()?)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn switch(
+        &mut self,
+        to: &str,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        environment: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let Some(to) = Mode::from_name(to) else {
+            return Err(format!("there is no backend {to:?}").into());
+        };
+        let from = std::mem::replace(&mut self.mode, to);
+        let result = self.converge(plans, environment);
+        if result.is_err() {
+            // The table has not changed, or the whole of it: it is the last step.
+            self.mode = from;
+        }
+        result
+    }
+}
+
+fn sum<const N: usize>(reports: [SyncReport; N]) -> SyncReport {
+    let mut total = SyncReport::default();
+    for report in reports {
+        total.added += report.added;
+        total.deleted += report.deleted;
+        total.transactions += report.transactions;
+        total.bytes += report.bytes;
+        total.kernel += report.kernel;
+    }
+    total
+}
+
+/// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns
+/// what was deleted; connections that IPVS has end.
+pub fn cleanup(options: &IpvsOptions) -> Result<Vec<String>, IpvsError> {
+    match Registry::open(&options.registry)?.is_there()? {
+        true => Manager::open(options)?.remove(),
+        false => Ok(Vec::new()),
+    }
+}

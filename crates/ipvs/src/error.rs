@@ -1,0 +1,27 @@
+//! What can go wrong in this backend.
+
+use portolan_netlink::NetlinkError;
+
+use crate::sysctl::SysctlError;
+
+/// A failure of the IPVS backend. The text tells the operator what to check.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IpvsError {
+    /// The kernel refused something, or could not be reached.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// A setting of the kernel could not be made what it must be.
+    #[error(transparent)]
+    Sysctl(#[from] SysctlError),
+    /// The kernel has not taken all virtual servers.
+    #[error(
+        "{missing} virtual servers are missing in IPVS, for example {example}: the log says why"
+    )]
+    Incomplete {
+        /// How many.
+        missing: usize,
+        /// One of them.
+        example: String,
+    },
+}

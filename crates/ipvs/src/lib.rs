@@ -1,0 +1,30 @@
+//! The IPVS backend, and the change between it and the nftables backend.
+//!
+//! What is served and how is decided by the table of the nftables backend, whichever way
+//! connections take behind it: who is let in, masqueraded, rejected, dropped. Only the last
+//! step differs, so both backends mean the same by construction. IPVS has a virtual server
+//! for each frontend that has endpoints, and no address is bound to the node for it.
+//!
+//! | module | |
+//! |---|---|
+//! | `wanted` | plan → virtual servers |
+//! | `servers` | what is wanted and what there is → what to do, in two halves; draining |
+//! | `registry` | which virtual servers are ours |
+//! | `paths` | the routing rule and routes that make packets for services reach IPVS |
+//! | `manager` | the above against the kernel |
+//! | `dataplane` | table and manager as one backend, in one of two modes |
+
+mod dataplane;
+mod error;
+mod manager;
+mod options;
+mod paths;
+mod registry;
+mod servers;
+mod sysctl;
+mod wanted;
+
+pub use dataplane::{Dataplane, Mode, cleanup};
+pub use error::IpvsError;
+pub use options::IpvsOptions;
+pub use sysctl::SysctlError;

@@ -1,0 +1,165 @@
+//! What makes the kernel deliver packets for services locally, where IPVS takes them.
+//!
+//! A rule sends packets with our mark to a table of ours, and that table says of the
+//! service networks, and of each address outside of them, that it is local. No address is
+//! bound to the node: whatever else arrives for these addresses, on whatever port, goes
+//! where it would go without us. Networks rather than everything, because the kernel may
+//! look the sender of a marked packet up in the same tables
+//! (`net.ipv4.conf.all.src_valid_mark`), where it must not look like this node.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use portolan_netlink::NetlinkError;
+use portolan_netlink::route::{LocalRoute, Operation, PolicyRule, Routing};
+use tracing::warn;
+
+/// The rule and the routes.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    routing: Routing,
+    rules: Vec<PolicyRule>,
+    table: u32,
+    /// The service networks.
+    networks: Vec<IpNet>,
+    /// How many virtual servers an address has.
+    addresses: BTreeMap<IpAddr, usize>,
+    /// What the kernel has.
+    routes: BTreeSet<IpNet>,
+}
+
+impl Paths {
+    /// Opens the conversation; changes nothing.
+    pub(crate) fn open(mark: u32, priority: u32, table: u32) -> Result<Paths, NetlinkError> {
+        let rule = |v6| PolicyRule { v6, priority, mark, mask: mark, table };
+        Ok(Paths {
+            routing: Routing::open()?,
+            rules: [false, true].map(rule).to_vec(),
+            table,
+            networks: Vec::new(),
+            addresses: BTreeMap::new(),
+            routes: BTreeSet::new(),
+        })
+    }
+
+    /// Makes the rules what they should be, and finds out which routes there are.
+    pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
+        let there = self.routing.rules()?;
+        let missing = self.rules.iter().filter(|rule| !there.contains(rule));
+        let superfluous = there.iter().filter(|rule| !self.rules.contains(rule));
+        let operations: Vec<Operation> = missing
+            .map(|rule| Operation::AddRule(*rule))
+            .chain(superfluous.map(|rule| Operation::DeleteRule(*rule)))
+            .collect();
+        self.execute(&operations)?;
+        let routes = self.routing.routes(self.table)?;
+        self.routes = routes.into_iter().map(|route| route.network).collect();
+        Ok(())
+    }
+
+    /// Takes in the service networks and the addresses of all virtual servers.
+    pub(crate) fn reset(&mut self, networks: &[IpNet], addresses: impl Iterator<Item = IpAddr>) {
+        self.networks = IpNet::aggregate(&networks.to_vec());
+        self.addresses.clear();
+        addresses.for_each(|ip| self.use_address(ip));
+    }
+
+    /// A virtual server has this address.
+    pub(crate) fn use_address(&mut self, ip: IpAddr) {
+        *self.addresses.entry(ip).or_default() += 1;
+    }
+
+    /// A virtual server had this address.
+    pub(crate) fn leave_address(&mut self, ip: IpAddr) {
+        if let Some(count) = self.addresses.get_mut(&ip) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.addresses.remove(&ip);
+            }
+        }
+    }
+
+    /// Adds the routes of these addresses that are missing.
+    pub(crate) fn lead(&mut self, ips: impl Iterator<Item = IpAddr>) -> Result<(), NetlinkError> {
+        let missing: Vec<IpNet> = ips
+            .filter(|ip| !self.is_covered(*ip))
+            .map(IpNet::from)
+            .filter(|network| !self.routes.contains(network))
+            .collect();
+        self.add(missing)
+    }
+
+    /// Deletes the routes of those of these addresses that no virtual server has.
+    pub(crate) fn unlead(&mut self, ips: impl Iterator<Item = IpAddr>) -> Result<(), NetlinkError> {
+        let unused: Vec<IpNet> = ips
+            .filter(|ip| !self.addresses.contains_key(ip))
+            .map(IpNet::from)
+            .filter(|network| self.routes.contains(network))
+            .collect();
+        self.delete(unused)
+    }
+
+    /// Adds all that are missing; what is too much stays until [`Paths::prune`].
+    pub(crate) fn lead_all(&mut self) -> Result<(), NetlinkError> {
+        let missing: Vec<IpNet> = self.wanted().difference(&self.routes).copied().collect();
+        self.add(missing)
+    }
+
+    /// Deletes all that are too much.
+    pub(crate) fn prune(&mut self) -> Result<(), NetlinkError> {
+        let wanted = self.wanted();
+        let superfluous: Vec<IpNet> = self.routes.difference(&wanted).copied().collect();
+        self.delete(superfluous)
+    }
+
+    /// Deletes the rules and all routes.
+    pub(crate) fn remove(&mut self) -> Result<usize, NetlinkError> {
+        let rules = self.routing.rules()?.into_iter().map(Operation::DeleteRule);
+        let routes = self.routing.routes(self.table)?.into_iter().map(Operation::DeleteRoute);
+        let operations: Vec<Operation> = rules.chain(routes).collect();
+        self.execute(&operations)?;
+        self.routes.clear();
+        Ok(operations.len())
+    }
+
+    fn wanted(&self) -> BTreeSet<IpNet> {
+        let alone = self.addresses.keys().filter(|ip| !self.is_covered(**ip));
+        self.networks.iter().copied().chain(alone.map(|ip| IpNet::from(*ip))).collect()
+    }
+
+    fn is_covered(&self, ip: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&ip))
+    }
+
+    fn add(&mut self, networks: Vec<IpNet>) -> Result<(), NetlinkError> {
+        let table = self.table;
+        let operation = |network| Operation::AddRoute(LocalRoute { network, table });
+        let operations: Vec<Operation> = networks.iter().copied().map(operation).collect();
+        self.execute(&operations)?;
+        self.routes.extend(networks);
+        Ok(())
+    }
+
+    fn delete(&mut self, networks: Vec<IpNet>) -> Result<(), NetlinkError> {
+        let table = self.table;
+        let operation = |network| Operation::DeleteRoute(LocalRoute { network, table });
+        let operations: Vec<Operation> = networks.iter().copied().map(operation).collect();
+        self.execute(&operations)?;
+        networks.iter().for_each(|network| {
+            self.routes.remove(network);
+        });
+        Ok(())
+    }
+
+    /// What is refused is reported and left: it concerns single addresses.
+    fn execute(&mut self, operations: &[Operation]) -> Result<(), NetlinkError> {
+        if operations.is_empty() {
+            return Ok(());
+        }
+        for failure in self.routing.execute(operations)? {
+            warn!("{}: services at these addresses are not served", failure.refusal);
+        }
+        Ok(())
+    }
+}

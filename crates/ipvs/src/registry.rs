@@ -1,0 +1,185 @@
+//! Which virtual servers are ours.
+//!
+//! IPVS keeps no word of who made a virtual server, and other programs (keepalived) make
+//! theirs. So a set in a table of ours has those that we made, from before the server is
+//! added until after it is deleted. It is kept by the kernel, as IPVS is: both outlive the
+//! agent, and neither outlives the machine.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use portolan_netlink::NetlinkError;
+use portolan_netlink::ipvs::ServerKey;
+use portolan_netlink::nftables::{
+    Batch, Connection, ElementOperation, Family, Field, Set, Table, clip_comment,
+};
+
+const SET: &str = "virtual-servers";
+/// What the set has room for. Kernels of old allocate all of it at once.
+const SIZE: u32 = 1 << 18;
+const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
+
+/// The set of our virtual servers, in both families.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    connection: Connection,
+    table: String,
+}
+
+impl Registry {
+    /// Opens the conversation; changes nothing.
+    pub(crate) fn open(table: &str) -> Result<Registry, NetlinkError> {
+        Ok(Registry { connection: Connection::open()?, table: table.to_owned() })
+    }
+
+    /// Makes the tables, if they are not there.
+    pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
+        let mut batch = Batch::new(None);
+        for family in FAMILIES {
+            if self.exists(family)? {
+                continue;
+            }
+            let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
+            let table = Table { name: self.table.clone(), comment, dormant: false };
+            batch.add_table(family, &table);
+            batch.add_set(family, &self.table, &set(family));
+        }
+        self.commit(&mut batch)
+    }
+
+    /// Whether there is such a table in one of the families.
+    pub(crate) fn is_there(&mut self) -> Result<bool, NetlinkError> {
+        Ok(self.exists(Family::Ip)? || self.exists(Family::Ip6)?)
+    }
+
+    fn exists(&mut self, family: Family) -> Result<bool, NetlinkError> {
+        Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
+    }
+
+    /// All that are ours, whether or not they were really made.
+    pub(crate) fn servers(&mut self) -> Result<BTreeSet<ServerKey>, NetlinkError> {
+        let mut servers = BTreeSet::new();
+        for family in FAMILIES {
+            if self.exists(family)? {
+                self.connection.elements(family, &self.table, SET, &mut |element| {
+                    servers.extend(decode(family, element.key));
+                })?;
+            }
+        }
+        Ok(servers)
+    }
+
+    /// These become ours.
+    pub(crate) fn add(&mut self, servers: &[(ServerKey, String)]) -> Result<(), NetlinkError> {
+        let elements = servers.iter().map(|(key, comment)| (*key, Some(comment.as_str())));
+        self.write(ElementOperation::Add, elements)
+    }
+
+    /// These are no longer ours.
+    pub(crate) fn delete(&mut self, servers: &[ServerKey]) -> Result<(), NetlinkError> {
+        self.write(ElementOperation::Delete, servers.iter().map(|key| (*key, None)))
+    }
+
+    fn write<'a>(
+        &mut self,
+        operation: ElementOperation,
+        servers: impl Iterator<Item = (ServerKey, Option<&'a str>)>,
+    ) -> Result<(), NetlinkError> {
+        let mut by_family = [Vec::new(), Vec::new()];
+        for (key, comment) in servers {
+            if let Some((v6, bytes)) = encode(&key) {
+                let [v4_elements, v6_elements] = &mut by_family;
+                let elements = if v6 { v6_elements } else { v4_elements };
+                elements.push((bytes, comment.map(clip_comment)));
+            }
+        }
+        let mut batch = Batch::new(None);
+        for (family, elements) in FAMILIES.into_iter().zip(by_family) {
+            let mut writer = batch.elements(family, &self.table, SET, operation);
+            for (key, comment) in elements {
+                writer.push(&key, None, comment);
+            }
+        }
+        self.commit(&mut batch)
+    }
+
+    /// Deletes the tables. Returns which, as nft names them.
+    pub(crate) fn remove(&mut self) -> Result<Vec<String>, NetlinkError> {
+        let mut batch = Batch::new(None);
+        let mut deleted = Vec::new();
+        for family in FAMILIES {
+            if self.exists(family)? {
+                batch.delete_table(family, &self.table);
+                deleted.push(format!("table {family} {}", self.table));
+            }
+        }
+        self.commit(&mut batch)?;
+        Ok(deleted)
+    }
+
+    fn commit(&mut self, batch: &mut Batch) -> Result<(), NetlinkError> {
+        if !batch.is_empty() {
+            self.connection.commit(batch)?;
+        }
+        Ok(())
+    }
+}
+
+fn set(family: Family) -> Set {
+    let address = match family {
+        Family::Ip6 => Field::Ipv6Address,
+        Family::Ip => Field::Ipv4Address,
+    };
+    Set {
+        name: SET.to_owned(),
+        key: vec![address, Field::Protocol, Field::Port],
+        size: Some(SIZE),
+        ..Set::default()
+    }
+}
+
+/// Address, protocol and port, each padded to 4 bytes; and whether it is IPv6.
+fn encode(key: &ServerKey) -> Option<(bool, Vec<u8>)> {
+    let ServerKey::Address { protocol, address } = key else { return None };
+    let mut bytes = match address.ip() {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let [high, low] = address.port().to_be_bytes();
+    bytes.extend([*protocol, 0, 0, 0, high, low, 0, 0]);
+    Some((address.is_ipv6(), bytes))
+}
+
+fn decode(family: Family, bytes: &[u8]) -> Option<ServerKey> {
+    let (ip, rest): (IpAddr, &[u8]) = match family {
+        Family::Ip6 => {
+            let (ip, rest) = bytes.split_first_chunk::<16>()?;
+            (Ipv6Addr::from(*ip).into(), rest)
+        }
+        Family::Ip => {
+            let (ip, rest) = bytes.split_first_chunk::<4>()?;
+            (Ipv4Addr::from(*ip).into(), rest)
+        }
+    };
+    let &[protocol, _, _, _, high, low, _, _] = rest else { return None };
+    let address = SocketAddr::new(ip, u16::from_be_bytes([high, low]));
+    Some(ServerKey::Address { protocol, address })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_server_is_read_as_it_was_written() {
+        for (text, family) in [("10.96.0.1:443", Family::Ip), ("[fd00::1]:53", Family::Ip6)] {
+            for protocol in [6, 17, 132] {
+                let key = ServerKey::Address { protocol, address: text.parse().unwrap() };
+                let (v6, bytes) = encode(&key).unwrap();
+                assert_eq!(v6, family == Family::Ip6);
+                assert_eq!(decode(family, &bytes), Some(key));
+            }
+        }
+        assert_eq!(decode(Family::Ip, &[1, 2, 3]), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! The virtual servers that we keep, and what has to be done to make them as Services want
+//! them.
+//!
+//! ```text
+//!  before the table leads clients there     servers and destinations are added
+//!  after the table leads nobody there       destinations get weight 0, and are deleted when
+//!                                           nobody uses them any more
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use portolan_core::ObjectName;
+use portolan_netlink::ipvs::{Destination, DestinationState, Operation, Server, ServerKey};
+
+use crate::wanted::{Wanted, has_connections};
+
+/// The weight of a destination that gets new connections.
+const FULL_WEIGHT: u32 = 1;
+
+/// Who wants a virtual server: those that have the address for themselves first, then by
+/// name. The first has it.
+pub(crate) type Claimant = (bool, ObjectName);
+
+/// All virtual servers of ours.
+#[derive(Debug, Default)]
+pub(crate) struct Servers {
+    claims: HashMap<ServerKey, BTreeMap<Claimant, Wanted>>,
+    known: HashMap<ServerKey, Known>,
+    /// Those of `known` that have something to wait for.
+    draining: BTreeSet<ServerKey>,
+    /// Those that others made. They are left alone.
+    foreign: BTreeSet<ServerKey>,
+}
+
+/// A virtual server as the kernel has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) server: Server,
+    pub(crate) destinations: BTreeMap<SocketAddr, Phase>,
+}
+
+/// What a destination is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// New connections.
+    Serving,
+    /// Those that it has, since then.
+    Draining(Instant),
+}
+
+/// What has to be done, in the order in which it has to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// Servers that become ours, before they are.
+    pub(crate) register: Vec<(ServerKey, String)>,
+    pub(crate) servers: Vec<Operation>,
+    pub(crate) destinations: Vec<Operation>,
+    /// After the table leads nobody there any more.
+    pub(crate) afterwards: Vec<Operation>,
+}
+
+impl Servers {
+    /// Starts from what the kernel has: ours with their destinations, and those of others.
+    pub(crate) fn observed(
+        ours: Vec<(Server, Vec<DestinationState>)>,
+        foreign: BTreeSet<ServerKey>,
+        now: Instant,
+    ) -> Servers {
+        // What has another weight, or was changed otherwise, is set right when it is wanted.
+        let phase = |state: &DestinationState| {
+            let serves = state.destination.weight == FULL_WEIGHT && state.plain;
+            if serves { Phase::Serving } else { Phase::Draining(now) }
+        };
+        let known = |(server, states): (Server, Vec<DestinationState>)| {
+            let with_phase = |state: &DestinationState| (state.destination.address, phase(state));
+            let destinations = states.iter().map(with_phase).collect();
+            (server.key, Known { server, destinations })
+        };
+        Servers { known: ours.into_iter().map(known).collect(), foreign, ..Servers::default() }
+    }
+
+    /// A Service no longer wants a server.
+    pub(crate) fn withdraw(&mut self, service: &ObjectName, wanted: &Wanted) {
+        let key = wanted.server.key;
+        if let Some(claims) = self.claims.get_mut(&key) {
+            claims.remove(&(wanted.is_node_port, service.clone()));
+            if claims.is_empty() {
+                self.claims.remove(&key);
+            }
+        }
+    }
+
+    /// A Service wants a server.
+    pub(crate) fn claim(&mut self, service: &ObjectName, wanted: Wanted) {
+        let claimant = (wanted.is_node_port, service.clone());
+        self.claims.entry(wanted.server.key).or_default().insert(claimant, wanted);
+    }
+
+    /// Every server that is known or wanted.
+    pub(crate) fn keys(&self) -> BTreeSet<ServerKey> {
+        self.claims.keys().chain(self.known.keys()).copied().collect()
+    }
+
+    /// Whether a server is ours in the kernel.
+    pub(crate) fn has(&self, key: &ServerKey) -> bool {
+        self.known.contains_key(key)
+    }
+
+    /// Those that are ours in the kernel.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&ServerKey, &Known)> {
+        self.known.iter()
+    }
+
+    /// Those that have something to wait for.
+    pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
+        self.draining.iter().copied()
+    }
+
+    /// Whether none of them is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Those that clients are led to, but for what others made.
+    pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
+        self.claims.keys().filter(|key| !self.foreign.contains(key))
+    }
+
+    /// Nobody wants any server any more, but all connections may stay where they are.
+    pub(crate) fn drain_all(&mut self, now: Instant, operations: &mut Vec<Operation>) {
+        self.claims.clear();
+        for (key, known) in &mut self.known {
+            for (address, phase) in &mut known.destinations {
+                if *phase == Phase::Serving {
+                    *phase = Phase::Draining(now);
+                    let destination = Destination { address: *address, weight: 0 };
+                    operations.push(Operation::ChangeDestination(*key, destination));
+                }
+            }
+            self.draining.insert(*key);
+        }
+    }
+
+    /// The kernel has not done what [`Servers::settle`] took for done.
+    pub(crate) fn not_done(&mut self, operation: &Operation) {
+        match operation {
+            Operation::AddServer(Server { key, .. }) => {
+                self.known.remove(key);
+                self.draining.remove(key);
+            }
+            Operation::AddDestination(key, destination) => {
+                if let Some(known) = self.known.get_mut(key) {
+                    known.destinations.remove(&destination.address);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A server turned out to be of others: it is left alone.
+    pub(crate) fn is_of_others(&mut self, key: ServerKey) {
+        self.known.remove(&key);
+        self.draining.remove(&key);
+        self.foreign.insert(key);
+    }
+
+    /// Works out what makes one server what is wanted of it, and takes it for done.
+    pub(crate) fn settle(&mut self, key: ServerKey, now: Instant, steps: &mut Steps) {
+        if self.foreign.contains(&key) {
+            return;
+        }
+        let wanted = self.claims.get(&key).and_then(|claims| claims.values().next());
+        let Some(wanted) = wanted else {
+            if let Some(known) = self.known.get_mut(&key) {
+                known.retire(&[], &[], now, &mut steps.afterwards);
+                self.draining.insert(key);
+            }
+            return;
+        };
+        let known = self.known.entry(key).or_insert_with(|| {
+            steps.register.push((key, wanted.comment.to_string()));
+            steps.servers.push(Operation::AddServer(wanted.server.clone()));
+            Known { server: wanted.server.clone(), destinations: BTreeMap::new() }
+        });
+        if known.server != wanted.server {
+            steps.servers.push(Operation::ChangeServer(wanted.server.clone()));
+            known.server = wanted.server.clone();
+        }
+        known.serve(&wanted.destinations, &mut steps.destinations);
+        known.retire(&wanted.destinations, &wanted.may_stay, now, &mut steps.afterwards);
+        if known.is_waiting() {
+            self.draining.insert(key);
+        } else {
+            self.draining.remove(&key);
+        }
+    }
+
+    /// Works out which destinations of a draining server have nobody left, or have waited
+    /// since before `deadline`; `None` for no end. Returns whether the server itself goes.
+    pub(crate) fn release(
+        &mut self,
+        key: ServerKey,
+        states: &[DestinationState],
+        deadline: Option<Instant>,
+        operations: &mut Vec<Operation>,
+    ) -> bool {
+        let Some(known) = self.known.get_mut(&key) else {
+            self.draining.remove(&key);
+            return false;
+        };
+        let in_use: BTreeSet<SocketAddr> = states
+            .iter()
+            .filter(|state| state.active.saturating_add(state.inactive) > 0)
+            .map(|state| state.destination.address)
+            .collect();
+        known.destinations.retain(|address, phase| match phase {
+            Phase::Draining(since)
+                if !in_use.contains(address) || deadline.is_some_and(|it| *since <= it) =>
+            {
+                operations.push(Operation::DeleteDestination(key, *address));
+                false
+            }
+            _ => true,
+        });
+        let goes = known.destinations.is_empty() && !self.claims.contains_key(&key);
+        if goes {
+            operations.push(Operation::DeleteServer(key));
+            self.known.remove(&key);
+        }
+        if goes || !self.known.get(&key).is_some_and(Known::is_waiting) {
+            self.draining.remove(&key);
+        }
+        goes
+    }
+}
+
+impl Known {
+    fn is_waiting(&self) -> bool {
+        self.destinations.values().any(|phase| *phase != Phase::Serving)
+    }
+
+    /// Lets these destinations have new connections.
+    fn serve(&mut self, wanted: &[SocketAddr], operations: &mut Vec<Operation>) {
+        let key = self.server.key;
+        for address in wanted {
+            let destination = Destination { address: *address, weight: FULL_WEIGHT };
+            match self.destinations.insert(*address, Phase::Serving) {
+                None => operations.push(Operation::AddDestination(key, destination)),
+                Some(Phase::Serving) => {}
+                Some(Phase::Draining(_)) => {
+                    operations.push(Operation::ChangeDestination(key, destination));
+                }
+            }
+        }
+    }
+
+    /// Lets all other destinations have no new connections. Those of UDP are deleted at
+    /// once unless they still serve: a client that keeps its socket would never notice that
+    /// nobody is there.
+    fn retire(
+        &mut self,
+        wanted: &[SocketAddr],
+        may_stay: &[SocketAddr],
+        now: Instant,
+        operations: &mut Vec<Operation>,
+    ) {
+        let key = self.server.key;
+        let connected = has_connections(&key);
+        self.destinations.retain(|address, phase| {
+            if wanted.binary_search(address).is_ok() {
+                return true;
+            }
+            if !connected && may_stay.binary_search(address).is_err() {
+                operations.push(Operation::DeleteDestination(key, *address));
+                return false;
+            }
+            if *phase == Phase::Serving {
+                *phase = Phase::Draining(now);
+                let destination = Destination { address: *address, weight: 0 };
+                operations.push(Operation::ChangeDestination(key, destination));
+            }
+            true
+        });
+    }
+}
