@@ -285,3 +285,6 @@ impl Known {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! What is done to virtual servers, and in which half.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn key(protocol: u8) -> ServerKey {
+    ServerKey::Address { protocol, address: address("10.96.0.1:80") }
+}
+
+fn server(protocol: u8) -> Server {
+    Server { key: key(protocol), scheduler: "rr".to_owned(), flags: 0, persistence: None }
+}
+
+fn pods(numbers: &[u8]) -> Arc<[SocketAddr]> {
+    numbers.iter().map(|number| address(&format!("10.0.0.{number}:8080"))).collect()
+}
+
+fn pod(number: u8) -> SocketAddr {
+    address(&format!("10.0.0.{number}:8080"))
+}
+
+fn wanted(protocol: u8, destinations: &[u8]) -> Wanted {
+    Wanted {
+        server: server(protocol),
+        destinations: pods(destinations),
+        may_stay: pods(&[]),
+        comment: "default/web".into(),
+        is_node_port: false,
+    }
+}
+
+fn service() -> ObjectName {
+    ObjectName::new("default", "web")
+}
+
+fn state(number: u8, weight: u32, active: u32) -> DestinationState {
+    let destination = Destination { address: pod(number), weight };
+    DestinationState { destination, plain: true, active, inactive: 0, persistent: 0 }
+}
+
+/// Makes one service want this, and returns what has to be done.
+fn want(servers: &mut Servers, new: Option<Wanted>, protocol: u8) -> Steps {
+    servers.withdraw(&service(), &wanted(protocol, &[]));
+    if let Some(new) = new {
+        servers.claim(&service(), new);
+    }
+    let mut steps = Steps::default();
+    servers.settle(key(protocol), Instant::now(), &mut steps);
+    steps
+}
+
+fn texts(operations: &[Operation]) -> Vec<String> {
+    operations.iter().map(ToString::to_string).collect()
+}
+
+fn add(number: u8) -> Operation {
+    Operation::AddDestination(key(TCP), Destination { address: pod(number), weight: 1 })
+}
+
+fn weigh(protocol: u8, number: u8, weight: u32) -> Operation {
+    Operation::ChangeDestination(key(protocol), Destination { address: pod(number), weight })
+}
+
+#[test]
+fn a_new_server_is_registered_then_added_then_filled() {
+    let mut servers = Servers::default();
+    let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(
+        steps,
+        Steps {
+            register: vec![(key(TCP), "default/web".to_owned())],
+            servers: vec![Operation::AddServer(server(TCP))],
+            destinations: vec![add(1), add(2)],
+            afterwards: vec![],
+        }
+    );
+    let again = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(again, Steps::default());
+}
+
+#[test]
+fn an_endpoint_that_goes_gets_no_new_connections_once_the_new_one_does() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    let steps = want(&mut servers, Some(wanted(TCP, &[2, 3])), TCP);
+    assert_eq!(steps.destinations, [add(3)]);
+    assert_eq!(steps.afterwards, [weigh(TCP, 1, 0)]);
+    let back = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(back.destinations, [weigh(TCP, 1, 1)]);
+    assert_eq!(back.afterwards, [weigh(TCP, 3, 0)]);
+}
+
+#[test]
+fn a_flow_of_udp_stays_only_with_an_endpoint_that_still_serves() {
+    for (may_stay, expected) in
+        [(&[1][..], weigh(UDP, 1, 0)), (&[], Operation::DeleteDestination(key(UDP), pod(1)))]
+    {
+        let mut servers = Servers::default();
+        want(&mut servers, Some(wanted(UDP, &[1, 2])), UDP);
+        let new = Wanted { may_stay: pods(may_stay), ..wanted(UDP, &[2]) };
+        assert_eq!(want(&mut servers, Some(new), UDP).afterwards, [expected], "{may_stay:?}");
+    }
+}
+
+#[test]
+fn what_drains_is_deleted_when_nobody_uses_it_or_when_it_took_too_long() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(want(&mut servers, None, TCP).afterwards.len(), 2);
+    assert_eq!(servers.draining().collect::<Vec<_>>(), [key(TCP)]);
+
+    let mut release = |states: &[DestinationState], deadline| {
+        let mut operations = Vec::new();
+        let gone = servers.release(key(TCP), states, deadline, &mut operations);
+        (gone, texts(&operations))
+    };
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(60));
+    assert_eq!(release(&[state(1, 0, 1), state(2, 0, 1)], long_ago), (false, vec![]));
+    let first = "delete destination 10.0.0.1:8080 from virtual server TCP 10.96.0.1:80".to_owned();
+    assert_eq!(release(&[state(1, 0, 0), state(2, 0, 1)], long_ago), (false, vec![first]));
+    let (gone, operations) = release(&[state(2, 0, 1)], Some(Instant::now()));
+    assert!(gone);
+    assert_eq!(operations.last().unwrap(), "delete virtual server TCP 10.96.0.1:80");
+    assert!(servers.is_empty());
+}
+
+#[test]
+fn a_draining_server_that_is_wanted_again_serves_again() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1])), TCP);
+    want(&mut servers, None, TCP);
+    let steps = want(&mut servers, Some(wanted(TCP, &[1])), TCP);
+    assert_eq!(steps.destinations, [weigh(TCP, 1, 1)]);
+    assert_eq!((steps.register.len(), steps.servers.len()), (0, 0));
+    assert_eq!(servers.draining().count(), 0);
+}
+
+#[test]
+fn schedulers_and_persistence_change_in_place() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1])), TCP);
+    let changed = Server { scheduler: "mh".to_owned(), persistence: Some(60), ..server(TCP) };
+    let new = Wanted { server: changed.clone(), ..wanted(TCP, &[1]) };
+    let steps = want(&mut servers, Some(new), TCP);
+    assert_eq!(steps.servers, [Operation::ChangeServer(changed)]);
+    assert_eq!(steps.destinations, []);
+}
+
+#[test]
+fn a_start_adopts_what_is_there_and_puts_right_what_others_changed() {
+    let there = vec![(server(TCP), vec![state(1, 1, 5), state(2, 7, 0), state(3, 1, 2)])];
+    let mut servers = Servers::observed(there, BTreeSet::new(), Instant::now());
+    let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(steps.destinations, [weigh(TCP, 2, 1)]);
+    assert_eq!(steps.afterwards, [weigh(TCP, 3, 0)]);
+    assert_eq!((steps.register.len(), steps.servers.len()), (0, 0));
+}
+
+#[test]
+fn servers_of_others_are_left_alone() {
+    let mut servers = Servers::observed(vec![], BTreeSet::from([key(TCP)]), Instant::now());
+    assert_eq!(want(&mut servers, Some(wanted(TCP, &[1])), TCP), Steps::default());
+    assert_eq!(want(&mut servers, None, TCP), Steps::default());
+    assert_eq!(servers.wanted_keys().count(), 0);
+}
+
+#[test]
+fn an_address_of_its_own_comes_before_a_node_port_on_the_same_address() {
+    let mut servers = Servers::default();
+    let node_port = Wanted { is_node_port: true, ..wanted(TCP, &[1]) };
+    servers.claim(&ObjectName::new("a", "node-port"), node_port);
+    let steps = want(&mut servers, Some(wanted(TCP, &[2])), TCP);
+    assert_eq!(steps.destinations, [add(2)]);
+    let steps = want(&mut servers, None, TCP);
+    assert_eq!(steps.destinations, [add(1)]);
+    assert_eq!(steps.afterwards, [weigh(TCP, 2, 0)]);
+}
+
+#[test]
+fn when_all_drains_flows_of_udp_stay_too() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(UDP, &[1])), UDP);
+    let mut operations = Vec::new();
+    servers.drain_all(Instant::now(), &mut operations);
+    assert_eq!(operations, [weigh(UDP, 1, 0)]);
+    assert_eq!(servers.draining().collect::<Vec<_>>(), [key(UDP)]);
+}
