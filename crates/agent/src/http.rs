@@ -20,9 +20,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
-/// Between two tries to listen, and after a connection that could not be accepted.
-pub(crate) const LISTEN_AGAIN: Duration = Duration::from_secs(5);
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+use crate::listen::until_bound;
+
+/// After a connection that could not be accepted.
+pub(crate) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// A connection is for one request; a client that is slower than this is cut off.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(10);
 /// Connections that wait in the kernel's queue.
@@ -40,20 +41,13 @@ pub(crate) enum WildcardV6 {
     OnlyV6,
 }
 
-/// Listens, and tries again every [`LISTEN_AGAIN`] until it can; `failed` is told of each
-/// try that failed. A port that is taken is no reason to stop.
+/// Listens, as soon as it can; `failed` is told of each try that failed.
 pub(crate) async fn listen(
     address: SocketAddr,
     wildcard: WildcardV6,
-    mut failed: impl FnMut(&io::Error),
+    failed: impl FnMut(&io::Error),
 ) -> TcpListener {
-    loop {
-        match try_listen(address, wildcard) {
-            Ok(listener) => return listener,
-            Err(error) => failed(&error),
-        }
-        sleep(LISTEN_AGAIN).await;
-    }
+    until_bound(|| try_listen(address, wildcard), failed).await
 }
 
 fn try_listen(address: SocketAddr, wildcard: WildcardV6) -> io::Result<TcpListener> {

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod address_events;
+mod announced;
 mod backend_thread;
 pub mod config;
 mod conntrack;
@@ -24,7 +25,9 @@ mod environment;
 mod error;
 mod health;
 mod http;
+mod listen;
 mod node_ports;
+mod own_task;
 mod problem_log;
 mod reconciler;
 mod reminder;

@@ -14,13 +14,12 @@ mod server_set;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use portolan_core::backend::NodePortAddresses;
-use portolan_core::{Change, Environment, HealthCheck, ObjectName, ServicePlan};
+use portolan_core::{Change, Environment, HealthCheck, ServicePlan};
 use tokio::sync::{mpsc, watch};
 
 use self::server_set::ServerSet;
+use crate::announced::Announced;
 use crate::health::Health;
 
 /// The addresses of this node that health checks are served on: those of NodePorts.
@@ -33,17 +32,14 @@ pub(crate) struct ServedOn {
 /// What changed since the last news.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
-    /// `checks` are all there are.
-    pub(crate) complete: bool,
-    /// By Service; `None` if it has none now.
-    pub(crate) checks: BTreeMap<ObjectName, Option<HealthCheck>>,
+    pub(crate) checks: Announced<HealthCheck>,
     /// If they changed.
     pub(crate) served_on: Option<ServedOn>,
 }
 
 impl News {
     fn is_empty(&self) -> bool {
-        !self.complete && self.checks.is_empty() && self.served_on.is_none()
+        self.checks.is_empty() && self.served_on.is_none()
     }
 }
 
@@ -65,20 +61,12 @@ pub(crate) fn channel() -> (HealthChecks, mpsc::UnboundedReceiver<News>) {
 impl HealthChecks {
     /// The backend is about to be told of these changes.
     pub(crate) fn announce_changes(&mut self, changes: &[Change]) {
-        for change in changes {
-            let of = |plan: Option<&ServicePlan>| plan.and_then(|plan| plan.health_check);
-            let new = of(change.new.as_deref());
-            if of(change.old.as_deref()) != new {
-                self.coming.checks.insert(change.service.clone(), new);
-            }
-        }
+        self.coming.checks.changes(changes, |plan| plan.health_check);
     }
 
     /// The backend is about to be told of all plans.
     pub(crate) fn announce_all<'a>(&mut self, plans: impl Iterator<Item = &'a ServicePlan>) {
-        let checks = plans.filter_map(|plan| Some((plan.name.clone(), Some(plan.health_check?))));
-        self.coming.checks = checks.collect();
-        self.coming.complete = true;
+        self.coming.checks.all(plans, |plan| plan.health_check);
     }
 
     /// The backend has done all that was announced.

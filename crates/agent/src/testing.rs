@@ -1,5 +1,7 @@
 //! Objects for tests, and a backend with just enough state to be wrong.
 
+mod warnings;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +18,8 @@ use portolan_watch::SourceEvent;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+pub(crate) use self::warnings::count_warnings;
 
 use crate::backend_thread::OpenBackend;
 use crate::config::{Config, Given, Patience, Settings};

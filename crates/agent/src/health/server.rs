@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Health, report};
-use crate::http::{self, LISTEN_AGAIN, Response, WildcardV6};
+use crate::http::{self, Response, WildcardV6};
+use crate::listen::LISTEN_AGAIN;
 
 /// Probes are few. More connections than this wait in the kernel's queue.
 const CONNECTIONS: usize = 64;

@@ -1,20 +1,21 @@
 //! One health check port on all its addresses.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use portolan_core::backend::NodePortAddresses;
 use portolan_core::{Family, HealthCheck, ObjectName};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::ServedOn;
 use super::answer::answer;
 use crate::health::Health;
-use crate::http::{self, LISTEN_AGAIN, WildcardV6};
+use crate::http::{self, WildcardV6};
+use crate::listen::{LISTEN_AGAIN, hint};
+use crate::own_task::OwnTask;
 
 /// Load balancers have few checkers, and there may be many ports: a client that holds
 /// connections must not take all file descriptors.
@@ -30,7 +31,8 @@ pub(super) struct Told {
 /// The listeners of one port.
 pub(super) struct PortServer {
     told: watch::Sender<Told>,
-    listeners: BTreeMap<IpAddr, Listener>,
+    /// The tasks that listen on an address, or try to.
+    listeners: BTreeMap<IpAddr, OwnTask>,
 }
 
 impl PortServer {
@@ -48,7 +50,7 @@ impl PortServer {
         let here: Vec<IpAddr> = self.listeners.keys().copied().collect();
         for gone in here.iter().filter(|address| !addresses.contains(address)) {
             if let Some(listener) = self.listeners.remove(gone) {
-                listener.close().await;
+                listener.end().await;
             }
         }
     }
@@ -67,7 +69,7 @@ impl PortServer {
         for &address in addresses {
             self.listeners.entry(address).or_insert_with(|| {
                 let told = self.told.subscribe();
-                Listener::open(SocketAddr::new(address, port), told, health.clone())
+                OwnTask::start(serve(SocketAddr::new(address, port), told, health.clone()))
             });
         }
     }
@@ -75,7 +77,7 @@ impl PortServer {
     /// Where it listens or tries to, and the task that does.
     #[cfg(test)]
     pub(super) fn tasks(&self) -> Vec<(IpAddr, tokio::task::Id)> {
-        self.listeners.iter().map(|(address, listener)| (*address, listener.task.id())).collect()
+        self.listeners.iter().map(|(address, listener)| (*address, listener.id())).collect()
     }
 }
 
@@ -93,34 +95,6 @@ pub(super) fn addresses(check: &HealthCheck, served_on: &ServedOn) -> Vec<IpAddr
         }
     };
     Family::BOTH.into_iter().flat_map(of).collect()
-}
-
-/// The task that listens on one address, or tries to. Ends when this is dropped.
-struct Listener {
-    task: JoinHandle<()>,
-}
-
-impl Listener {
-    fn open(
-        address: SocketAddr,
-        told: watch::Receiver<Told>,
-        health: watch::Receiver<Health>,
-    ) -> Listener {
-        Listener { task: tokio::spawn(serve(address, told, health)) }
-    }
-
-    /// The address is free when this returns.
-    async fn close(mut self) {
-        self.task.abort();
-        // It was cancelled, as was asked.
-        let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 async fn serve(address: SocketAddr, told: watch::Receiver<Told>, health: watch::Receiver<Health>) {
@@ -144,16 +118,12 @@ async fn serve(address: SocketAddr, told: watch::Receiver<Told>, health: watch::
 }
 
 fn warn_taken(address: SocketAddr, service: &ObjectName, error: &io::Error) {
-    let hint = match error.kind() {
-        ErrorKind::AddrInUse => " Which program of this node has the port?",
-        ErrorKind::AddrNotAvailable => " This node does not have that address.",
-        _ => "",
-    };
     warn!(
         %address,
         %service,
         "cannot listen for spec.healthCheckNodePort, and load balancers will send nothing here: \
-         {error}; trying again every {} s.{hint}",
-        LISTEN_AGAIN.as_secs()
+         {error}; trying again every {} s.{}",
+        LISTEN_AGAIN.as_secs(),
+        hint(error)
     );
 }

@@ -42,12 +42,7 @@ impl ServerSet {
             self.served_on = served_on;
             touched.extend(self.claims.keys().copied());
         }
-        let mut checks = news.checks;
-        if news.complete {
-            for service in self.checks.keys() {
-                checks.entry(service.clone()).or_insert(None);
-            }
-        }
+        let checks = news.checks.since(self.checks.keys());
         // Ports are given up before they are claimed: they may go from one to another.
         for (service, check) in &checks {
             self.give_up(service, *check, &mut touched);

@@ -7,7 +7,7 @@ mod taken;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use portolan_core::Family;
+use portolan_core::{Family, ObjectName};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -48,12 +48,13 @@ impl Scene {
 
     /// Takes in that these checks changed.
     async fn change<const N: usize>(&mut self, checks: [(&str, Option<HealthCheck>); N]) {
-        self.take_in(News { checks: named(checks), ..News::default() }).await;
+        self.take_in(News { checks: changed(checks), served_on: None }).await;
     }
 
     /// Takes in that there are these checks and no other.
     async fn replace<const N: usize>(&mut self, checks: [(&str, Option<HealthCheck>); N]) {
-        self.take_in(News { complete: true, checks: named(checks), served_on: None }).await;
+        let checks = Announced { complete: true, ..changed(checks) };
+        self.take_in(News { checks, served_on: None }).await;
     }
 
     /// The ports and addresses that are listened on, or tried.
@@ -66,10 +67,9 @@ impl Scene {
     }
 }
 
-fn named<const N: usize>(
-    checks: [(&str, Option<HealthCheck>); N],
-) -> BTreeMap<ObjectName, Option<HealthCheck>> {
-    checks.into_iter().map(|(name, check)| (ObjectName::new("shop", name), check)).collect()
+fn changed<const N: usize>(checks: [(&str, Option<HealthCheck>); N]) -> Announced<HealthCheck> {
+    let named = checks.into_iter().map(|(name, check)| (ObjectName::new("shop", name), check));
+    Announced { complete: false, by_service: named.collect() }
 }
 
 fn listed(addresses: &[&str]) -> ServedOn {
@@ -189,7 +189,7 @@ async fn the_task_takes_in_what_the_loop_says() {
     let (mut loop_end, news) = channel();
     let (_health, receiver) = watch::channel(Health::default());
     let task = tokio::spawn(serve(news, receiver));
-    loop_end.coming.checks = named([("web", check(PORT, 2))]);
+    loop_end.coming.checks = changed([("web", check(PORT, 2))]);
     let served_on = listed(&["127.32.4.1"]);
     loop_end.confirm(&portolan_core::Environment {
         node_ports_v4: served_on.v4,

@@ -5,6 +5,7 @@ use portolan_core::{HealthCheck, Service};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::*;
+use crate::announced::Announced;
 use crate::service_health::{News, channel};
 use crate::testing::{balanced, local_slice};
 
@@ -31,9 +32,9 @@ type Counts = Vec<(String, Option<usize>)>;
 
 /// Whether the news are complete, and what they say of each Service.
 fn told(news: &mut UnboundedReceiver<News>) -> Option<(bool, Counts)> {
-    let News { complete, checks, .. } = news.try_recv().ok()?;
+    let Announced { complete, by_service } = news.try_recv().ok()?.checks;
     let count = |check: Option<HealthCheck>| check.and_then(|check| check.local_v4);
-    let checks = checks.into_iter().map(|(name, check)| (name.name.to_string(), count(check)));
+    let checks = by_service.into_iter().map(|(name, check)| (name.name.to_string(), count(check)));
     Some((complete, checks.collect()))
 }
 
@@ -115,11 +116,11 @@ fn addresses_are_told_when_they_are_served_and_changes_wait_for_their_own_call()
     assert_eq!(news.try_recv().ok(), None);
     scene.finish(Ok(Done::Synced(SyncReport::default())));
     let adapted = news.try_recv().unwrap();
-    assert!(adapted.checks.is_empty() && !adapted.complete, "{adapted:?}");
+    assert!(adapted.checks.is_empty(), "{adapted:?}");
     assert_eq!(served_on(adapted), listed("192.0.2.2"));
     scene.succeed();
     let changed = news.try_recv().unwrap();
-    assert_eq!((changed.checks.len(), changed.served_on), (1, None));
+    assert_eq!((changed.checks.by_service.len(), changed.served_on), (1, None));
 }
 
 #[test]

@@ -35,7 +35,7 @@ async fn services_may_swap_their_ports() {
 
 #[tokio::test]
 async fn a_second_service_is_warned_of_once() {
-    let (warnings, _guard) = super::taken::count_warnings();
+    let (warnings, _guard) = crate::testing::count_warnings();
     let mut scene = Scene::on(&["127.32.7.1"]).await;
     scene.change([("web", check(PORT, 1))]).await;
     assert_eq!(warnings.count(), 0);
