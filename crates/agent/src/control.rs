@@ -9,6 +9,7 @@
 //! ```
 
 mod client;
+mod loopback;
 mod protocol;
 mod server;
 mod socket;
@@ -16,5 +17,6 @@ mod socket;
 mod tests;
 
 pub use client::{ControlError, query};
+pub use loopback::{LoopbackPort, LoopbackReport, PortState};
 pub use protocol::{Answer, Dump, Request, Status};
 pub(crate) use server::{Query, serve};

@@ -7,7 +7,7 @@
 //!            backend thread (netlink calls block) ─┘
 //!                │ what a successful call made stale
 //!                ▼
-//!            conntrack thread (flows of UDP)
+//!            conntrack thread (flows of UDP), loopback relay thread (NodePorts on ::1)
 //! ```
 //!
 //! [`run`] is the loop. [`Config`] is what the operator decides. The binary chooses
@@ -26,6 +26,7 @@ mod error;
 mod health;
 mod http;
 mod listen;
+mod loopback_relay;
 mod node_ports;
 mod own_task;
 mod problem_log;

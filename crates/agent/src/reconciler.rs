@@ -16,6 +16,7 @@ mod first_sync;
 mod flows;
 mod healing;
 mod health_checks;
+mod loopback;
 mod outcome;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use crate::backend_thread::Work;
 use crate::config::{Config, SourceConfig};
 use crate::conntrack::FlowCleaner;
 use crate::environment::{self, ReadInterfaces};
+use crate::loopback_relay::LoopbackRelay;
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
 use crate::service_health::{self, HealthChecks};
@@ -59,6 +61,7 @@ pub(crate) struct Reconciler {
     healing: Healing,
     flows: FlowCleaner,
     health_checks: HealthChecks,
+    loopback: Option<LoopbackRelay>,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -96,6 +99,7 @@ impl Reconciler {
             healing: Healing::default(),
             flows: FlowCleaner::without_thread(),
             health_checks: service_health::channel().0,
+            loopback: None,
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -170,6 +174,7 @@ impl Reconciler {
         let changes = self.index.take_changes();
         self.announce_flows(&changes);
         self.announce_health_checks(&changes);
+        self.announce_loopback(&changes);
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
         let (kind, services, work) = match self.converge.take() {

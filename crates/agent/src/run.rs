@@ -5,6 +5,7 @@ mod tests;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use portolan_watch::SourceEvent;
@@ -21,6 +22,7 @@ use crate::control::{self, Query};
 use crate::environment::ReadInterfaces;
 use crate::error::AgentError;
 use crate::health::{self, Health};
+use crate::loopback_relay::{Counters, LoopbackRelay};
 use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
@@ -82,12 +84,14 @@ async fn run_with_flows(
     if let Some(path) = config.control_socket.clone() {
         servers.spawn(control::serve(path, query_sender));
     }
+    let loopback = start_loopback(&config)?;
     let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
     let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
         reconciler: Reconciler::new(config, read_interfaces)
             .with_flows(flows)
-            .with_health_checks(health_checks),
+            .with_health_checks(health_checks)
+            .with_loopback(loopback),
         backend,
         events,
         queries,
@@ -117,6 +121,12 @@ fn log_start(config: &Config, backend: &BackendThread) {
     for warning in config.warnings().into_iter().chain(left_behind) {
         warn!("{warning}");
     }
+}
+
+/// NodePorts are relayed from ::1 where rules serve them on 127.0.0.0/8.
+fn start_loopback(config: &Config) -> Result<Option<LoopbackRelay>, AgentError> {
+    let start = || LoopbackRelay::start(Arc::new(Counters::default()));
+    config.localhost_node_ports.then(start).transpose().map_err(AgentError::Thread)
 }
 
 fn recheck_interval() -> Interval {

@@ -7,6 +7,8 @@ use portolan_core::ServicePlan;
 use portolan_watch::Notice;
 use serde::{Deserialize, Serialize};
 
+use super::loopback::LoopbackReport;
+
 /// The version of this protocol. A side that is newer says so instead of guessing.
 pub(crate) const VERSION: u32 = 1;
 
@@ -51,6 +53,9 @@ pub struct Dump {
     pub problems: Vec<Notice>,
     /// The plans, by namespace and name of the Service.
     pub services: Vec<Arc<ServicePlan>>,
+    /// NodePorts on `::1`; `None` if they are not asked for.
+    #[serde(default)]
+    pub loopback: Option<LoopbackReport>,
 }
 
 /// How an agent is.

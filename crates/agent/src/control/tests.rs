@@ -17,7 +17,7 @@ use super::*;
 
 fn dump() -> Dump {
     let status = Status { node_name: "node-a".to_owned(), syncs: 7, ..Status::default() };
-    Dump { status, problems: Vec::new(), services: Vec::new() }
+    Dump { status, problems: Vec::new(), services: Vec::new(), loopback: None }
 }
 
 /// A server whose loop answers every query with [`dump`].

@@ -24,6 +24,7 @@ impl Reconciler {
                 self.healing.synced(now);
                 self.confirm_flows();
                 self.confirm_health_checks();
+                self.confirm_loopback();
                 self.syncs += 1;
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;

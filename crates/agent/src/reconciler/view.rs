@@ -5,6 +5,7 @@ use portolan_core::IndexCounts;
 use super::{CallKind, Reconciler, State};
 use crate::control::{Dump, Status};
 use crate::health::Health;
+use crate::loopback_relay::LoopbackRelay;
 
 impl Reconciler {
     /// What the health server needs.
@@ -39,6 +40,7 @@ impl Reconciler {
             },
             problems: self.problems.all(self.index.problems()),
             services: self.index.plans().cloned().collect(),
+            loopback: self.loopback.as_ref().map(LoopbackRelay::report),
         }
     }
 }

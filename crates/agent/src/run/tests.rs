@@ -9,9 +9,9 @@ mod localhost;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as blocking;
-use std::sync::{Arc, Mutex};
 
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{Environment, Update};

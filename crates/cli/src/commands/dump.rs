@@ -217,6 +217,11 @@ mod tests {
             ..Status::default()
         };
         let problems = vec![serde_json::from_str(problem).unwrap()];
-        insta::assert_snapshot!(text(&Dump { status, problems, services: Vec::new() }));
+        insta::assert_snapshot!(text(&Dump {
+            status,
+            problems,
+            services: Vec::new(),
+            loopback: None
+        }));
     }
 }
