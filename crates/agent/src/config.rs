@@ -54,7 +54,7 @@ pub struct Config {
     pub node_ports: NodePortSelection,
     /// The range that the API server takes NodePorts from, both ends included.
     pub node_port_range: (u16, u16),
-    /// Whether NodePorts are served on 127.0.0.0/8, to processes of this node.
+    /// Whether NodePorts are served on 127.0.0.0/8 and `::1`, to processes of this node.
     pub localhost_node_ports: bool,
     /// How connections of local pods are recognised.
     pub local_pods: LocalPodDetection,
@@ -161,14 +161,12 @@ impl Config {
                     ));
                 }
             }
-            let unserved = |network: &&IpNet| {
-                let served = self.localhost_node_ports && network.addr().is_ipv4();
-                network.addr().is_loopback() && !served
-            };
+            let unserved =
+                |network: &&IpNet| network.addr().is_loopback() && !self.localhost_node_ports;
             for network in networks.iter().filter(unserved) {
                 warnings.push(format!(
                     "--nodeport-addresses names {network}: NodePorts are not served on loopback \
-                     addresses, but for 127.0.0.0/8 with --localhost-nodeports"
+                     addresses without --localhost-nodeports"
                 ));
             }
         }

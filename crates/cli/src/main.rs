@@ -6,6 +6,7 @@ mod demo;
 mod kernel_table;
 mod layout;
 mod logging;
+mod loopback_text;
 mod node_arguments;
 mod output;
 mod plan_table;

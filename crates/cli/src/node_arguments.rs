@@ -36,10 +36,12 @@ pub(crate) struct NodeArguments {
     #[arg(long, value_name = "LOW-HIGH")]
     service_node_port_range: Option<String>,
 
-    /// Serve NodePorts on 127.0.0.0/8 too, to processes of this node; IPv4 only [default:
+    /// Serve NodePorts on 127.0.0.0/8 and ::1 too, to processes of this node [default:
     /// off]. Sets the kernel's net.ipv4.conf.all.route_localnet to 1: from then on only
     /// rules of this agent keep the network away from what listens on 127.0.0.1. It is
-    /// never set back: set it to 0 before you take this option back or remove the rules
+    /// never set back: set it to 0 before you take this option back or remove the rules.
+    /// On ::1, which rules cannot serve, the agent listens itself for TCP and UDP, not for
+    /// SCTP, and relays up to 1024 connections and 1024 flows, which end with the agent
     #[arg(long, visible_alias = "iptables-localhost-nodeports", value_name = "BOOL",
           num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     localhost_nodeports: Option<bool>,

@@ -1,14 +1,20 @@
 //! Plans as a table: what each address of a Service does.
 
+use portolan_agent::control::LoopbackReport;
 use portolan_core::{
     Action, Destination, Family, Frontend, HealthCheck, Masquerade, Pool, PortPlan, Printable,
     ServicePlan, Traffic,
 };
 
 use crate::layout::Table;
+use crate::loopback_text;
 
 /// One row for each address and port, and one more for each further thing to know of it.
-pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -> Table<5> {
+/// `loopback` tells of NodePorts on `::1`, if they are asked for.
+pub(crate) fn plan_table<'a>(
+    plans: impl IntoIterator<Item = &'a ServicePlan>,
+    loopback: Option<&LoopbackReport>,
+) -> Table<5> {
     let mut table = Table::new(["SERVICE", "ADDRESS", "PORT", "ENDPOINTS", "NEW CONNECTIONS"]);
     for plan in plans {
         let name = Printable(&plan.name.to_string()).to_string();
@@ -21,7 +27,9 @@ pub(crate) fn plan_table<'a>(plans: impl IntoIterator<Item = &'a ServicePlan>) -
                     endpoints(port, frontend),
                     what_happens(frontend),
                 ]);
-                for further in further(port, frontend) {
+                let on_loopback =
+                    loopback.and_then(|it| loopback_text::note(it, &plan.name, port, frontend));
+                for further in further(port, frontend).into_iter().chain(on_loopback) {
                     let empty = String::new;
                     table.push([name.clone(), empty(), empty(), empty(), further]);
                 }

@@ -27,7 +27,8 @@ pub struct Environment {
     pub local_pods_v6: LocalPods,
     /// NodePorts are served on 127.0.0.0/8 to processes of this node. The kernel does so
     /// only while `net.ipv4.conf.all.route_localnet` is 1, which is the agent's to set; a
-    /// backend keeps packets of the network away from those addresses.
+    /// backend keeps packets of the network away from those addresses. `::1` is the
+    /// agent's to serve: no rule can.
     pub localhost_node_ports: bool,
 }
 

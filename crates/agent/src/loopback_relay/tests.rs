@@ -1,6 +1,7 @@
 //! The relay over real sockets, each test in a network namespace of its own. Endpoints are
 //! ports of `::1` too.
 
+mod limits;
 mod ports;
 mod tcp;
 mod udp;

@@ -3,6 +3,7 @@
 
 mod flows;
 mod health_checks;
+mod loopback;
 
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};
 use portolan_watch::{Cause, Notice};

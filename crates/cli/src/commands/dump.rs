@@ -12,6 +12,7 @@ use portolan_nft::{NftOptions, inspect};
 use serde::Serialize;
 
 use crate::kernel_table::kernel_table;
+use crate::loopback_text;
 use crate::output::print;
 use crate::plan_table::plan_table;
 
@@ -73,6 +74,9 @@ fn from_agent(arguments: &Arguments, filter: &Filter<'_>) -> anyhow::Result<Stri
         bail!("the agent answered another question");
     };
     dump.services.retain(|plan| filter.wants(&plan.name.namespace, &plan.name.name));
+    if let Some(loopback) = &mut dump.loopback {
+        loopback.ports.retain(|it| filter.wants(&it.service.namespace, &it.service.name));
+    }
     filter.check(dump.services.iter().map(|plan| plan.name.clone()))?;
     match arguments.format {
         Format::Json => json(&dump),
@@ -120,7 +124,11 @@ pub(super) fn text(dump: &Dump) -> String {
             plural(dump.status.failures as usize, "sync", "syncs")
         ));
     }
-    text.push_str(&format!("\n{}", plan_table(dump.services.iter().map(AsRef::as_ref))));
+    if let Some(loopback) = &dump.loopback {
+        text.push_str(&format!("{}\n", loopback_text::summary(loopback)));
+    }
+    let plans = dump.services.iter().map(AsRef::as_ref);
+    text.push_str(&format!("\n{}", plan_table(plans, dump.loopback.as_ref())));
     if !dump.problems.is_empty() {
         text.push_str("\nNot served as written:\n");
         for problem in &dump.problems {
@@ -175,6 +183,8 @@ fn matches(wanted: &str, namespace: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use portolan_agent::control::LoopbackReport;
+
     use super::*;
 
     #[test]
@@ -217,11 +227,17 @@ mod tests {
             ..Status::default()
         };
         let problems = vec![serde_json::from_str(problem).unwrap()];
-        insta::assert_snapshot!(text(&Dump {
-            status,
-            problems,
-            services: Vec::new(),
-            loopback: None
-        }));
+        let loopback = Some(LoopbackReport {
+            connections: 1,
+            accepted: 20,
+            over_limit: 3,
+            unreachable: 4,
+            flows: 2,
+            flows_begun: 60,
+            flows_displaced: 7,
+            datagrams_dropped: 8,
+            ..LoopbackReport::default()
+        });
+        insta::assert_snapshot!(text(&Dump { status, problems, services: Vec::new(), loopback }));
     }
 }

@@ -111,17 +111,62 @@ fn cluster() -> Vec<ServicePlan> {
 
 #[test]
 fn a_table_says_what_each_address_does() {
-    let text = plan_table(&cluster()).to_string();
+    let text = plan_table(&cluster(), None).to_string();
     let widest = text.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(120), "{text}");
     insta::assert_snapshot!(text);
 }
 
 #[test]
+fn node_ports_of_ipv6_say_whether_they_are_on_the_loopback_address_too() {
+    use portolan_agent::control::{LoopbackPort, LoopbackReport, PortState};
+
+    let node_port = |number, family, protocol| PortPlan {
+        family,
+        protocol,
+        ..port(
+            1,
+            0,
+            vec![frontend(Destination::NodePort, number, Everyone(ANY), Masquerade::Always)],
+        )
+    };
+    let loopback = |service, protocol, number, state, active| LoopbackPort {
+        service: ObjectName::new("shop", service),
+        protocol,
+        port: number,
+        state,
+        active,
+    };
+    let plan = service(
+        "web",
+        vec![
+            node_port(30001, Family::V4, Protocol::Tcp),
+            node_port(30001, Family::V6, Protocol::Tcp),
+            node_port(30001, Family::V6, Protocol::Udp),
+            node_port(30001, Family::V6, Protocol::Sctp),
+            node_port(30002, Family::V6, Protocol::Tcp),
+            node_port(30003, Family::V6, Protocol::Tcp),
+            node_port(30004, Family::V6, Protocol::Tcp),
+        ],
+    );
+    let report = LoopbackReport {
+        ports: vec![
+            loopback("web", Protocol::Tcp, 30001, PortState::Open, 1),
+            loopback("web", Protocol::Udp, 30001, PortState::Open, 25),
+            loopback("web", Protocol::Tcp, 30002, PortState::Failed("in use".to_owned()), 0),
+            loopback("web", Protocol::Tcp, 30003, PortState::Opening, 0),
+            loopback("other", Protocol::Tcp, 30004, PortState::Open, 0),
+        ],
+        ..LoopbackReport::default()
+    };
+    insta::assert_snapshot!(plan_table([&plan], Some(&report)).to_string());
+}
+
+#[test]
 fn no_name_forges_a_row_or_commands_the_terminal() {
     let frontends = vec![cluster_ip("10.96.0.10", Everyone(ANY))];
     let plan = service("x\nFAKE\u{1b}[31m\u{202e}", vec![port(1, 0, frontends)]);
-    let text = plan_table([&plan]).to_string();
+    let text = plan_table([&plan], None).to_string();
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.contains(r"shop/x\nFAKE\u{1b}[31m\u{202e}  10.96.0.10"), "{text}");
 }
