@@ -35,6 +35,15 @@ pub const DEFAULT_CONTROL_SOCKET: &str = "/run/portolan/control.sock";
 /// The bit of the packet mark that asks for masquerading, unless the operator chooses
 /// another. The same as kube-proxy's.
 pub const DEFAULT_MASQUERADE_BIT: u8 = 14;
+/// The scheduler of IPVS, unless the operator or a Service chooses another. The same as
+/// kube-proxy's.
+pub const DEFAULT_IPVS_SCHEDULER: &str = "rr";
+/// The bit of the packet mark and the connection mark of what IPVS has, unless the operator
+/// chooses another.
+pub const DEFAULT_IPVS_MARK_BIT: u8 = 13;
+/// For how long connections may stay where no new ones go, unless the operator chooses
+/// otherwise.
+pub const DEFAULT_DRAIN: Duration = Duration::from_secs(15 * 60);
 /// The range that NodePorts are taken from, both ends included: kube-apiserver's default
 /// of `--service-node-port-range`.
 pub const DEFAULT_NODE_PORT_RANGE: (u16, u16) = (30_000, 32_767);
@@ -50,6 +59,8 @@ pub struct Config {
     pub backend: BackendKind,
     /// Options of the nftables backend.
     pub nftables: NftablesConfig,
+    /// Options of the IPVS backend.
+    pub ipvs: IpvsConfig,
     /// Which addresses of this node take NodePorts.
     pub node_ports: NodePortSelection,
     /// The range that the API server takes NodePorts from, both ends included.
@@ -97,9 +108,35 @@ pub enum SourceConfig {
 /// What programs the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BackendKind {
-    /// nf_tables.
+    /// nf_tables alone.
     #[default]
     Nftables,
+    /// IPVS, behind a table of nf_tables.
+    Ipvs,
+}
+
+impl BackendKind {
+    /// What operators call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            BackendKind::Nftables => "nftables",
+            BackendKind::Ipvs => "ipvs",
+        }
+    }
+}
+
+/// Options of the IPVS backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpvsConfig {
+    /// The scheduler of Services that do not choose one.
+    pub scheduler: String,
+    /// The bit of the packet mark and the connection mark of what IPVS has, 0 to 31.
+    pub mark_bit: u8,
+    /// How long silent connections are kept, in seconds: established ones of TCP, those
+    /// after a FIN, flows of UDP. Zero leaves the kernel's own.
+    pub timeouts: [u32; 3],
+    /// For how long connections may stay where no new ones go.
+    pub drain_for: Duration,
 }
 
 /// Options of the nftables backend.

@@ -4,10 +4,10 @@ use std::io;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use portolan_core::backend::LocalPods;
+use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{Environment, Family, NodeInfo};
 
-use crate::config::{Config, LocalPodDetection, NodePortSelection};
+use crate::config::{BackendKind, Config, LocalPodDetection, NodePortSelection};
 use crate::node_ports;
 
 /// Reads the addresses of all interfaces; replaced in tests.
@@ -32,14 +32,19 @@ pub(crate) fn resolve(
     service_cidrs: &[IpNet],
     read_interfaces: &dyn Fn() -> io::Result<Vec<IpAddr>>,
 ) -> io::Result<Environment> {
-    let interfaces = match node_ports::needs_interfaces(&config.node_ports) {
+    // IPVS has a virtual server for each address.
+    let each = config.backend == BackendKind::Ipvs;
+    let interfaces = match node_ports::needs_interfaces(&config.node_ports, each) {
         true => read_interfaces()?,
         false => Vec::new(),
     };
     let addresses = node.map_or(&[][..], |node| &node.addresses);
     let pod_cidrs = node.map_or(&[][..], |node| &node.pod_cidrs);
     let node_ports =
-        |family| node_ports::resolve(&config.node_ports, family, addresses, &interfaces);
+        |family| match node_ports::resolve(&config.node_ports, family, addresses, &interfaces) {
+            NodePortAddresses::Any if each => node_ports::all(family, &interfaces),
+            selected => selected,
+        };
     Ok(Environment {
         service_cidrs: service_cidrs.to_vec(),
         node_ports_v4: node_ports(Family::V4),

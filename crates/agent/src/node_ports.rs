@@ -34,13 +34,27 @@ pub(crate) fn resolve(
     listed(interfaces, |address| of_family.iter().any(|network| network.contains(&address)))
 }
 
-/// Whether [`resolve`] looks at interface addresses at all.
-pub(crate) fn needs_interfaces(selection: &NodePortSelection) -> bool {
+/// Whether interface addresses matter at all; `each` if every address is to be known even
+/// where all take NodePorts.
+pub(crate) fn needs_interfaces(selection: &NodePortSelection, each: bool) -> bool {
     match selection {
         NodePortSelection::Primary => false,
         NodePortSelection::Networks(networks) => {
-            networks.iter().any(|network| network.prefix_len() > 0)
+            each || networks.iter().any(|network| network.prefix_len() > 0)
         }
+    }
+}
+
+/// Every address of a family that clients may use: not those that mean something on one
+/// link only.
+pub(crate) fn all(family: Family, interfaces: &[IpAddr]) -> NodePortAddresses {
+    listed(interfaces, |address| Family::of(address) == family && !is_link_local(address))
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
@@ -148,9 +162,19 @@ mod tests {
 
     #[test]
     fn interfaces_are_read_only_where_a_network_selects_among_them() {
-        assert!(!needs_interfaces(&NodePortSelection::Primary));
-        assert!(!needs_interfaces(&networks(&["0.0.0.0/0", "::/0"])));
-        assert!(needs_interfaces(&networks(&["0.0.0.0/0", "fd00::/8"])));
+        for each in [false, true] {
+            assert!(!needs_interfaces(&NodePortSelection::Primary, each));
+            assert_eq!(needs_interfaces(&networks(&["0.0.0.0/0", "::/0"]), each), each);
+            assert!(needs_interfaces(&networks(&["0.0.0.0/0", "fd00::/8"]), each));
+        }
+    }
+
+    #[test]
+    fn where_each_address_is_needed_those_of_one_link_are_left_out() {
+        let interfaces =
+            addresses(&["127.0.0.1", "10.0.0.1", "169.254.1.1", "::1", "fe80::1", "fd00::1"]);
+        assert_eq!(all(Family::V4, &interfaces), some(&["10.0.0.1"]));
+        assert_eq!(all(Family::V6, &interfaces), some(&["fd00::1"]));
     }
 
     #[test]

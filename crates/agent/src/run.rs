@@ -85,7 +85,9 @@ async fn run_with_flows(
         servers.spawn(control::serve(path, query_sender));
     }
     let loopback = start_loopback(&config)?;
-    let address_events = AddressEvents::open(node_ports::needs_interfaces(&config.node_ports));
+    // Another backend may be chosen while this runs.
+    let address_events =
+        AddressEvents::open(node_ports::needs_interfaces(&config.node_ports, true));
     let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
         reconciler: Reconciler::new(config, read_interfaces)

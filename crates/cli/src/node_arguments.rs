@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use portolan_agent::Config;
-use portolan_agent::config::{ConfigFile, Given, Settings, read_file};
-use portolan_nft::NftOptions;
+use portolan_agent::config::{BackendKind, ConfigFile, Given, Settings, read_file};
+use portolan_ipvs::{IpvsOptions, Timeouts};
+use portolan_nft::{Ipvs, NftOptions};
 
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Node")]
@@ -68,6 +69,11 @@ pub(crate) struct NodeArguments {
     /// The bit of the packet mark, 0 to 31, that asks for masquerading [default: 14]
     #[arg(long, value_name = "BIT")]
     masquerade_bit: Option<u64>,
+
+    /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has
+    /// [default: 13]
+    #[arg(long, value_name = "BIT")]
+    ipvs_mark_bit: Option<u64>,
 }
 
 /// The value of a flag, for error texts.
@@ -91,6 +97,7 @@ impl NodeArguments {
             ),
             masquerade_all: given(&self.masquerade_all, "--masquerade-all"),
             masquerade_bit: given(&self.masquerade_bit, "--masquerade-bit"),
+            ipvs_mark_bit: given(&self.ipvs_mark_bit, "--ipvs-mark-bit"),
             ..Settings::default()
         }
     }
@@ -129,6 +136,23 @@ pub(crate) fn nft_options(config: &Config) -> NftOptions {
         masquerade_bit: config.nftables.masquerade_bit,
         masquerade_all: config.nftables.masquerade_all,
         node_port_range: config.node_port_range,
+        ipvs_bit: config.ipvs.mark_bit,
+        ipvs: match config.backend {
+            BackendKind::Nftables => Ipvs::Unused,
+            BackendKind::Ipvs => Ipvs::Serving,
+        },
         ..NftOptions::default()
+    }
+}
+
+/// The options of the IPVS backend.
+pub(crate) fn ipvs_options(config: &Config) -> IpvsOptions {
+    let [tcp, tcp_fin, udp] = config.ipvs.timeouts;
+    IpvsOptions {
+        scheduler: config.ipvs.scheduler.clone(),
+        mark_bit: config.ipvs.mark_bit,
+        timeouts: Timeouts { tcp, tcp_fin, udp },
+        drain_for: config.ipvs.drain_for,
+        ..IpvsOptions::default()
     }
 }

@@ -165,7 +165,7 @@ fn dump_without_an_agent_says_where_it_looked() {
 #[test]
 fn run_refuses_what_does_not_exist() {
     let cases: [(&[&str], &str); 3] = [
-        (&["--backend", "ipvs"], "only nftables exists"),
+        (&["--backend", "iptables"], "only nftables and ipvs"),
         (&["--source", "dir:/nowhere/at/all"], "/nowhere/at/all"),
         (&["--log-level", "loud=very"], "--log-level"),
     ];

@@ -27,4 +27,5 @@ mod wanted;
 pub use dataplane::{Dataplane, Mode, cleanup};
 pub use error::IpvsError;
 pub use options::IpvsOptions;
+pub use portolan_netlink::ipvs::Timeouts;
 pub use sysctl::SysctlError;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portolan_core::backend::NodePortAddresses;
 use portolan_core::{Change, Environment, ObjectName, ServicePlan, SyncReport};
 use portolan_netlink::Refusal;
-use portolan_netlink::ipvs::{Ipvs, Operation, ServerKey};
+use portolan_netlink::ipvs::{Ipvs, Operation, ServerKey, Timeouts};
 use tracing::warn;
 
 use crate::error::IpvsError;
@@ -31,6 +31,7 @@ pub(crate) struct Manager {
     settings: Settings,
     plans: HashMap<ObjectName, Arc<ServicePlan>>,
     drain_for: Duration,
+    timeouts: Timeouts,
     /// What is to be done once the table leads nobody there.
     afterwards: Vec<Operation>,
 }
@@ -47,6 +48,7 @@ impl Manager {
             settings: Settings { scheduler: options.scheduler.clone(), ..Settings::default() },
             plans: HashMap::new(),
             drain_for: options.drain_for,
+            timeouts: options.timeouts,
             afterwards: Vec::new(),
         })
     }
@@ -58,6 +60,9 @@ impl Manager {
         environment: &Environment,
     ) -> Result<SyncReport, IpvsError> {
         sysctl::set()?;
+        if self.timeouts != Timeouts::default() {
+            self.ipvs.set_timeouts(self.timeouts)?;
+        }
         self.registry.create()?;
         self.observe()?;
         self.settings.node_ports = node_ports(environment);

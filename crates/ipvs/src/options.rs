@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use portolan_netlink::ipvs::Timeouts;
+
 /// How the IPVS backend is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IpvsOptions {
     /// The scheduler of Services that do not choose one, e.g. `rr`.
     pub scheduler: String,
+    /// How long silent connections are kept.
+    pub timeouts: Timeouts,
     /// The bit of the packet mark and the connection mark of what IPVS has, 0 to 31: that of
     /// [`NftOptions::ipvs_bit`](portolan_nft::NftOptions::ipvs_bit).
     pub mark_bit: u8,
@@ -25,6 +29,7 @@ impl Default for IpvsOptions {
     fn default() -> IpvsOptions {
         IpvsOptions {
             scheduler: "rr".to_owned(),
+            timeouts: Timeouts::default(),
             mark_bit: 13,
             rule_priority: 50,
             route_table: 0x7074,

@@ -50,6 +50,8 @@ fn own_kind(mut document: Document) -> Result<ConfigFile, ConfigError> {
         tls_server_name: document.given("clientConnection.tlsServerName", Document::text)?,
         backend: document.given("backend", Document::text)?,
         node_port_range: document.given("serviceNodePortRange", Document::text)?,
+        ipvs_mark_bit: document.given("ipvs.markBit", Document::number)?,
+        drain_timeout: document.given("drainTimeout", Document::text)?,
         localhost_node_ports: document.given("localhostNodePorts", Document::boolean)?,
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         control_socket: document.given("controlSocket", Document::text)?,
@@ -103,6 +105,10 @@ fn common(document: &mut Document) -> Result<Settings, ConfigError> {
             .given("detectLocal.interfaceNamePrefix", Document::text)?,
         masquerade_all: document.given("nftables.masqueradeAll", Document::boolean)?,
         masquerade_bit: document.given("nftables.masqueradeBit", Document::number)?,
+        ipvs_scheduler: document.given("ipvs.scheduler", Document::text)?,
+        ipvs_tcp_timeout: document.given("ipvs.tcpTimeout", Document::text)?,
+        ipvs_tcp_fin_timeout: document.given("ipvs.tcpFinTimeout", Document::text)?,
+        ipvs_udp_timeout: document.given("ipvs.udpTimeout", Document::text)?,
         ..Settings::default()
     })
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::values::{self, Rejected};
 use super::{
-    BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_HEALTHZ_PORT,
-    DEFAULT_MASQUERADE_BIT, DEFAULT_NODE_PORT_RANGE, LocalPodDetection, NftablesConfig,
-    NodePortSelection, Patience, SourceConfig,
+    BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_DRAIN, DEFAULT_HEALTHZ_PORT,
+    DEFAULT_IPVS_MARK_BIT, DEFAULT_IPVS_SCHEDULER, DEFAULT_MASQUERADE_BIT, DEFAULT_NODE_PORT_RANGE,
+    IpvsConfig, LocalPodDetection, NftablesConfig, NodePortSelection, Patience, SourceConfig,
 };
 
 /// How long the first sync waits for objects without which little is missing.
@@ -65,6 +65,13 @@ pub struct Settings {
     pub healthz_bind_address: Option<Given<String>>,
     pub masquerade_all: Option<Given<bool>>,
     pub masquerade_bit: Option<Given<u64>>,
+    pub ipvs_scheduler: Option<Given<String>>,
+    pub ipvs_mark_bit: Option<Given<u64>>,
+    /// `1h30m5s`, or the like.
+    pub ipvs_tcp_timeout: Option<Given<String>>,
+    pub ipvs_tcp_fin_timeout: Option<Given<String>>,
+    pub ipvs_udp_timeout: Option<Given<String>>,
+    pub drain_timeout: Option<Given<String>>,
     /// Empty switches the control socket off.
     pub control_socket: Option<Given<String>>,
 }
@@ -91,6 +98,12 @@ impl Settings {
             healthz_bind_address: self.healthz_bind_address.or(other.healthz_bind_address),
             masquerade_all: self.masquerade_all.or(other.masquerade_all),
             masquerade_bit: self.masquerade_bit.or(other.masquerade_bit),
+            ipvs_scheduler: self.ipvs_scheduler.or(other.ipvs_scheduler),
+            ipvs_mark_bit: self.ipvs_mark_bit.or(other.ipvs_mark_bit),
+            ipvs_tcp_timeout: self.ipvs_tcp_timeout.or(other.ipvs_tcp_timeout),
+            ipvs_tcp_fin_timeout: self.ipvs_tcp_fin_timeout.or(other.ipvs_tcp_fin_timeout),
+            ipvs_udp_timeout: self.ipvs_udp_timeout.or(other.ipvs_udp_timeout),
+            drain_timeout: self.drain_timeout.or(other.drain_timeout),
             control_socket: self.control_socket.or(other.control_socket),
         }
     }
@@ -102,6 +115,7 @@ impl Settings {
             node_name: self.node_name()?,
             backend: self.backend_kind()?,
             nftables: self.nftables_config()?,
+            ipvs: self.ipvs_config()?,
             node_ports: self.node_port_selection()?,
             node_port_range: match &self.node_port_range {
                 Some(given) => given.parse("30000-32767", |text| values::port_range(text))?,
@@ -170,6 +184,33 @@ impl Settings {
             masquerade_bit: match &self.masquerade_bit {
                 Some(given) => given.parse("14", |bit| values::masquerade_bit(*bit))?,
                 None => DEFAULT_MASQUERADE_BIT,
+            },
+        })
+    }
+
+    fn ipvs_config(&self) -> Result<IpvsConfig, ConfigError> {
+        let seconds = |given: &Option<Given<String>>| match given {
+            Some(given) => given.parse("15m", |text| values::seconds(text)),
+            None => Ok(0),
+        };
+        let drain = seconds(&self.drain_timeout)?;
+        Ok(IpvsConfig {
+            scheduler: match &self.ipvs_scheduler {
+                Some(given) => given.parse("rr", |text| values::scheduler(text))?,
+                None => DEFAULT_IPVS_SCHEDULER.to_owned(),
+            },
+            mark_bit: match &self.ipvs_mark_bit {
+                Some(given) => given.parse("13", |bit| values::masquerade_bit(*bit))?,
+                None => DEFAULT_IPVS_MARK_BIT,
+            },
+            timeouts: [
+                seconds(&self.ipvs_tcp_timeout)?,
+                seconds(&self.ipvs_tcp_fin_timeout)?,
+                seconds(&self.ipvs_udp_timeout)?,
+            ],
+            drain_for: match &self.drain_timeout {
+                Some(_) => Duration::from_secs(drain.into()),
+                None => DEFAULT_DRAIN,
             },
         })
     }

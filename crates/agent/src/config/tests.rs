@@ -58,7 +58,8 @@ fn our_own_kind_sets_everything() {
          clientConnection: {kubeconfig: /etc/kubeconfig, master: 'https://10.0.0.1:6443'}\n\
          clusterCIDR: 10.244.1.2/16, fd00:10:244::/56\nnodePortAddresses: [192.0.2.0/24]\n\
          localhostNodePorts: true\nserviceNodePortRange: 20000-22767\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
-         nftables: {masqueradeAll: true, masqueradeBit: 15}\n")
+         nftables: {masqueradeAll: true, masqueradeBit: 15}\n\
+         ipvs: {scheduler: mh, markBit: 12, tcpTimeout: 1h30m, udpTimeout: 90s}\ndrainTimeout: 1m\n")
     .unwrap();
     assert_eq!(file.warnings, Vec::<String>::new());
     let config = file.settings.resolve().unwrap();
@@ -69,6 +70,12 @@ fn our_own_kind_sets_everything() {
             source: SourceConfig::Directory("/srv/services".into()),
             backend: BackendKind::Nftables,
             nftables: NftablesConfig { masquerade_all: true, masquerade_bit: 15 },
+            ipvs: IpvsConfig {
+                scheduler: "mh".to_owned(),
+                mark_bit: 12,
+                timeouts: [5400, 0, 90],
+                drain_for: Duration::from_secs(60),
+            },
             node_ports: NodePortSelection::Networks(networks(&["192.0.2.0/24"])),
             node_port_range: (20_000, 22_767),
             localhost_node_ports: true,
@@ -203,6 +210,14 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
             "healthzBindAddress in portolan.yaml: \"1.2.3.4:65536\" is not an IP address with a port; a right value is 0.0.0.0:10256",
         ),
         (
+            "ipvs: {scheduler: 'round robin'}",
+            "ipvs.scheduler in portolan.yaml: \"round robin\" is no name of a scheduler; a right value is rr",
+        ),
+        (
+            "drainTimeout: 5 minutes",
+            "drainTimeout in portolan.yaml: \"5 minutes\" is not a duration in hours, minutes and seconds; a right value is 15m",
+        ),
+        (
             "serviceNodePortRange: 32767-30000",
             "serviceNodePortRange in portolan.yaml: \"32767-30000\" ends at 30000, before it begins at 32767; a right value is 30000-32767",
         ),
@@ -223,8 +238,8 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
             "nftables.masqueradeAll in portolan.yaml: \"yes please\" has the wrong type; a right value is true or false",
         ),
         (
-            "backend: ipvs",
-            "backend in portolan.yaml: there is no backend \"ipvs\", only nftables exists; a right value is nftables",
+            "backend: iptables",
+            "backend in portolan.yaml: there is no backend \"iptables\", only nftables and ipvs; a right value is nftables",
         ),
         (
             "source: file:/x",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use portolan_core::Family;
 
-use super::{BackendKind, DEFAULT_HEALTHZ_PORT, NodePortSelection};
+use super::{BackendKind, DEFAULT_HEALTHZ_PORT, DEFAULT_IPVS_SCHEDULER, NodePortSelection};
 
 /// Why a value is refused.
 pub(super) struct Rejected(pub(super) String);
@@ -67,7 +67,8 @@ pub(super) fn source(text: &str) -> Result<Option<PathBuf>, Rejected> {
 pub(super) fn backend(text: &str) -> Result<BackendKind, Rejected> {
     match text {
         "nftables" => Ok(BackendKind::Nftables),
-        other => reject(format!("there is no backend {other:?}, only nftables exists")),
+        "ipvs" => Ok(BackendKind::Ipvs),
+        other => reject(format!("there is no backend {other:?}, only nftables and ipvs")),
     }
 }
 
@@ -76,6 +77,52 @@ pub(super) fn masquerade_bit(bit: u64) -> Result<u8, Rejected> {
         Ok(bit) if bit < 32 => Ok(bit),
         _ => reject(format!("{bit} is not a bit of the packet mark, which has bits 0 to 31")),
     }
+}
+
+/// The longest name of a scheduler, `IP_VS_SCHEDNAME_MAXLEN` of `linux/ip_vs.h` less the
+/// final zero byte.
+const LONGEST_SCHEDULER: usize = 15;
+
+/// The name of a scheduler of IPVS, e.g. `rr`; empty means that. Which there are is the
+/// kernel's affair.
+pub(super) fn scheduler(text: &str) -> Result<String, Rejected> {
+    let name = text.trim();
+    if name.is_empty() {
+        return Ok(DEFAULT_IPVS_SCHEDULER.to_owned());
+    }
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if name.len() > LONGEST_SCHEDULER || !name.chars().all(plain) {
+        return reject(format!("{name:?} is no name of a scheduler"));
+    }
+    Ok(name.to_owned())
+}
+
+/// A duration as Kubernetes writes it (`1h`, `90s`, `1m30s`), in whole seconds.
+pub(super) fn seconds(text: &str) -> Result<u32, Rejected> {
+    let text = text.trim();
+    let wrong = || Rejected(format!("{text:?} is not a duration in hours, minutes and seconds"));
+    let (mut total, mut number) = (0_u64, String::new());
+    for c in text.chars() {
+        let unit = match c {
+            '0'..='9' => {
+                number.push(c);
+                continue;
+            }
+            'h' => 3600,
+            'm' => 60,
+            's' => 1,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = number.parse().map_err(|_| wrong())?;
+        total = count.checked_mul(unit).and_then(|it| total.checked_add(it)).ok_or_else(wrong)?;
+        number.clear();
+    }
+    match number.as_str() {
+        "" if !text.is_empty() => {}
+        "0" if total == 0 => {}
+        _ => return Err(wrong()),
+    }
+    u32::try_from(total).map_err(|_| wrong())
 }
 
 pub(super) fn node_port_selection(items: &[String]) -> Result<NodePortSelection, Rejected> {

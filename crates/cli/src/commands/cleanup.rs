@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use portolan_agent::config::DEFAULT_CONTROL_SOCKET;
 use portolan_agent::route_localnet_warning;
+use portolan_ipvs::IpvsOptions;
 use portolan_nft::{NftOptions, cleanup};
 
 use crate::output::{complain, print};
@@ -30,7 +31,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             arguments.control_socket.display()
         ));
     }
-    let deleted = cleanup(&NftOptions::default().table)?;
+    // The rules that lead clients there go first.
+    let mut deleted = cleanup(&NftOptions::default().table)?;
+    deleted.extend(portolan_ipvs::cleanup(&IpvsOptions::default())?);
     let mut text: String = deleted.iter().map(|object| format!("deleted {object}\n")).collect();
     if text.is_empty() {
         text.push_str("nothing to delete\n");

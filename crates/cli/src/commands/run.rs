@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use portolan_agent::config::{BackendKind, Config, Settings, SourceConfig};
 use portolan_agent::{OpenBackend, signals};
-use portolan_nft::NftBackend;
+use portolan_ipvs::{Dataplane, Mode};
 use portolan_watch::{
     DirectoryConfig, KubeConfig, SourceEvent, kube_client, run_directory, run_kube,
 };
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::logging::{self, LoggingArguments};
-use crate::node_arguments::{NodeArguments, given, nft_options};
+use crate::node_arguments::{NodeArguments, given, ipvs_options, nft_options};
 
 /// Events between source and agent. A source that is further ahead waits.
 const EVENTS_UNDERWAY: usize = 1024;
@@ -30,7 +30,9 @@ pub(super) struct Arguments {
     #[arg(long)]
     source: Option<String>,
 
-    /// What programs the kernel: nftables
+    /// What balances connections: nftables, or ipvs behind a table of nftables. Connections
+    /// that are established stay where they are when another one is chosen
+    /// [default: nftables]
     #[arg(long, visible_alias = "proxy-mode")]
     backend: Option<String>,
 
@@ -59,6 +61,36 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     control_socket: Option<String>,
 
+    /// Scheduler of Services that do not choose one [default: rr]
+    #[arg(long, value_name = "NAME", help_heading = "IPVS")]
+    ipvs_scheduler: Option<String>,
+
+    /// How long silent TCP connections are kept; 0 leaves the kernel's setting [default: 0]
+    #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
+    ipvs_tcp_timeout: Option<String>,
+
+    /// The same after a FIN
+    #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
+    ipvs_tcpfin_timeout: Option<String>,
+
+    /// The same for flows of UDP
+    #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
+    ipvs_udp_timeout: Option<String>,
+
+    /// How long connections may stay with an endpoint that is gone, or with a backend that
+    /// was left [default: 15m]
+    #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
+    drain_timeout: Option<String>,
+
+    /// Has no effect: virtual servers that Portolan did not make are always left alone
+    #[arg(long, value_name = "CIDRS", help_heading = "IPVS")]
+    ipvs_exclude_cidrs: Option<String>,
+
+    /// Has no effect: no address is bound to the node that it could answer ARP for
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", help_heading = "IPVS")]
+    ipvs_strict_arp: Option<bool>,
+
     #[command(flatten)]
     node: NodeArguments,
 
@@ -80,6 +112,11 @@ impl Arguments {
             master: given(&self.master, "--master"),
             tls_server_name: given(&self.tls_server_name, "--tls-server-name"),
             healthz_bind_address: given(&self.healthz_bind_address, "--healthz-bind-address"),
+            ipvs_scheduler: given(&self.ipvs_scheduler, "--ipvs-scheduler"),
+            ipvs_tcp_timeout: given(&self.ipvs_tcp_timeout, "--ipvs-tcp-timeout"),
+            ipvs_tcp_fin_timeout: given(&self.ipvs_tcpfin_timeout, "--ipvs-tcpfin-timeout"),
+            ipvs_udp_timeout: given(&self.ipvs_udp_timeout, "--ipvs-udp-timeout"),
+            drain_timeout: given(&self.drain_timeout, "--drain-timeout"),
             control_socket: given(&self.control_socket, "--control-socket"),
             ..Settings::default()
         }
@@ -132,10 +169,10 @@ async fn source(
 }
 
 fn backend(config: &Config) -> OpenBackend {
-    match config.backend {
-        BackendKind::Nftables => {
-            let options = nft_options(config);
-            Box::new(move || Ok(Box::new(NftBackend::open(options.clone())?)))
-        }
-    }
+    let (nft, ipvs) = (nft_options(config), ipvs_options(config));
+    let mode = match config.backend {
+        BackendKind::Nftables => Mode::Nftables,
+        BackendKind::Ipvs => Mode::Ipvs,
+    };
+    Box::new(move || Ok(Box::new(Dataplane::open(mode, nft.clone(), ipvs.clone())?)))
 }

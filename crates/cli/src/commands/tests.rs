@@ -80,8 +80,8 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
 fn flags_that_make_no_sense_are_refused_by_name() {
     let cases: [(&[&str], &str); 5] = [
         (
-            &["--backend", "ipvs"],
-            "--backend: there is no backend \"ipvs\", only nftables exists; a right value is \
+            &["--backend", "iptables"],
+            "--backend: there is no backend \"iptables\", only nftables and ipvs; a right value is \
              nftables",
         ),
         (
