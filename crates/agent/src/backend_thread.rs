@@ -11,14 +11,17 @@ use std::sync::mpsc as blocking;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portolan_core::{Backend, BackendError, Change, Environment, ServicePlan, SyncReport};
+use portolan_core::{
+    Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
+};
 use tokio::sync::mpsc;
 
+use crate::config::BackendKind;
 use crate::error::AgentError;
 
 /// Opens the backend, on the thread it will work on: at start, where an error ends the
 /// agent, and again after a panic, where it is retried.
-pub type OpenBackend = Box<dyn FnMut() -> Result<Box<dyn Backend>, BackendError> + Send>;
+pub type OpenBackend = Box<dyn FnMut(BackendKind) -> Result<Box<dyn Backend>, BackendError> + Send>;
 
 /// One call of a backend.
 #[derive(Debug)]
@@ -30,6 +33,12 @@ pub(crate) enum Work {
     Apply(Vec<Change>),
     /// The node's settings are others, the plans the same.
     Adapt(Environment),
+    /// New connections take the way of another backend.
+    Switch {
+        to: BackendKind,
+        plans: Vec<Arc<ServicePlan>>,
+        environment: Environment,
+    },
     /// To find out whether others changed what the backend keeps in the kernel.
     Check,
 }
@@ -45,6 +54,7 @@ pub(crate) enum Done {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) result: Result<Done, WorkError>,
+    pub(crate) facts: BackendFacts,
     pub(crate) took: Duration,
 }
 
@@ -60,10 +70,21 @@ pub(crate) enum WorkError {
 }
 
 /// What the loop may know of a backend without asking its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BackendFacts {
     pub(crate) name: &'static str,
     pub(crate) atomic: bool,
+    pub(crate) draining: Option<Draining>,
+}
+
+impl BackendFacts {
+    fn of(backend: &dyn Backend) -> BackendFacts {
+        BackendFacts {
+            name: backend.name(),
+            atomic: backend.atomic(),
+            draining: backend.draining(),
+        }
+    }
 }
 
 /// The loop's end of the thread.
@@ -75,14 +96,17 @@ pub(crate) struct BackendThread {
 
 impl BackendThread {
     /// Starts the thread and opens the backend on it.
-    pub(crate) async fn start(open: OpenBackend) -> Result<BackendThread, AgentError> {
+    pub(crate) async fn start(
+        kind: BackendKind,
+        open: OpenBackend,
+    ) -> Result<BackendThread, AgentError> {
         let (work, requests) = blocking::channel();
         let (outcomes_to, outcomes) = mpsc::unbounded_channel();
         let (facts_to, facts) = tokio::sync::oneshot::channel();
         thread::Builder::new()
             .name("backend".to_owned())
             .spawn(move || {
-                let mut worker = Worker { open, backend: None };
+                let mut worker = Worker { kind, open, backend: None };
                 let opened = worker.open_first();
                 let usable = opened.is_ok();
                 if facts_to.send(opened).is_ok() && usable {
@@ -102,20 +126,24 @@ impl BackendThread {
     /// The outcome of the call on its way; waits for ever if there is none. May be
     /// cancelled.
     pub(crate) async fn outcome(&mut self) -> Result<Outcome, AgentError> {
-        self.outcomes.recv().await.ok_or(AgentError::ThreadEnded)
+        let outcome = self.outcomes.recv().await.ok_or(AgentError::ThreadEnded)?;
+        self.facts.clone_from(&outcome.facts);
+        Ok(outcome)
     }
 }
 
 struct Worker {
+    /// What is opened when there is none.
+    kind: BackendKind,
     open: OpenBackend,
     backend: Option<Box<dyn Backend>>,
 }
 
 impl Worker {
     fn open_first(&mut self) -> Result<BackendFacts, AgentError> {
-        match catch_unwind(AssertUnwindSafe(|| (self.open)())) {
+        match catch_unwind(AssertUnwindSafe(|| (self.open)(self.kind))) {
             Ok(Ok(backend)) => {
-                let facts = BackendFacts { name: backend.name(), atomic: backend.atomic() };
+                let facts = BackendFacts::of(&*backend);
                 self.backend = Some(backend);
                 Ok(facts)
             }
@@ -132,7 +160,12 @@ impl Worker {
         while let Ok(work) = requests.recv() {
             let started = Instant::now();
             let result = self.perform_and_survive(work);
-            if outcomes.send(Outcome { result, took: started.elapsed() }).is_err() {
+            let took = started.elapsed();
+            let facts = match &self.backend {
+                Some(backend) => BackendFacts::of(&**backend),
+                None => BackendFacts { name: self.kind.name(), ..BackendFacts::default() },
+            };
+            if outcomes.send(Outcome { result, facts, took }).is_err() {
                 return;
             }
         }
@@ -155,12 +188,16 @@ impl Worker {
             Work::Converge { plans, environment } => {
                 let backend = match &mut self.backend {
                     Some(backend) => backend,
-                    closed => closed.insert((self.open)().map_err(WorkError::Backend)?),
+                    closed => closed.insert((self.open)(self.kind).map_err(WorkError::Backend)?),
                 };
                 backend.converge(&mut plans.iter(), &environment).map(Done::Synced)
             }
             Work::Apply(changes) => self.converged()?.apply(&changes).map(Done::Synced),
             Work::Adapt(environment) => self.converged()?.adapt(&environment).map(Done::Synced),
+            Work::Switch { to, plans, environment } => {
+                let switched = self.converged()?.switch(to.name(), &mut plans.iter(), &environment);
+                switched.inspect(|_| self.kind = to).map(Done::Synced)
+            }
             Work::Check => {
                 self.converged()?.is_disturbed().map(|disturbed| Done::Checked { disturbed })
             }

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use portolan_core::Family;
+use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use file::{ConfigFile, parse, read_file};
@@ -106,7 +107,8 @@ pub enum SourceConfig {
 }
 
 /// What programs the kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum BackendKind {
     /// nf_tables alone.
     #[default]

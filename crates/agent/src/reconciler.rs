@@ -18,6 +18,7 @@ mod healing;
 mod health_checks;
 mod loopback;
 mod outcome;
+mod switching;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -34,6 +35,8 @@ pub(crate) use self::call::Call;
 use self::call::{CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
 use self::healing::Healing;
+pub(crate) use self::switching::SwitchRequest;
+use self::switching::Switching;
 use crate::backend_thread::Work;
 use crate::config::{Config, SourceConfig};
 use crate::conntrack::FlowCleaner;
@@ -62,6 +65,7 @@ pub(crate) struct Reconciler {
     flows: FlowCleaner,
     health_checks: HealthChecks,
     loopback: Option<LoopbackRelay>,
+    switching: Switching,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -100,6 +104,7 @@ impl Reconciler {
             flows: FlowCleaner::without_thread(),
             health_checks: service_health::channel().0,
             loopback: None,
+            switching: Switching::No,
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -164,6 +169,9 @@ impl Reconciler {
         self.state = State::Idle;
         let started = std::time::Instant::now();
         self.refresh_environment();
+        if let Some(work) = self.switch_work(now) {
+            return Some(work);
+        }
         if self.converge.is_none() && self.healing.take_due(now) {
             return Some(self.check_work(now));
         }
@@ -172,9 +180,7 @@ impl Reconciler {
             return Some(self.adapt_work(now, started.elapsed()));
         }
         let changes = self.index.take_changes();
-        self.announce_flows(&changes);
-        self.announce_health_checks(&changes);
-        self.announce_loopback(&changes);
+        self.announce(&changes);
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
         let (kind, services, work) = match self.converge.take() {
@@ -184,6 +190,13 @@ impl Reconciler {
         };
         self.state = State::Busy(Call { kind, services, since, planning: started.elapsed() });
         Some(work)
+    }
+
+    /// What follows these changes once they are in the kernel.
+    fn announce(&mut self, changes: &[Change]) {
+        self.announce_flows(changes);
+        self.announce_health_checks(changes);
+        self.announce_loopback(changes);
     }
 
     fn check_work(&mut self, now: Instant) -> Work {

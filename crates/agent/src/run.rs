@@ -69,7 +69,7 @@ async fn run_with_flows(
     let backend = tokio::select! {
         biased;
         () = &mut shutdown => return Ok(()),
-        backend = BackendThread::start(open_backend) => backend?,
+        backend = BackendThread::start(config.backend, open_backend) => backend?,
     };
     log_start(&config, &backend);
     let (health, health_receiver) = watch::channel(Health::default());
@@ -196,12 +196,17 @@ impl Agent {
         Ok(())
     }
 
-    fn answer(&self, query: Query) {
+    fn answer(&mut self, query: Query) {
+        let reply = match query {
+            Query::Switch(request) => return self.reconciler.request_switch(request),
+            Query::Dump(reply) => reply,
+        };
         let mut dump = self.reconciler.dump();
         dump.status.backend = self.backend.facts.name.to_owned();
         dump.status.atomic = self.backend.facts.atomic;
+        dump.status.draining.clone_from(&self.backend.facts.draining);
         // A client that left needs no answer.
-        let _ = query.reply.send(dump);
+        let _ = reply.send(dump);
     }
 
     async fn finish_last_call(&mut self) {

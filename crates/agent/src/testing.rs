@@ -142,7 +142,7 @@ pub(crate) fn fake_backend() -> (OpenBackend, FakeKernel) {
     let counter = Arc::clone(&opened);
     let disturbance = Arc::new(Mutex::new(Disturbance::None));
     let disturbed = Arc::clone(&disturbance);
-    let open: OpenBackend = Box::new(move || {
+    let open: OpenBackend = Box::new(move |_| {
         counter.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(FakeBackend {
             kernel: BTreeMap::new(),

@@ -6,6 +6,7 @@ mod demo;
 mod dump;
 mod render;
 mod run;
+mod switch;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A kube-proxy replacement: serves Kubernetes Services with nftables.
+/// A kube-proxy replacement: serves Kubernetes Services with nftables or IPVS.
 #[derive(Debug, Parser)]
 #[command(name = "portolan", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -26,6 +27,7 @@ enum Command {
     Run(Box<run::Arguments>),
     Render(Box<render::Arguments>),
     Dump(dump::Arguments),
+    Switch(switch::Arguments),
     Cleanup(cleanup::Arguments),
     #[cfg(feature = "demo")]
     Demo(demo::Arguments),
@@ -38,6 +40,7 @@ impl Cli {
             Command::Run(arguments) => run::run(&arguments),
             Command::Render(arguments) => render::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),
+            Command::Switch(arguments) => switch::run(&arguments),
             Command::Cleanup(arguments) => cleanup::run(&arguments),
             #[cfg(feature = "demo")]
             Command::Demo(arguments) => demo::run(&arguments),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Change, ServicePlan};
 
@@ -81,6 +82,18 @@ pub struct SyncReport {
     pub kernel: Duration,
 }
 
+/// Connections that stay where no new ones go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draining {
+    /// The backend that has them.
+    pub backend: String,
+    /// Endpoints of frontends that wait for theirs to end.
+    pub endpoints: usize,
+    /// How many there are, as far as the kernel counts them; flows of UDP and connections
+    /// that are about to end among them.
+    pub connections: u64,
+}
+
 /// Programs plans into a kernel. Calls block; the agent gives each backend a thread.
 ///
 /// After an error the kernel is as [`Backend::atomic`] says, and the caller must use
@@ -118,6 +131,12 @@ pub trait Backend: Send {
         _environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
         Err(format!("the backend {} cannot be changed to {to} while it runs", self.name()).into())
+    }
+
+    /// Connections that stay where no new ones go, as of the last
+    /// [`Backend::is_disturbed`]; `None` if there are none.
+    fn draining(&self) -> Option<Draining> {
+        None
     }
 
     /// Whether others may have changed what this backend keeps in the kernel since the

@@ -28,7 +28,7 @@ mod select;
 mod source_ranges;
 mod update;
 
-pub use backend::{Backend, BackendError, Environment, SyncReport};
+pub use backend::{Backend, BackendError, Draining, Environment, SyncReport};
 pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};
 pub use model::{

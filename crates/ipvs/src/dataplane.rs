@@ -15,7 +15,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portolan_core::{Backend, BackendError, Change, Environment, ServicePlan, SyncReport};
+use portolan_core::{
+    Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
+};
 use portolan_nft::{Ipvs, NftBackend, NftOptions};
 use tracing::{info, warn};
 
@@ -190,6 +192,10 @@ impl Backend for Dataplane {
         let table = self.table.adapt(environment)?;
         let after = manager.finish()?;
         Ok(sum([before, table, after]))
+    }
+
+    fn draining(&self) -> Option<Draining> {
+        self.manager.as_ref()?.draining().cloned()
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {

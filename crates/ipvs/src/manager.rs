@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::backend::NodePortAddresses;
-use portolan_core::{Change, Environment, ObjectName, ServicePlan, SyncReport};
+use portolan_core::{Change, Draining, Environment, ObjectName, ServicePlan, SyncReport};
 use portolan_netlink::Refusal;
 use portolan_netlink::ipvs::{Ipvs, Operation, ServerKey, Timeouts};
 use tracing::warn;
@@ -32,6 +32,7 @@ pub(crate) struct Manager {
     plans: HashMap<ObjectName, Arc<ServicePlan>>,
     drain_for: Duration,
     timeouts: Timeouts,
+    draining: Option<Draining>,
     /// What is to be done once the table leads nobody there.
     afterwards: Vec<Operation>,
 }
@@ -49,6 +50,7 @@ impl Manager {
             plans: HashMap::new(),
             drain_for: options.drain_for,
             timeouts: options.timeouts,
+            draining: None,
             afterwards: Vec::new(),
         })
     }
@@ -229,18 +231,29 @@ impl Manager {
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let mut gone = Vec::new();
+        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
         for key in self.servers.draining().collect::<Vec<_>>() {
             let states = self.ipvs.destinations(&key)?;
+            for state in states.iter().filter(|state| state.destination.weight == 0) {
+                draining.endpoints += 1;
+                draining.connections += u64::from(state.active) + u64::from(state.inactive);
+            }
             if self.servers.release(key, &states, deadline, &mut operations) {
                 gone.push(key);
             }
         }
+        self.draining = Some(draining).filter(|it| it.endpoints > 0);
         self.execute(&operations)?;
         self.registry.delete(&gone)?;
         let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
         ips.iter().for_each(|ip| self.paths.leave_address(*ip));
         self.paths.unlead(ips.into_iter())?;
         Ok(())
+    }
+
+    /// What stays, as of the last [`Manager::release`].
+    pub(crate) const fn draining(&self) -> Option<&Draining> {
+        self.draining.as_ref()
     }
 
     /// Whether there is nothing left of ours.

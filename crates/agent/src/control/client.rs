@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::protocol::{Answer, AnswerLine, Request, VERSION};
 
-/// Longer than the agent takes for any answer.
+/// Longer than the agent takes for any answer but the next.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// Tens of thousands of virtual servers, on a busy machine.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Why an agent gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,8 @@ pub enum ControlError {
     },
 }
 
-/// Asks the agent that listens at `path`. Blocks, for 15 s without any progress at most.
+/// Asks the agent that listens at `path`. Blocks, for 15 s without any progress at most,
+/// and for 5 minutes while the backend changes.
 pub fn query(path: &Path, request: Request) -> Result<Answer, ControlError> {
     let owned = || path.to_owned();
     let stream = UnixStream::connect(path)
@@ -66,7 +69,11 @@ pub fn query(path: &Path, request: Request) -> Result<Answer, ControlError> {
 }
 
 fn converse(mut stream: UnixStream, request: Request) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    let timeout = match request {
+        Request::Dump => TIMEOUT,
+        Request::Switch(_) => SWITCH_TIMEOUT,
+    };
+    stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     let mut line = serde_json::to_vec(&serde_json::json!({
         "version": VERSION,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use portolan_core::ServicePlan;
+use portolan_core::{Draining, ServicePlan};
 use portolan_watch::Notice;
 use serde::{Deserialize, Serialize};
 
 use super::loopback::LoopbackReport;
+use crate::config::BackendKind;
 
 /// The version of this protocol. A side that is newer says so instead of guessing.
 pub(crate) const VERSION: u32 = 1;
@@ -32,6 +33,8 @@ pub(crate) struct AnswerLine {
 pub enum Request {
     /// Everything the agent serves, as [`Dump`].
     Dump,
+    /// New connections are to go through this backend; answered when they do.
+    Switch(BackendKind),
 }
 
 /// What the agent answers.
@@ -40,6 +43,8 @@ pub enum Request {
 pub enum Answer {
     /// To [`Request::Dump`].
     Dump(Box<Dump>),
+    /// To [`Request::Switch`]: it is done.
+    Switched,
     /// The request could not be answered, and why.
     Error(String),
 }
@@ -68,6 +73,9 @@ pub struct Status {
     pub node_name: String,
     /// The name of its backend.
     pub backend: String,
+    /// Connections that stay where no new ones go.
+    #[serde(default)]
+    pub draining: Option<Draining>,
     /// Whether every sync takes effect as a whole or not at all.
     pub atomic: bool,
     /// Whether the first complete sync is done.

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::protocol::{Answer, AnswerLine, Dump, Request, RequestLine, VERSION};
 use super::socket::ControlSocket;
+use crate::reconciler::SwitchRequest;
 
 /// Clients at one time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -21,12 +22,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the socket's file is looked at, and made if it is not there.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const SHUTTING_DOWN: &str = "the agent is shutting down";
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// A question to the loop. It answers with shared plans, which costs it little; turning
 /// them into text is done elsewhere.
-pub(crate) struct Query {
-    pub(crate) reply: oneshot::Sender<Dump>,
+pub(crate) enum Query {
+    /// What is served.
+    Dump(oneshot::Sender<Dump>),
+    /// New connections are to go through another backend.
+    Switch(SwitchRequest),
 }
 
 /// Serves the control socket until it is dropped, which removes its file. Without a
@@ -145,10 +150,19 @@ async fn answer(request: Request, queries: &mpsc::Sender<Query>) -> Answer {
         Request::Dump => {
             let (reply, dump) = oneshot::channel();
             // Both fail only when the agent is about to end.
-            let _ = queries.send(Query { reply }).await;
+            let _ = queries.send(Query::Dump(reply)).await;
             match dump.await {
                 Ok(dump) => Answer::Dump(Box::new(dump)),
-                Err(_) => Answer::Error("the agent is shutting down".to_owned()),
+                Err(_) => Answer::Error(SHUTTING_DOWN.to_owned()),
+            }
+        }
+        Request::Switch(to) => {
+            let (reply, done) = oneshot::channel();
+            let _ = queries.send(Query::Switch(SwitchRequest { to, reply })).await;
+            match done.await {
+                Ok(Ok(())) => Answer::Switched,
+                Ok(Err(reason)) => Answer::Error(reason),
+                Err(_) => Answer::Error(SHUTTING_DOWN.to_owned()),
             }
         }
     }

@@ -14,6 +14,8 @@ use tokio::task::JoinHandle;
 use super::protocol::Status;
 use super::server::LOOK_AGAIN;
 use super::*;
+use crate::config::BackendKind;
+use crate::reconciler::SwitchRequest;
 
 fn dump() -> Dump {
     let status = Status { node_name: "node-a".to_owned(), syncs: 7, ..Status::default() };
@@ -34,7 +36,13 @@ impl Server {
         let (sender, mut queries) = mpsc::channel::<Query>(1);
         tokio::spawn(async move {
             while let Some(query) = queries.recv().await {
-                let _ = query.reply.send(dump());
+                match query {
+                    Query::Dump(reply) => drop(reply.send(dump())),
+                    Query::Switch(SwitchRequest { to: BackendKind::Ipvs, reply }) => {
+                        drop(reply.send(Err("the backend stays nftables: no luck".to_owned())));
+                    }
+                    Query::Switch(SwitchRequest { reply, .. }) => drop(reply.send(Ok(()))),
+                }
             }
         });
         let server = tokio::spawn(serve(path.clone(), sender));
@@ -45,8 +53,12 @@ impl Server {
     }
 
     async fn query(&self) -> Result<Answer, ControlError> {
+        self.ask(Request::Dump).await
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, ControlError> {
         let path = self.path.clone();
-        tokio::task::spawn_blocking(move || query(&path, Request::Dump)).await.unwrap()
+        tokio::task::spawn_blocking(move || query(&path, request)).await.unwrap()
     }
 
     /// What the server says to these bytes.
@@ -171,4 +183,15 @@ fn without_an_agent_the_client_says_where_it_looked() {
     let error = query(Path::new("/nowhere/control.sock"), Request::Dump).unwrap_err();
     let text = crate::chain(&error);
     assert!(text.contains("/nowhere/control.sock") && text.contains("portolan run"), "{text}");
+}
+
+#[tokio::test]
+async fn a_change_of_the_backend_is_answered_when_it_is_done_or_refused() {
+    let server = Server::start().await;
+    let done = server.ask(Request::Switch(BackendKind::Nftables)).await.unwrap();
+    assert_eq!(done, Answer::Switched);
+    let refused = server.ask(Request::Switch(BackendKind::Ipvs)).await.unwrap_err().to_string();
+    assert!(refused.ends_with("the backend stays nftables: no luck"), "{refused}");
+    let text = server.say(b"{\"version\":1,\"request\":{\"switch\":\"iptables\"}}\n").await;
+    assert!(text.contains("unknown variant `iptables`"), "{text}");
 }

@@ -30,6 +30,8 @@ pub(crate) enum CallKind {
     Apply,
     Adapt,
     Converge(ConvergeReason),
+    /// To another backend.
+    Switch,
     /// Nothing to the kernel; it only looks.
     Check,
 }
@@ -50,6 +52,7 @@ impl fmt::Display for CallKind {
             CallKind::Converge(ConvergeReason::Start) => "start",
             CallKind::Converge(ConvergeReason::Failure) => "after a failure",
             CallKind::Converge(ConvergeReason::Disturbance) => "disturbed by others",
+            CallKind::Switch => "another backend",
             CallKind::Check => "looking for changes by others",
         })
     }

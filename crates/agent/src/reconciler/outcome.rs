@@ -22,6 +22,7 @@ impl Reconciler {
                 sync_log::succeeded(&call, &report, outcome.took, now);
                 self.retry.succeeded();
                 self.healing.synced(now);
+                self.switched(None);
                 self.confirm_flows();
                 self.confirm_health_checks();
                 self.confirm_loopback();
@@ -40,9 +41,10 @@ impl Reconciler {
     }
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {
+        self.switched(Some(&reason));
         let pause = match call.kind {
             CallKind::Apply | CallKind::Adapt => self.retry.changes_failed(now),
-            CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
+            CallKind::Converge(_) | CallKind::Switch | CallKind::Check => self.retry.failed(now),
         };
         sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);
         self.state = State::Paused(pause);

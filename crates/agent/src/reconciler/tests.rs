@@ -4,13 +4,14 @@
 mod flows;
 mod health_checks;
 mod loopback;
+mod switching;
 
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};
 use portolan_watch::{Cause, Notice};
 
 use super::healing::CHECK_EVERY;
 use super::*;
-use crate::backend_thread::{Done, Outcome, WorkError};
+use crate::backend_thread::{BackendFacts, Done, Outcome, WorkError};
 use crate::config::Patience;
 use crate::control::Dump;
 use crate::testing::{config, node, service, services, slice, slice_applied, slices};
@@ -52,7 +53,10 @@ impl Scene {
     }
 
     fn finish(&mut self, result: Result<Done, WorkError>) {
-        self.reconciler.finish(Outcome { result, took: Duration::ZERO }, self.now);
+        self.reconciler.finish(
+            Outcome { result, facts: BackendFacts::default(), took: Duration::ZERO },
+            self.now,
+        );
     }
 
     fn succeed(&mut self) {

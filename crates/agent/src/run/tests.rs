@@ -327,12 +327,12 @@ async fn shutdown_works_before_anything_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_cannot_be_opened_ends_the_agent_with_its_reason() {
-    let open: OpenBackend = Box::new(|| Err("CAP_NET_ADMIN is missing".into()));
+    let open: OpenBackend = Box::new(|_| Err("CAP_NET_ADMIN is missing".into()));
     let agent = Harness::start_with(config(), open, fake_backend().1);
     let error = agent.agent.await.unwrap().unwrap_err();
     assert_eq!(crate::chain(&error), "the backend cannot be used: CAP_NET_ADMIN is missing");
 
-    let open: OpenBackend = Box::new(|| panic!("out of cheese"));
+    let open: OpenBackend = Box::new(|_| panic!("out of cheese"));
     let agent = Harness::start_with(config(), open, fake_backend().1);
     let error = agent.agent.await.unwrap().unwrap_err();
     assert!(crate::chain(&error).ends_with("out of cheese"), "{error}");

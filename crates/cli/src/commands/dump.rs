@@ -124,6 +124,18 @@ pub(super) fn text(dump: &Dump) -> String {
             plural(dump.status.failures as usize, "sync", "syncs")
         ));
     }
+    if let Some(draining) = &dump.status.draining {
+        text.push_str(&format!(
+            "{} still has {} with {} that get no new ones\n",
+            draining.backend,
+            plural(
+                usize::try_from(draining.connections).unwrap_or(usize::MAX),
+                "connection",
+                "connections"
+            ),
+            plural(draining.endpoints, "endpoint", "endpoints"),
+        ));
+    }
     if let Some(loopback) = &dump.loopback {
         text.push_str(&format!("{}\n", loopback_text::summary(loopback)));
     }

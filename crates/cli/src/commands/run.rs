@@ -170,9 +170,11 @@ async fn source(
 
 fn backend(config: &Config) -> OpenBackend {
     let (nft, ipvs) = (nft_options(config), ipvs_options(config));
-    let mode = match config.backend {
-        BackendKind::Nftables => Mode::Nftables,
-        BackendKind::Ipvs => Mode::Ipvs,
-    };
-    Box::new(move || Ok(Box::new(Dataplane::open(mode, nft.clone(), ipvs.clone())?)))
+    Box::new(move |kind| {
+        let mode = match kind {
+            BackendKind::Nftables => Mode::Nftables,
+            BackendKind::Ipvs => Mode::Ipvs,
+        };
+        Ok(Box::new(Dataplane::open(mode, nft.clone(), ipvs.clone())?))
+    })
 }

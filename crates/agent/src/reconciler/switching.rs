@@ -1,0 +1,105 @@
+//! Changing the backend while it serves.
+//!
+//! The new backend is given all plans, as after a failure; if it refuses, the old one goes
+//! on, and is converged in case something was left half done.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Call, CallKind, Reconciler, State};
+use crate::backend_thread::Work;
+use crate::config::BackendKind;
+
+/// A change of the backend that somebody asked for.
+pub(crate) struct SwitchRequest {
+    /// Where new connections are to go.
+    pub(crate) to: BackendKind,
+    /// Is told when it is done, or why it is not.
+    pub(crate) reply: oneshot::Sender<Result<(), String>>,
+}
+
+/// At most one change of the backend at a time.
+#[derive(Default)]
+pub(super) enum Switching {
+    #[default]
+    No,
+    /// For the backend to be free.
+    Waiting(SwitchRequest),
+    /// The call is on its way; before, it was this one.
+    UnderWay(SwitchRequest, BackendKind),
+}
+
+impl Reconciler {
+    /// Changes the backend as soon as it is free.
+    pub(crate) fn request_switch(&mut self, request: SwitchRequest) {
+        let answer = match &self.switching {
+            Switching::No if request.to == self.config.backend => Ok(()),
+            Switching::No => {
+                self.switching = Switching::Waiting(request);
+                return;
+            }
+            _ => Err("another change of the backend is under way".to_owned()),
+        };
+        let _ = request.reply.send(answer);
+    }
+
+    /// The call that changes the backend, if that was asked for. The old one has to have
+    /// converged, so that there is something to go on with if the new one refuses.
+    pub(super) fn switch_work(&mut self, now: Instant) -> Option<Work> {
+        if self.converge.is_some() {
+            return None;
+        }
+        let request = match std::mem::take(&mut self.switching) {
+            Switching::Waiting(request) => request,
+            other => {
+                self.switching = other;
+                return None;
+            }
+        };
+        let to = request.to;
+        let from = std::mem::replace(&mut self.config.backend, to);
+        info!(from = from.name(), to = to.name(), "new connections change to another backend");
+        self.switching = Switching::UnderWay(request, from);
+        // Another backend may have to know the node's addresses one by one.
+        self.environment_stale = true;
+        self.refresh_environment();
+        self.environment_changed = false;
+        let changes = self.index.take_changes();
+        self.announce(&changes);
+        let plans: Vec<_> = self.index.plans().cloned().collect();
+        let since = self.waiting_since.take().unwrap_or(now);
+        let (services, planning) = (plans.len(), Duration::ZERO);
+        self.state = State::Busy(Call { kind: CallKind::Switch, services, since, planning });
+        let environment = self.environment.clone().unwrap_or_default();
+        Some(Work::Switch { to, plans, environment })
+    }
+
+    /// How the change of the backend went, if this was one.
+    pub(super) fn switched(&mut self, failure: Option<&str>) {
+        let (request, from) = match std::mem::take(&mut self.switching) {
+            Switching::UnderWay(request, from) => (request, from),
+            other => {
+                self.switching = other;
+                return;
+            }
+        };
+        let to = request.to.name();
+        let answer = match failure {
+            None => {
+                info!(backend = to, "new connections go through another backend now");
+                Ok(())
+            }
+            Some(reason) => {
+                self.config.backend = from;
+                self.environment_stale = true;
+                let from = from.name();
+                warn!("the backend stays {from}: the change to {to} failed: {reason}");
+                Err(format!("the backend stays {from}: {reason}"))
+            }
+        };
+        let _ = request.reply.send(answer);
+    }
+}

@@ -1,0 +1,97 @@
+//! Changing the backend while it serves.
+
+use portolan_core::backend::NodePortAddresses;
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::config::{BackendKind, NodePortSelection};
+use crate::reconciler::SwitchRequest;
+
+impl Scene {
+    fn request(&mut self, to: BackendKind) -> oneshot::Receiver<Result<(), String>> {
+        let (reply, answer) = oneshot::channel();
+        self.reconciler.request_switch(SwitchRequest { to, reply });
+        answer
+    }
+
+    /// The next call, which changes the backend.
+    fn switch(&mut self) -> (BackendKind, usize, Environment) {
+        match self.reconciler.next_work(self.now) {
+            Some(Work::Switch { to, plans, environment }) => (to, plans.len(), environment),
+            work => panic!("{work:?}"),
+        }
+    }
+}
+
+fn synced() -> Scene {
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    scene
+}
+
+#[test]
+fn the_backend_changes_with_all_plans_and_who_asked_hears_when_it_is_done() {
+    let mut scene = synced();
+    let mut answer = scene.request(BackendKind::Ipvs);
+    // What came meanwhile is in it.
+    scene.receive(services(vec![service("web", 1), service("api", 2)]));
+    let (to, plans, _) = scene.switch();
+    assert_eq!((to, plans), (BackendKind::Ipvs, 2));
+    assert!(answer.try_recv().is_err(), "it is not done yet");
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
+    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert!(!scene.work(), "nothing is left to do");
+    assert_eq!(scene.request(BackendKind::Ipvs).try_recv(), Ok(Ok(())), "it is that already");
+    assert!(!scene.work());
+}
+
+#[test]
+fn a_backend_that_refuses_leaves_the_old_one_which_is_converged() {
+    let mut scene = synced();
+    let mut answer = scene.request(BackendKind::Ipvs);
+    scene.switch();
+    scene.finish(Err(WorkError::Backend("no IPVS".into())));
+    assert_eq!(answer.try_recv(), Ok(Err("the backend stays nftables: no IPVS".to_owned())));
+    scene.later(60);
+    let work = scene.reconciler.next_work(scene.now);
+    assert!(matches!(work, Some(Work::Converge { .. })), "{work:?}");
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
+    // It can be asked for again.
+    scene.request(BackendKind::Ipvs);
+    assert_eq!(scene.switch().0, BackendKind::Ipvs);
+}
+
+#[test]
+fn the_old_backend_converges_first_and_only_one_change_is_under_way() {
+    let mut scene = Scene::new();
+    let mut first = scene.request(BackendKind::Ipvs);
+    let mut second = scene.request(BackendKind::Nftables);
+    let refused = second.try_recv().unwrap().unwrap_err();
+    assert!(refused.contains("under way"), "{refused}");
+    scene.list();
+    scene.succeed();
+    scene.switch();
+    let refused = scene.request(BackendKind::Nftables).try_recv().unwrap().unwrap_err();
+    assert!(refused.contains("under way"), "{refused}");
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
+    assert_eq!(first.try_recv(), Ok(Ok(())));
+}
+
+#[test]
+fn ipvs_is_told_every_address_that_takes_node_ports() {
+    let read: ReadInterfaces = Box::new(|| Ok(vec!["192.0.2.1".parse().unwrap()]));
+    let node_ports = NodePortSelection::Networks(Vec::new());
+    let reconciler = Reconciler::new(Config { node_ports, ..config() }, read);
+    let mut scene = Scene { reconciler, now: Instant::now() };
+    scene.list();
+    scene.succeed();
+    for (to, expected) in [
+        (BackendKind::Ipvs, NodePortAddresses::Listed(vec!["192.0.2.1".parse().unwrap()])),
+        (BackendKind::Nftables, NodePortAddresses::Any),
+    ] {
+        scene.request(to);
+        assert_eq!(scene.switch().2.node_ports_v4, expected);
+        scene.finish(Ok(Done::Synced(SyncReport::default())));
+    }
+}

@@ -1,0 +1,49 @@
+//! `portolan switch`: another backend, without a connection noticing.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use portolan_agent::config::{BackendKind, DEFAULT_CONTROL_SOCKET};
+use portolan_agent::control::{Answer, Request, query};
+
+use crate::output::print;
+
+/// Change the backend of the running agent, without interrupting a connection.
+///
+/// The new backend is made complete, then takes all new connections in one step; those
+/// that are established stay where they are until they end, for as long as --drain-timeout
+/// of the agent says. `portolan dump` shows what is left. If the new backend cannot be
+/// made, the old one goes on, and the exit code is 1.
+///
+/// The agent keeps to it until it is started again: then its --backend counts, which can be
+/// changed in the same way.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The backend
+    #[arg(value_enum)]
+    backend: Backend,
+
+    /// Where the agent listens
+    #[arg(long, value_name = "PATH", default_value = DEFAULT_CONTROL_SOCKET)]
+    control_socket: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Backend {
+    Nftables,
+    Ipvs,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let to = match arguments.backend {
+        Backend::Nftables => BackendKind::Nftables,
+        Backend::Ipvs => BackendKind::Ipvs,
+    };
+    let Answer::Switched = query(&arguments.control_socket, Request::Switch(to))? else {
+        bail!("the agent answered another question");
+    };
+    print(&format!("new connections go through {} now\n", to.name()))?;
+    Ok(ExitCode::SUCCESS)
+}
