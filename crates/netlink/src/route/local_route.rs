@@ -43,7 +43,7 @@ impl LocalRoute {
         [number, length, 0, 0, 0, PROTOCOL, route::SCOPE_HOST, route::LOCAL, 0, 0, 0, 0]
     }
 
-    /// Writes the attributes.
+    /// Writes the attributes that identify a route of ours.
     pub(super) fn encode(&self, encoder: &mut Encoder) {
         match self.network.network() {
             IpAddr::V4(address) => encoder.attribute(route::DESTINATION, &address.octets()),
@@ -51,6 +51,13 @@ impl LocalRoute {
         }
         encoder.ne32(route::TABLE, self.table);
         encoder.ne32(route::OUTPUT_INTERFACE, route::LOOPBACK);
+    }
+
+    /// Writes what puts a new route before those of others. IPv4 puts it there by itself.
+    pub(super) fn encode_metric(&self, encoder: &mut Encoder) {
+        if self.is_v6() {
+            encoder.ne32(route::METRIC, route::FIRST_METRIC);
+        }
     }
 
     /// Reads a route that a listing has. `None` if it is not ours, or does anything else.

@@ -14,6 +14,8 @@
 
 mod connection;
 mod execute;
+#[cfg(test)]
+mod foreign_tests;
 mod local_route;
 mod operation;
 mod policy_rule;

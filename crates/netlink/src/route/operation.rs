@@ -18,7 +18,7 @@ pub enum Operation {
     /// A rule is deleted, if it is there.
     DeleteRule(PolicyRule),
     /// A route is added, unless it is there. Another program's route to the same network in
-    /// the same table stays: in IPv4 ours is asked first, in IPv6 the other.
+    /// the same table stays, but ours is asked first.
     AddRoute(LocalRoute),
     /// A route is deleted, if it is there.
     DeleteRoute(LocalRoute),
@@ -68,7 +68,11 @@ impl Operation {
     pub(super) fn encode(&self, encoder: &mut Encoder) {
         match self {
             Operation::AddRule(rule) | Operation::DeleteRule(rule) => rule.encode(encoder),
-            Operation::AddRoute(route) | Operation::DeleteRoute(route) => route.encode(encoder),
+            Operation::AddRoute(route) => {
+                route.encode(encoder);
+                route.encode_metric(encoder);
+            }
+            Operation::DeleteRoute(route) => route.encode(encoder),
         }
     }
 

@@ -1,31 +1,28 @@
-//! Requests as bytes, what is made of bytes, and what others have in the kernel.
+//! Requests as bytes, and what is made of bytes.
 
 use ipnet::IpNet;
 use nix::errno::Errno;
-use portolan_lab::namespaced;
 use proptest::prelude::*;
 
 use super::execute::{refuse, write};
-use super::uapi::{message, rule};
-use super::{LocalRoute, Operation, PROTOCOL, PolicyRule, Routing};
+use super::uapi::rule;
+use super::{LocalRoute, Operation, PolicyRule};
 use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::encoder::Encoder;
-use crate::wire::message::{HEADER as NETLINK_HEADER, Messages};
+use crate::wire::message::HEADER as NETLINK_HEADER;
 
 const ACKNOWLEDGE: u16 = 4;
-/// Where the protocol number of a route is.
-const ROUTE_PROTOCOL: usize = NETLINK_HEADER + 5;
 
 fn rule() -> PolicyRule {
     PolicyRule { v6: false, priority: 100, mark: 0x4000, mask: 0xff00, table: 1000 }
 }
 
-fn route(network: &str) -> LocalRoute {
+pub(super) fn route(network: &str) -> LocalRoute {
     LocalRoute { network: network.parse().unwrap(), table: 1000 }
 }
 
 /// One of each kind, both families.
-fn operations() -> [Operation; 8] {
+pub(super) fn operations() -> [Operation; 8] {
     let (rule, v6) = (rule(), PolicyRule { v6: true, ..rule() });
     let (narrow, wide) = (route("10.96.0.0/16"), route("fd00:96::/112"));
     [
@@ -40,7 +37,7 @@ fn operations() -> [Operation; 8] {
     ]
 }
 
-fn encoded(operation: &Operation) -> Vec<u8> {
+pub(super) fn encoded(operation: &Operation) -> Vec<u8> {
     let mut encoder = Encoder::default();
     write(operation, 7, ACKNOWLEDGE, &mut encoder);
     assert!(!encoder.take_fault());
@@ -88,6 +85,9 @@ fn a_route_is_written_as_the_kernel_reads_it() {
             8, 0, 4, 0, 1, 0, 0, 0,
     ];
     assert_eq!(encoded(&Operation::DeleteRoute(route("fd00:96::/112"))), expected);
+    let add = encoded(&Operation::AddRoute(route("fd00:96::/112")));
+    assert_eq!(add[8..expected.len()], expected[8..]);
+    assert_eq!(add[expected.len()..], [8, 0, 6, 0, 1, 0, 0, 0], "the metric");
 }
 
 #[test]
@@ -233,73 +233,4 @@ fn a_route_that_does_anything_else_is_not_ours() {
         bytes[place] = byte;
         assert_eq!(LocalRoute::decode(&bytes), None, "{place}");
     }
-}
-
-/// Does in the kernel what another program does, whose protocol number is another one.
-fn as_another(routing: &mut Routing, operation: &Operation) {
-    let mut bytes = encoded(operation);
-    match operation {
-        Operation::AddRoute(_) | Operation::DeleteRoute(_) => bytes[ROUTE_PROTOCOL] = 4,
-        Operation::AddRule(_) | Operation::DeleteRule(_) => {
-            let place = bytes.len() - 4;
-            assert_eq!(bytes[place], PROTOCOL);
-            bytes[place] = 4;
-        }
-    }
-    send(routing, &bytes, operation);
-}
-
-fn send(routing: &mut Routing, bytes: &[u8], operation: &Operation) {
-    routing.socket.send(bytes).unwrap();
-    let answer = Messages::new(routing.socket.receive().unwrap()).next().unwrap().unwrap();
-    assert_eq!(answer.kind, message::ERROR);
-    assert_eq!(Acknowledgement::decode(&answer).unwrap().error, 0, "{operation}");
-}
-
-#[test]
-fn what_others_made_is_neither_listed_nor_deleted_nor_in_the_way() {
-    let name = "route::tests::what_others_made_is_neither_listed_nor_deleted_nor_in_the_way";
-    namespaced(name, || {
-        let mut routing = Routing::open().unwrap();
-        let operations = operations();
-        let (add, delete) = operations.split_at(4);
-        for operation in add {
-            as_another(&mut routing, operation);
-        }
-        assert_eq!(routing.rules().unwrap(), []);
-        assert_eq!(routing.routes(1000).unwrap(), []);
-        // To IPv6 a route by the same interface is the same route, whoever made it.
-        assert_eq!(routing.execute(add).unwrap(), []);
-        assert_eq!(routing.rules().unwrap().len(), 2);
-        assert_eq!(routing.routes(1000).unwrap(), [route("10.96.0.0/16")]);
-        assert_eq!(routing.execute(delete).unwrap(), []);
-        assert_eq!(routing.rules().unwrap(), []);
-        assert_eq!(routing.routes(1000).unwrap(), []);
-        // They are all still there, so that the kernel does not answer with an error.
-        for operation in delete {
-            as_another(&mut routing, operation);
-        }
-    });
-}
-
-#[test]
-fn the_kernel_itself_picks_the_routes_of_a_table() {
-    namespaced("route::tests::the_kernel_itself_picks_the_routes_of_a_table", || {
-        let mut routing = Routing::open().unwrap();
-        let (ours, other) = (route("10.96.0.0/16"), LocalRoute { table: 7, ..route("10.0.0.0/8") });
-        routing.execute(&[Operation::AddRoute(ours), Operation::AddRoute(other)]).unwrap();
-        as_another(&mut routing, &Operation::AddRoute(route("10.97.0.0/16")));
-        let mut encoder = Encoder::default();
-        let header = [2, 0, 0, 0, 0, PROTOCOL, 0, 2, 0, 0, 0, 0];
-        let start = encoder.begin_message_with(message::GET_ROUTE, 0x301, 7, &header);
-        encoder.ne32(super::uapi::route::TABLE, 1000);
-        encoder.end_message(start);
-        routing.socket.send(encoder.bytes()).unwrap();
-        let answers: Vec<_> = Messages::new(routing.socket.receive().unwrap())
-            .map(|answer| answer.unwrap())
-            .filter(|answer| answer.kind != message::DONE)
-            .map(|answer| LocalRoute::decode(answer.payload()))
-            .collect();
-        assert_eq!(answers, [Some(ours)]);
-    });
 }

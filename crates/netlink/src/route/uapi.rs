@@ -52,12 +52,17 @@ pub(super) mod family {
 pub(super) mod route {
     pub(in super::super) const DESTINATION: u16 = 1;
     pub(in super::super) const OUTPUT_INTERFACE: u16 = 4;
+    pub(in super::super) const METRIC: u16 = 6;
     pub(in super::super) const TABLE: u16 = 15;
 
     /// `RTN_LOCAL`
     pub(in super::super) const LOCAL: u8 = 2;
     /// `RT_SCOPE_HOST`
     pub(in super::super) const SCOPE_HOST: u8 = 254;
+    /// `RTA_PRIORITY` of our IPv6 routes. The one that the kernel chooses (1024) others have,
+    /// too, and to it two routes of one metric by one interface are the same, even if the
+    /// other one throws packets away.
+    pub(in super::super) const FIRST_METRIC: u32 = 1;
     /// `LOOPBACK_IFINDEX` of `include/net/flow.h`: `lo` has it in every network namespace
     pub(in super::super) const LOOPBACK: u32 = 1;
 }

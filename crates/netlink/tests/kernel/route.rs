@@ -237,21 +237,30 @@ fn where_ipv6_is_disabled_the_refusal_says_so_and_ipv4_is_routed() {
         node.set_sysctl("net.ipv6.conf.all.disable_ipv6", "1").unwrap();
         node.run(|| {
             let mut routing = Routing::open().unwrap();
-            let networks = ["fd00:96::/112", "10.96.0.0/16", "fd00:97::/112"];
-            let failures = routing
-                .execute(&networks.map(|network| Operation::AddRoute(route(network))))
-                .unwrap();
-            let places: Vec<usize> = failures.iter().map(|failure| failure.index).collect();
-            assert_eq!(places, [0, 2]);
+            // Every third one is IPv6.
+            let routes: Vec<LocalRoute> = (0..1000)
+                .map(|number| match number % 3 {
+                    0 => route(&format!("fd00:96::{number:x}/128")),
+                    _ => route(&format!("10.96.{}.{}/32", number / 256, number % 256)),
+                })
+                .collect();
+            let add: Vec<_> = routes.iter().copied().map(Operation::AddRoute).collect();
+            let failures = routing.execute(&add).unwrap();
+            assert!(failures.iter().map(|failure| failure.index).eq((0..1000).step_by(3)));
+            for failure in &failures {
+                assert_eq!(failure.refusal.operation, add[failure.index].to_string());
+            }
             let text = failures[0].refusal.to_string();
             assert_eq!(
                 text,
-                "cannot add the local route to fd00:96::/112 in table 1000: EACCES: Permission \
+                "cannot add the local route to fd00:96::/128 in table 1000: EACCES: Permission \
                  denied: IPv6 is disabled on nexthop device; IPv6 is disabled on lo: the sysctls \
                  net.ipv6.conf.all.disable_ipv6 and net.ipv6.conf.lo.disable_ipv6 must be 0"
             );
-            assert_eq!(listed(&mut routing, ROUTES), [route("10.96.0.0/16")]);
-            execute(&mut routing, &[Operation::DeleteRoute(route("fd00:96::/112"))]);
+            assert_eq!(listed(&mut routing, ROUTES).len(), 1000 - failures.len());
+            let delete: Vec<_> = routes.iter().copied().map(Operation::DeleteRoute).collect();
+            execute(&mut routing, &delete);
+            assert_eq!(listed(&mut routing, ROUTES), []);
         });
     });
 }
