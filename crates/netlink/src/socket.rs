@@ -51,11 +51,13 @@ impl Socket {
 
     /// A socket to routes and rules.
     pub(crate) fn open_route() -> Result<Socket, NetlinkError> {
-        let socket = Socket::connect(NlFamily::Route, "open a netlink socket to routing")?;
-        // Lets the kernel pick what is listed. One older than Linux 4.20 cannot, and whoever
-        // lists does not rely on it.
-        let _ = socket.inner.enable_strict_checking(true);
-        Ok(socket)
+        Socket::connect(NlFamily::Route, "open a netlink socket to routing")
+    }
+
+    /// Whether the kernel reads the whole request for a listing (`NETLINK_GET_STRICT_CHK`)
+    /// and lists what it asks for, not everything. One older than Linux 4.20 cannot.
+    pub(crate) fn list_as_requested(&self, strictly: bool) {
+        let _ = self.inner.enable_strict_checking(strictly);
     }
 
     fn connect(family: NlFamily, action: &'static str) -> Result<Socket, NetlinkError> {

@@ -37,7 +37,9 @@ pub(super) struct Listing<'a, T> {
 impl Routing {
     /// Opens the socket.
     pub fn open() -> Result<Routing, NetlinkError> {
-        Ok(Routing { socket: Socket::open_route()?, encoder: Encoder::default() })
+        let socket = Socket::open_route()?;
+        socket.list_as_requested(true);
+        Ok(Routing { socket, encoder: Encoder::default() })
     }
 
     /// Lists, and begins anew if it was interrupted by a change.

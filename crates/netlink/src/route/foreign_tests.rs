@@ -109,13 +109,19 @@ fn a_route_of_ours_is_asked_before_one_of_others_that_throws_packets_away() {
     });
 }
 
+/// A route of ours in each of two tables, and one of others.
+fn three_routes() -> (Routing, LocalRoute) {
+    let mut routing = Routing::open().unwrap();
+    let (ours, other) = (route("10.96.0.0/16"), LocalRoute { table: 7, ..route("10.0.0.0/8") });
+    routing.execute(&[Operation::AddRoute(ours), Operation::AddRoute(other)]).unwrap();
+    as_another(&mut routing, &Operation::AddRoute(route("10.97.0.0/16")));
+    (routing, ours)
+}
+
 #[test]
 fn the_kernel_itself_picks_the_routes_of_a_table() {
     namespaced("route::foreign_tests::the_kernel_itself_picks_the_routes_of_a_table", || {
-        let mut routing = Routing::open().unwrap();
-        let (ours, other) = (route("10.96.0.0/16"), LocalRoute { table: 7, ..route("10.0.0.0/8") });
-        routing.execute(&[Operation::AddRoute(ours), Operation::AddRoute(other)]).unwrap();
-        as_another(&mut routing, &Operation::AddRoute(route("10.97.0.0/16")));
+        let (mut routing, ours) = three_routes();
         let mut encoder = Encoder::default();
         let header = [2, 0, 0, 0, 0, PROTOCOL, 0, 2, 0, 0, 0, 0];
         let start = encoder.begin_message_with(message::GET_ROUTE, 0x301, 7, &header);
@@ -128,5 +134,17 @@ fn the_kernel_itself_picks_the_routes_of_a_table() {
             .map(|answer| LocalRoute::decode(answer.payload()))
             .collect();
         assert_eq!(answers, [Some(ours)]);
+    });
+}
+
+#[test]
+fn where_the_kernel_lists_everything_the_routes_of_the_table_are_picked_here() {
+    let name = "route::foreign_tests::\
+                where_the_kernel_lists_everything_the_routes_of_the_table_are_picked_here";
+    namespaced(name, || {
+        let (mut routing, ours) = three_routes();
+        routing.socket.list_as_requested(false);
+        assert_eq!(routing.routes(1000).unwrap(), [ours]);
+        assert_eq!(routing.routes(8).unwrap(), []);
     });
 }

@@ -29,7 +29,8 @@ impl Routing {
     /// and none of a family that the kernel has not.
     ///
     /// The kernel picks them (since Linux 4.20), so that the routes of a node that knows the
-    /// whole internet are not copied for a few of ours.
+    /// whole internet are not copied for a few of ours; what an older kernel sends besides
+    /// is left out here.
     pub fn routes(&mut self, table: u32) -> Result<Vec<LocalRoute>, NetlinkError> {
         let mut routes = Vec::new();
         for v6 in [false, true] {
