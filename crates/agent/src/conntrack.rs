@@ -1,4 +1,4 @@
-//! Stale UDP flows are deleted on a thread of their own, after the rules are in the kernel
+//! Stale flows are deleted on a thread of their own, after the rules are in the kernel
 //! and never in the way of the next sync.
 //!
 //! ```text
@@ -30,6 +30,8 @@ use crate::error::chain;
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// Between jobs: under churn, one listing answers many changes.
 const REST: Duration = Duration::from_millis(100);
+/// So many times as long as a job took: a large table must not keep a core busy.
+const REST_FACTOR: u32 = 9;
 const LONGEST_DELAY: Duration = Duration::from_secs(120);
 
 /// The loop's end of the thread, which ends some time after this is dropped.
@@ -158,17 +160,18 @@ impl Worker {
     fn work(mut self) {
         while let Some((rules, environment)) = self.shared.next_job() {
             let later = || self.shared.later();
+            let started = Instant::now();
             match sweep(&mut self.open, &rules, &environment, &later) {
                 Ok(deleted) => {
                     self.delay = FIRST_DELAY;
                     if deleted > 0 {
-                        info!(deleted, "stale UDP flows deleted");
+                        info!(deleted, "stale flows deleted");
                     }
-                    self.shared.pause(REST);
+                    self.shared.pause(REST.max(started.elapsed() * REST_FACTOR));
                 }
                 Err(error) => {
                     warn!(
-                        "stale UDP flows could not be deleted, and clients that keep their \
+                        "stale flows could not be deleted, and clients that keep their \
                          sockets may still send to endpoints that are gone: {}. This needs \
                          CAP_NET_ADMIN and the kernel module nf_conntrack_netlink; it is tried \
                          again in {} s",

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::claim::{self, Claim};
+use crate::endpoint_gone::WhenEndpointGone;
 use crate::health_check::health_check;
 use crate::merge;
 use crate::model::{EndpointSlice, Protocol, Service, ServiceType};
@@ -66,6 +67,7 @@ fn port_plan(
     let mut frontends: Vec<Frontend> =
         claims.iter().map(|claim| frontend(claim, local(claim), &selection)).collect();
     frontends.sort_by_key(|frontend| frontend.destination);
+    let when_endpoint_gone = when_endpoint_gone(service, port.protocol);
     Some(PortPlan {
         family: first.family,
         protocol: port.protocol,
@@ -73,7 +75,8 @@ fn port_plan(
         cluster: pool(selection.cluster.as_deref()),
         local: pool(selection.local.as_deref()),
         hairpin: hairpin(&selection),
-        serving: serving(port.protocol, &candidates),
+        serving: serving(when_endpoint_gone.needs_serving(port.protocol), &candidates),
+        when_endpoint_gone,
         affinity: service.session_affinity,
         source_ranges: source_ranges::source_ranges(
             service,
@@ -83,6 +86,13 @@ fn port_plan(
         ),
         frontends,
     })
+}
+
+fn when_endpoint_gone(service: &Service, protocol: Protocol) -> WhenEndpointGone {
+    match protocol {
+        Protocol::Tcp => service.tcp_when_endpoint_gone,
+        Protocol::Udp | Protocol::Sctp => WhenEndpointGone::Keep,
+    }
 }
 
 /// Which kinds of frontends have the `Local` traffic policy.
@@ -154,11 +164,8 @@ fn hairpin(selection: &Selection<'_>) -> Vec<IpAddr> {
     ips
 }
 
-/// Only flows of UDP need it, and plans stay in memory.
-fn serving(protocol: Protocol, candidates: &[Candidate<'_>]) -> Vec<EndpointAddress> {
+/// Only some need it, and plans stay in memory.
+fn serving(needed: bool, candidates: &[Candidate<'_>]) -> Vec<EndpointAddress> {
     let serves = |it: &&Candidate<'_>| it.conditions.ready || it.conditions.serving;
-    match protocol {
-        Protocol::Udp => candidates.iter().filter(serves).map(|it| it.address).collect(),
-        Protocol::Tcp | Protocol::Sctp => Vec::new(),
-    }
+    candidates.iter().filter(|it| needed && serves(it)).map(|it| it.address).collect()
 }

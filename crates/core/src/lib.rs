@@ -16,6 +16,7 @@ mod address;
 pub mod backend;
 mod claim;
 mod compile;
+mod endpoint_gone;
 pub mod flows;
 mod health_check;
 mod index;
@@ -29,6 +30,7 @@ mod source_ranges;
 mod update;
 
 pub use backend::{Backend, BackendError, Draining, Environment, SyncReport};
+pub use endpoint_gone::WhenEndpointGone;
 pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};
 pub use model::{

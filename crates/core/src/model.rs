@@ -10,6 +10,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint_gone::WhenEndpointGone;
+
 /// An address family. Every port of a service is planned once per family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
@@ -177,6 +179,8 @@ pub struct Service {
     pub session_affinity: Option<SessionAffinity>,
     /// `spec.healthCheckNodePort`, if not zero.
     pub health_check_node_port: Option<u16>,
+    /// The annotation `portolan.dev/tcp-when-endpoint-gone`.
+    pub tcp_when_endpoint_gone: WhenEndpointGone,
 }
 
 impl Service {
@@ -195,6 +199,7 @@ impl Service {
             internal_policy_local: false,
             session_affinity: None,
             health_check_node_port: None,
+            tcp_when_endpoint_gone: WhenEndpointGone::Keep,
         }
     }
 }

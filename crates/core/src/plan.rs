@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint_gone::WhenEndpointGone;
 use crate::health_check::HealthCheck;
 use crate::model::{Family, ObjectName, Protocol, SessionAffinity};
 
@@ -42,9 +43,14 @@ pub struct PortPlan {
     /// Addresses of usable endpoints that may run on this node: connections from one of
     /// them to itself need masquerading. Sorted, no duplicates.
     pub hairpin: Vec<IpAddr>,
-    /// UDP only, else empty: the endpoints anywhere that serve, ready or terminating,
-    /// whatever the policies. A flow may stay with one of them. Sorted, no duplicates.
+    /// The endpoints anywhere that serve, ready or terminating, whatever the policies: a flow
+    /// may stay with one of them. Empty unless [`PortPlan::needs_serving`]. Sorted, no
+    /// duplicates.
     pub serving: Vec<EndpointAddress>,
+    /// What becomes of TCP connections to endpoints that serve no longer;
+    /// [`WhenEndpointGone::Keep`] in other protocols.
+    #[serde(default, skip_serializing_if = "WhenEndpointGone::is_keep")]
+    pub when_endpoint_gone: WhenEndpointGone,
     /// Keeps a client on one endpoint.
     pub affinity: Option<SessionAffinity>,
     /// If given, only clients in these networks may use [`Destination::LoadBalancerIp`],
@@ -56,6 +62,11 @@ pub struct PortPlan {
 }
 
 impl PortPlan {
+    /// Whether flows have to be ended whose endpoint serves no longer.
+    pub fn needs_serving(&self) -> bool {
+        self.when_endpoint_gone.needs_serving(self.protocol)
+    }
+
     /// The endpoints of a pool.
     pub fn pool(&self, pool: Pool) -> &[EndpointAddress] {
         match pool {

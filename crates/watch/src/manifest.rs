@@ -39,6 +39,7 @@ pub(crate) struct Metadata {
     pub(crate) creation_timestamp: Field<String>,
     pub(crate) deletion_timestamp: Field<String>,
     pub(crate) labels: Field<Labels>,
+    pub(crate) annotations: Field<Annotations>,
 }
 
 /// `metadata.labels`.
@@ -53,6 +54,14 @@ pub(crate) struct Labels {
     pub(crate) service_name: Field<String>,
     #[serde(rename = "topology.kubernetes.io/zone")]
     pub(crate) zone: Field<String>,
+}
+
+/// `metadata.annotations`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Annotations {
+    #[serde(rename = "portolan.dev/tcp-when-endpoint-gone")]
+    pub(crate) tcp_when_endpoint_gone: Field<String>,
 }
 
 /// `spec` of Service, Node and ServiceCIDR.
@@ -209,6 +218,7 @@ readable_from_mapping!(
     Manifest,
     Metadata,
     Labels,
+    Annotations,
     Spec,
     ServicePort,
     SessionAffinityConfig,

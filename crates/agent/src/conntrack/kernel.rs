@@ -12,16 +12,22 @@ pub(crate) fn open_flow_table() -> Result<Box<dyn FlowTable>, BackendError> {
 }
 
 impl FlowTable for Conntrack {
-    fn udp_flows(
+    fn flows(
         &mut self,
         family: Family,
+        protocol: Protocol,
+        unanswered: bool,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), BackendError> {
         let family = match family {
             Family::V4 => nftables::Family::Ip,
             Family::V6 => nftables::Family::Ip6,
         };
-        Ok(self.flows(family, Protocol::Udp.number(), visit)?)
+        let number = protocol.number();
+        Ok(match unanswered {
+            true => self.unanswered_flows(family, number, visit)?,
+            false => Conntrack::flows(self, family, number, visit)?,
+        })
     }
 
     fn delete(&mut self, flow: &Flow) -> Result<bool, BackendError> {

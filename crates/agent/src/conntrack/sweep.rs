@@ -2,20 +2,25 @@
 
 use std::net::IpAddr;
 
-use portolan_core::flows::{FlowJudge, FlowRules, UdpFlow};
-use portolan_core::{BackendError, Environment, Family};
+use portolan_core::flows::{FlowJudge, FlowRules, Suspects, TrackedFlow};
+use portolan_core::{BackendError, Environment, Family, Protocol};
 use portolan_netlink::conntrack::Flow;
 use tracing::warn;
 
 use crate::node_ports;
 
+/// The protocols whose flows can be stale.
+const PROTOCOLS: [Protocol; 2] = [Protocol::Udp, Protocol::Tcp];
+
 /// Connection tracking; replaced in tests.
 pub(crate) trait FlowTable {
-    /// Calls `visit` for the UDP flows of a family. If this fails, some were visited; some
-    /// may be visited more than once.
-    fn udp_flows(
+    /// Calls `visit` for the flows of a family and protocol, or for those that have not been
+    /// answered. If this fails, some were visited; some may be visited more than once.
+    fn flows(
         &mut self,
         family: Family,
+        protocol: Protocol,
+        unanswered: bool,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), BackendError>;
 
@@ -42,14 +47,14 @@ pub(super) fn sweep(
     let mut stale = Vec::new();
     let judge = FlowJudge::new(rules, environment, &local);
     let listed = list(&mut *table, rules, &mut |flow| {
-        if judge.is_stale(udp(&flow)) {
+        if is_stale(&judge, &flow) {
             stale.push(flow);
         }
     });
     let mut latest = rules.clone();
     latest.merge(later());
     let judge = FlowJudge::new(&latest, environment, &local);
-    stale.retain(|flow| judge.is_stale(udp(flow)));
+    stale.retain(|flow| is_stale(&judge, flow));
     let mut deleted = 0_usize;
     for flow in stale {
         deleted = deleted.saturating_add(usize::from(table.delete(&flow)?));
@@ -63,8 +68,13 @@ fn list(
     visit: &mut dyn FnMut(Flow),
 ) -> Result<(), BackendError> {
     let mut first = Ok(());
-    for family in Family::BOTH.into_iter().filter(|family| !rules.is_empty_for(*family)) {
-        let listed = table.udp_flows(family, visit);
+    for (family, protocol) in Family::BOTH.into_iter().flat_map(|it| PROTOCOLS.map(|p| (it, p))) {
+        let unanswered = match rules.suspects(family, protocol) {
+            Suspects::Nobody => continue,
+            Suspects::Unanswered => true,
+            Suspects::Everyone => false,
+        };
+        let listed = table.flows(family, protocol, unanswered, visit);
         first = first.and(listed);
     }
     first
@@ -78,9 +88,13 @@ fn local_addresses() -> Vec<IpAddr> {
     })
 }
 
-fn udp(flow: &Flow) -> UdpFlow {
-    UdpFlow {
-        destination: flow.original.destination.into(),
-        reply_source: flow.reply.source.into(),
-    }
+fn is_stale(judge: &FlowJudge<'_>, flow: &Flow) -> bool {
+    Protocol::from_number(flow.protocol).is_some_and(|protocol| {
+        judge.is_stale(TrackedFlow {
+            protocol,
+            destination: flow.original.destination.into(),
+            reply_source: flow.reply.source.into(),
+            answered: flow.answered,
+        })
+    })
 }

@@ -3,24 +3,33 @@
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use portolan_core::flows::{FlowJudge, UdpFlow};
-use portolan_core::{BackendError, Change, Family, Index, Update};
+use portolan_core::flows::{FlowJudge, TrackedFlow};
+use portolan_core::{
+    BackendError, Change, Family, Index, Protocol, Service, Update, WhenEndpointGone,
+};
 use portolan_netlink::conntrack::{Flow, Tuple};
 
 use super::sweep::FlowTable;
 use super::*;
-use crate::testing::{udp_service, udp_slice};
+use crate::testing::{service, slice, udp_service, udp_slice};
 
 const DESTINATION: &str = "10.96.0.1:53";
 const FIRST: &str = "10.244.0.1:8080";
 const SECOND: &str = "10.244.0.2:8080";
 const ELSEWHERE: &str = "192.0.2.1:53";
+const LISTED: Did = Did::Listed(Family::V4, Protocol::Udp, Flows::All);
 
 /// What the thread did.
 #[derive(Debug, PartialEq)]
 enum Did {
-    Listed(Family),
+    Listed(Family, Protocol, Flows),
     Deleted(u32),
+}
+
+#[derive(Debug, PartialEq)]
+enum Flows {
+    All,
+    Unanswered,
 }
 
 struct FakeTable {
@@ -30,13 +39,17 @@ struct FakeTable {
 }
 
 impl FlowTable for FakeTable {
-    fn udp_flows(
+    fn flows(
         &mut self,
         family: Family,
+        protocol: Protocol,
+        unanswered: bool,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), BackendError> {
-        self.did.send(Did::Listed(family))?;
-        self.flows.iter().copied().for_each(visit);
+        let which = if unanswered { Flows::Unanswered } else { Flows::All };
+        self.did.send(Did::Listed(family, protocol, which))?;
+        let flows = self.flows.iter().filter(|flow| flow.protocol == protocol.number());
+        flows.copied().for_each(visit);
         let mut fails = self.fails.lock().unwrap();
         match fails.checked_sub(1) {
             None => Ok(()),
@@ -60,6 +73,7 @@ fn flow(id: u32, destination: &str, reply_source: &str) -> Flow {
         protocol: 17,
         original: Tuple { source: client, destination: address(destination) },
         reply: Tuple { source: address(reply_source), destination: client },
+        answered: true,
         id,
         zone: 0,
     }
@@ -104,7 +118,7 @@ fn what_is_confirmed_is_swept_and_what_is_only_announced_is_not() {
     cleaner.announce(rules(&[1, 2], &[2]));
     assert!(cleaner.due().is_empty());
     cleaner.confirm(&Environment::default());
-    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(LISTED));
     assert_eq!(did.recv(), Ok(Did::Deleted(1)));
     drop(cleaner);
     assert!(did.recv().is_err(), "the thread ends, and no other flow does");
@@ -126,11 +140,11 @@ fn a_job_that_failed_is_repeated_with_what_came_since() {
     let cleaner = FlowCleaner::start(open).unwrap();
     cleaner.announce(rules(&[1, 2], &[2]));
     cleaner.confirm(&Environment::default());
-    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(LISTED));
     assert_eq!(did.recv(), Ok(Did::Deleted(1)), "what was listed is used");
     cleaner.announce(rules(&[2], &[]));
     cleaner.confirm(&Environment::default());
-    assert_eq!(did.recv(), Ok(Did::Listed(Family::V4)));
+    assert_eq!(did.recv(), Ok(LISTED));
     assert_eq!(did.recv(), Ok(Did::Deleted(1)));
     assert_eq!(did.recv(), Ok(Did::Deleted(2)));
 }
@@ -145,7 +159,7 @@ fn a_flow_is_spared_if_what_became_known_meanwhile_allows_it() {
         drop(open);
         let deleted = did.iter().find_map(|did| match did {
             Did::Deleted(id) => Some(id),
-            Did::Listed(_) => None,
+            Did::Listed(..) => None,
         });
         assert_eq!(deleted, expected);
     }
@@ -158,7 +172,12 @@ fn later_is_all_that_was_announced_whether_or_not_it_was_confirmed() {
         let (destination, reply_source) = (address(DESTINATION), address(reply_source));
         let later = cleaner.shared.later();
         let judge = FlowJudge::new(&later, &Environment::default(), &[]);
-        !judge.is_stale(UdpFlow { destination, reply_source })
+        !judge.is_stale(TrackedFlow {
+            protocol: Protocol::Udp,
+            destination,
+            reply_source,
+            answered: true,
+        })
     };
     let cleaner = FlowCleaner::without_thread();
     cleaner.announce(rules(&[1], &[2]));
@@ -167,4 +186,28 @@ fn later_is_all_that_was_announced_whether_or_not_it_was_confirmed() {
     assert!(!allows(&cleaner, FIRST) && allows(&cleaner, SECOND));
     cleaner.announce(rules(&[2], &[1]));
     assert!(allows(&cleaner, FIRST) && !allows(&cleaner, SECOND));
+}
+
+#[test]
+fn tcp_flows_are_listed_only_as_far_as_a_service_makes_them_suspect() {
+    let web = |when| Service { tcp_when_endpoint_gone: when, ..service("web", 1) };
+    let cases = [
+        (WhenEndpointGone::Keep, Some(Flows::Unanswered), None),
+        (WhenEndpointGone::Drop, Some(Flows::All), Some(Flows::All)),
+        (WhenEndpointGone::Reset, Some(Flows::All), Some(Flows::All)),
+    ];
+    for (when, at_first, later) in cases {
+        let mut index = Index::new("node-a");
+        index.apply(Update::ServiceApplied(web(when)));
+        for (last, expected) in [(1, at_first), (2, later)] {
+            index.apply(Update::EndpointSliceApplied(slice("web", &[last])));
+            let mut rules = FlowRules::default();
+            rules.note_changes(&index.take_changes());
+            let (mut open, did) = fake(0);
+            sweep(&mut open, &rules, &Environment::default(), &FlowRules::default).unwrap();
+            drop(open);
+            let expected = expected.map(|it| Did::Listed(Family::V4, Protocol::Tcp, it));
+            assert_eq!(did.iter().collect::<Vec<_>>(), Vec::from_iter(expected), "{when:?} {last}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Which UDP flows are stale after a change.
 
 use portolan_core::backend::NodePortAddresses;
-use portolan_core::flows::{FlowJudge, FlowRules, UdpFlow};
+use portolan_core::flows::{FlowJudge, FlowRules, Suspects, TrackedFlow};
 use portolan_core::{Endpoint, Environment, Family, Index, Protocol, Service, ServiceType, Update};
 
 use crate::support::{
@@ -34,8 +34,9 @@ fn dns_with(endpoints: Vec<Endpoint>) -> Index {
     index([Update::ServiceApplied(dns()), serve(endpoints)])
 }
 
-fn flow(destination: &str, reply_source: &str) -> UdpFlow {
-    UdpFlow { destination: address(destination), reply_source: address(reply_source) }
+fn flow(destination: &str, reply_source: &str) -> TrackedFlow {
+    let (destination, reply_source) = (address(destination), address(reply_source));
+    TrackedFlow { protocol: Protocol::Udp, destination, reply_source, answered: true }
 }
 
 fn is_stale(rules: &FlowRules, destination: &str, reply_source: &str) -> bool {
@@ -161,6 +162,13 @@ fn flows_of_other_protocols_are_left_alone() {
             index([Update::ServiceApplied(service), Update::EndpointSliceApplied(slice)]);
         assert!(noted(&mut index, [Update::ServiceDeleted(name("dns"))]).is_empty());
     }
+    let mut index = dns_with(vec![here("10.0.0.1")]);
+    let rules = noted(&mut index, [serve(vec![here("10.0.0.2")])]);
+    let judge = FlowJudge::new(&rules, &Environment::default(), &[]);
+    for protocol in Protocol::ALL {
+        let flow = TrackedFlow { protocol, ..flow(CLUSTER, FIRST) };
+        assert_eq!(judge.is_stale(flow), protocol == Protocol::Udp, "{protocol}");
+    }
 }
 
 #[test]
@@ -190,6 +198,7 @@ fn what_changed_before_is_not_forgotten_when_more_changes() {
 fn families_are_apart() {
     let mut index = dns_with(vec![here("10.0.0.1")]);
     let rules = noted(&mut index, [serve(vec![])]);
-    assert!(!rules.is_empty_for(Family::V4));
-    assert!(rules.is_empty_for(Family::V6));
+    assert_eq!(rules.suspects(Family::V4, Protocol::Udp), Suspects::Everyone);
+    assert_eq!(rules.suspects(Family::V4, Protocol::Tcp), Suspects::Nobody);
+    assert_eq!(rules.suspects(Family::V6, Protocol::Udp), Suspects::Nobody);
 }

@@ -11,4 +11,5 @@ mod policies;
 mod properties;
 mod selection;
 mod support;
+mod tcp_flows;
 mod updates;

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::Flow;
-use super::uapi::{filter, flag, flow, message, protocol, tuple};
+use super::uapi::{filter, flag, flow, message, protocol, status, tuple};
 use crate::nftables::Family;
 use crate::socket::{ReceiveError, Socket};
 use crate::wire::acknowledgement::Acknowledgement;
@@ -42,12 +42,27 @@ impl Conntrack {
         number: u8,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), NetlinkError> {
-        let action = format!("list the {family} flows of connection tracking");
+        self.list(Wanted { family, number, unanswered: false }, visit)
+    }
+
+    /// The same for the flows that have not been answered, which the kernel picks since Linux
+    /// 5.16.
+    pub fn unanswered_flows(
+        &mut self,
+        family: Family,
+        number: u8,
+        visit: &mut dyn FnMut(Flow),
+    ) -> Result<(), NetlinkError> {
+        self.list(Wanted { family, number, unanswered: true }, visit)
+    }
+
+    fn list(&mut self, wanted: Wanted, visit: &mut dyn FnMut(Flow)) -> Result<(), NetlinkError> {
+        let action = format!("list the {} flows of connection tracking", wanted.family);
         for _ in 0..ATTEMPTS {
             let sequence = self.socket.sequences(1);
-            self.socket.send(list_request(family, number, sequence).bytes())?;
+            self.socket.send(list_request(wanted, sequence).bytes())?;
             let mut visit = |flow: Flow| {
-                if flow.protocol == number {
+                if wanted.fits(&flow) {
                     visit(flow);
                 }
             };
@@ -142,12 +157,31 @@ fn read(
     }
 }
 
-fn list_request(family: Family, number: u8, sequence: u32) -> Encoder {
+/// What is asked of a listing.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    family: Family,
+    number: u8,
+    /// Without those that have been answered.
+    unanswered: bool,
+}
+
+impl Wanted {
+    fn fits(self, flow: &Flow) -> bool {
+        flow.protocol == self.number && !(self.unanswered && flow.answered)
+    }
+}
+
+fn list_request(wanted: Wanted, sequence: u32) -> Encoder {
     let flags = flag::REQUEST | flag::DUMP;
-    request(message::GET, flags, family, sequence, |encoder| {
+    request(message::GET, flags, wanted.family, sequence, |encoder| {
         encoder.nested(flow::ORIGINAL, |encoder| {
-            encoder.nested(tuple::PROTOCOL, |encoder| encoder.u8(protocol::NUMBER, number));
+            encoder.nested(tuple::PROTOCOL, |encoder| encoder.u8(protocol::NUMBER, wanted.number));
         });
+        if wanted.unanswered {
+            encoder.be32(flow::STATUS, 0);
+            encoder.be32(flow::STATUS_MASK, status::SEEN_REPLY);
+        }
         encoder.nested(flow::FILTER, |encoder| {
             let flags = filter::BY_PROTOCOL_NUMBER.to_ne_bytes();
             encoder.attribute(filter::ORIGINAL_FLAGS, &flags);
@@ -237,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_itself_leaves_out_other_protocols() {
-        let name = "conntrack::connection::tests::the_kernel_itself_leaves_out_other_protocols";
+    fn the_kernel_itself_leaves_out_other_protocols_and_what_has_been_answered() {
+        let name = "conntrack::connection::tests::the_kernel_itself_leaves_out_other_protocols_and_what_has_been_answered";
         namespaced(name, || {
             track();
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -246,12 +280,15 @@ mod tests {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
             socket.send_to(b"hello", socket.local_addr().unwrap()).unwrap();
             let mut conntrack = Conntrack::open().unwrap();
-            for number in [6, 17] {
-                conntrack.socket.send(list_request(Family::Ip, number, 1).bytes()).unwrap();
+            let cases =
+                [(6, false, Some(6)), (17, false, Some(17)), (6, true, None), (17, true, Some(17))];
+            for (number, unanswered, expected) in cases {
+                let wanted = Wanted { family: Family::Ip, number, unanswered };
+                conntrack.socket.send(list_request(wanted, 1).bytes()).unwrap();
                 let mut protocols = Vec::new();
                 let mut visit = |flow: Flow| protocols.push(flow.protocol);
                 conntrack.collect(1, "list", &mut visit).unwrap();
-                assert_eq!(protocols, [number]);
+                assert_eq!(protocols, Vec::from_iter(expected), "{wanted:?}");
             }
         });
     }

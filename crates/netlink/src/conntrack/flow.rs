@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::uapi::{flow, ip, protocol, tuple};
+use super::uapi::{flow, ip, protocol, status, tuple};
 use crate::nftables::Family;
 use crate::wire::attribute::AttributeSet;
 use crate::wire::encoder::Encoder;
@@ -27,6 +27,8 @@ pub struct Flow {
     /// The answers, before they are translated back: their source is whom the flow was
     /// translated to, or the original destination if it was not.
     pub reply: Tuple,
+    /// An answer has been seen (`IPS_SEEN_REPLY`).
+    pub answered: bool,
     /// Tells this entry from a later one between the same addresses.
     pub id: u32,
     /// The zone of the original direction; 0 unless a rule chose one.
@@ -52,6 +54,7 @@ impl Flow {
             protocol: number,
             original,
             reply,
+            answered: set.be32(flow::STATUS).unwrap_or_default() & status::SEEN_REPLY != 0,
             id: set.be32(flow::ID)?,
             zone: match zone {
                 Some(bytes) => u16::from_be_bytes(bytes.try_into().ok()?),
@@ -129,6 +132,9 @@ mod tests {
         let mut encoder = Encoder::default();
         flow.encode_identity(&mut encoder);
         encoder.nested(flow::REPLY, |encoder| flow.reply.encode(flow.protocol, encoder));
+        let confirmed = 1 << 3;
+        let answered = if flow.answered { status::SEEN_REPLY } else { 0 };
+        encoder.be32(flow::STATUS, confirmed | answered);
         encoder.bytes().to_vec()
     }
 
@@ -144,6 +150,7 @@ mod tests {
                 source: address("10.0.0.2:5353"),
                 destination: address("10.0.0.1:40000"),
             },
+            answered: false,
             id: 7,
             zone: 0,
         }
@@ -204,7 +211,7 @@ mod tests {
         fn any_flow_is_read_as_it_was_written(
             (v4, original, ports) in tuple(),
             (_, reply, reply_ports) in tuple(),
-            (protocol, id, zone) in any::<(u8, u32, u16)>(),
+            (protocol, answered, id, zone) in any::<(u8, bool, u32, u16)>(),
         ) {
             let tuple = |ips: (u128, u128), ports: (u16, u16)| Tuple {
                 source: address_of(v4, ips.0, ports.0),
@@ -214,6 +221,7 @@ mod tests {
                 protocol,
                 original: tuple(original, ports),
                 reply: tuple(reply, reply_ports),
+                answered,
                 id,
                 zone,
             };

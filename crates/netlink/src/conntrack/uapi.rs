@@ -37,12 +37,16 @@ pub(super) mod flow {
     pub(in super::super) const ORIGINAL: u16 = 1;
     /// `CTA_TUPLE_REPLY`
     pub(in super::super) const REPLY: u16 = 2;
+    /// `CTA_STATUS`
+    pub(in super::super) const STATUS: u16 = 3;
     /// `CTA_ID`
     pub(in super::super) const ID: u16 = 12;
     /// `CTA_ZONE`
     pub(in super::super) const ZONE: u16 = 18;
     /// `CTA_FILTER`, since Linux 5.8
     pub(in super::super) const FILTER: u16 = 25;
+    /// `CTA_STATUS_MASK`, since Linux 5.16
+    pub(in super::super) const STATUS_MASK: u16 = 26;
 }
 
 /// `enum ctattr_tuple`
@@ -75,6 +79,12 @@ pub(super) mod protocol {
     pub(in super::super) const SOURCE_PORT: u16 = 2;
     /// `CTA_PROTO_DST_PORT`
     pub(in super::super) const DESTINATION_PORT: u16 = 3;
+}
+
+/// `enum ip_conntrack_status` (`include/uapi/linux/netfilter/nf_conntrack_common.h`)
+pub(super) mod status {
+    /// `IPS_SEEN_REPLY`
+    pub(in super::super) const SEEN_REPLY: u32 = 1 << 1;
 }
 
 /// `enum ctattr_filter`

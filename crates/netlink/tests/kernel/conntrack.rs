@@ -67,6 +67,7 @@ fn flows_of_one_protocol_and_family_are_listed_and_one_of_them_is_ended() {
             assert_eq!(listed.len(), 2, "{listed:?}");
             let of = |sockets| *listed.iter().find(|it| it.original == tuple(sockets)).unwrap();
             let (ended, kept) = (of(&first), of(&second));
+            assert!(!ended.answered && !kept.answered);
             let Tuple { source, destination } = ended.original;
             assert_eq!(ended.reply, Tuple { source: destination, destination: source });
 
@@ -78,7 +79,9 @@ fn flows_of_one_protocol_and_family_are_listed_and_one_of_them_is_ended() {
             assert_eq!(flows(&mut conntrack, family, UDP), [kept]);
             assert!(!conntrack.delete(&ended).unwrap(), "it is gone already");
         }
-        assert_eq!(flows(&mut conntrack, Family::Ip, TCP).len(), 1);
+        let answered: Vec<bool> =
+            flows(&mut conntrack, Family::Ip, TCP).iter().map(|flow| flow.answered).collect();
+        assert_eq!(answered, [true]);
         assert_eq!(flows(&mut conntrack, Family::Ip6, TCP), []);
     });
 }

@@ -22,7 +22,7 @@ use portolan_core::{EndpointSlice, NodeInfo, ObjectKind, ObjectName, Problem, Se
 
 use self::report::Report;
 use crate::field::Field;
-use crate::manifest::{Labels, Manifest, Metadata, Spec, Status};
+use crate::manifest::{Annotations, Labels, Manifest, Metadata, Spec, Status};
 use crate::names::Names;
 
 /// A converted object.
@@ -148,6 +148,12 @@ impl<'a> Input<'a> {
     fn labels(&self, report: &mut Report) -> Cow<'a, Labels> {
         let done = "its labels count as absent";
         report.structure(&self.metadata.labels, "metadata.labels", done).unwrap_or_default()
+    }
+
+    fn annotations(&self, report: &mut Report) -> Cow<'a, Annotations> {
+        let done = "its annotations count as absent";
+        let annotations = &self.metadata.annotations;
+        report.structure(annotations, "metadata.annotations", done).unwrap_or_default()
     }
 
     fn spec(&self, report: &mut Report) -> Cow<'a, Spec> {

@@ -1,6 +1,8 @@
 //! `v1.Service`.
 
-use portolan_core::{Protocol, Service, ServicePort, ServiceType, SessionAffinity};
+use portolan_core::{
+    Protocol, Service, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone,
+};
 
 use super::Input;
 use super::path::Path;
@@ -22,6 +24,12 @@ const TYPES: [(&str, ServiceType); 4] = [
 ];
 
 const POLICIES: [(&str, bool); 2] = [("Cluster", false), ("Local", true)];
+
+const WHEN_ENDPOINT_GONE: [(&str, WhenEndpointGone); 3] = [
+    ("keep", WhenEndpointGone::Keep),
+    ("drop", WhenEndpointGone::Drop),
+    ("reset", WhenEndpointGone::Reset),
+];
 
 /// `sessionAffinityConfig.clientIP.timeoutSeconds`: the default and the range of the API.
 const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
@@ -72,7 +80,16 @@ pub(super) fn convert(
             .port(&spec.health_check_node_port, "spec.healthCheckNodePort", "it is ignored")
             .ok()
             .flatten(),
+        tcp_when_endpoint_gone: tcp_when_endpoint_gone(input, report),
     })
+}
+
+fn tcp_when_endpoint_gone(input: &Input<'_>, report: &mut Report) -> WhenEndpointGone {
+    let field = &input.annotations(report).tcp_when_endpoint_gone;
+    // Between slashes and dots of its own, the name is not told from a path without these.
+    let path = "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]";
+    let done = "it counts as keep";
+    report.choice(field, path, &WHEN_ENDPOINT_GONE, done).ok().flatten().unwrap_or_default()
 }
 
 fn created(input: &Input<'_>, report: &mut Report) -> Option<i64> {

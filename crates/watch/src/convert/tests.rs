@@ -20,6 +20,7 @@ fn service_manifest() -> Value {
     json!({
         "metadata": {
             "name": "web", "namespace": "shop", "labels": {},
+            "annotations": {"portolan.dev/tcp-when-endpoint-gone": "reset", "x": "y"},
             "creationTimestamp": "2024-01-02T03:04:05Z",
         },
         "spec": {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use portolan_core::Update;
-use portolan_core::flows::{FlowJudge, UdpFlow};
+use portolan_core::flows::{FlowJudge, TrackedFlow};
+use portolan_core::{Protocol, Update};
 
 use super::*;
 use crate::conntrack::FlowCleaner;
@@ -31,7 +31,8 @@ fn stale(scene: &Scene) -> [bool; 3] {
     ["10.96.0.1:53", "10.244.0.1:8080", "10.244.0.2:8080"].map(|reply_source| {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap().into();
         let (destination, reply_source) = (address("10.96.0.1:53"), address(reply_source));
-        judge.is_stale(UdpFlow { destination, reply_source })
+        let protocol = Protocol::Udp;
+        judge.is_stale(TrackedFlow { protocol, destination, reply_source, answered: true })
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, NodeInfo, ObjectName,
-    Protocol, Service, ServicePort, ServiceType, SessionAffinity, Update,
+    Protocol, Service, ServicePort, ServiceType, SessionAffinity, Update, WhenEndpointGone,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -80,7 +80,10 @@ prop_compose! {
         source_ranges in networks(&["198.51.100.0/24", "2001:db8:9::/48", "0.0.0.0/0"]),
         (external_policy_local, internal_policy_local) in any::<(bool, bool)>(),
         health_check_node_port in option::of(select(vec![32000, 32001])),
-        session_affinity in option::of(Just(SessionAffinity { timeout_seconds: 10_800 })),
+        (session_affinity, tcp_when_endpoint_gone) in (
+            option::of(Just(SessionAffinity { timeout_seconds: 10_800 })),
+            select(vec![WhenEndpointGone::Keep, WhenEndpointGone::Drop, WhenEndpointGone::Reset]),
+        ),
     ) -> Service {
         Service {
             name,
@@ -95,6 +98,7 @@ prop_compose! {
             internal_policy_local,
             session_affinity,
             health_check_node_port,
+            tcp_when_endpoint_gone,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use portolan_core::{
     Action, EndpointSlice, Family, Index, Masquerade, NodeInfo, ObjectName, PortPlan, Protocol,
-    Service, ServicePlan, Traffic, Update,
+    Service, ServicePlan, Traffic, Update, WhenEndpointGone,
 };
 use proptest::prelude::*;
 
@@ -113,9 +113,14 @@ pub(crate) fn check(port: &PortPlan) -> Result<(), TestCaseError> {
     prop_assert!(port.hairpin.is_sorted_by(|a, b| a < b));
     prop_assert!(port.serving.is_sorted_by(|a, b| a < b));
     let pools = || port.cluster.iter().chain(&port.local);
-    match port.protocol {
-        Protocol::Udp => prop_assert!(pools().all(|endpoint| port.serving.contains(endpoint))),
-        Protocol::Tcp | Protocol::Sctp => prop_assert_eq!(&port.serving, &[]),
+    match (port.protocol, port.when_endpoint_gone) {
+        (Protocol::Udp, _) | (Protocol::Tcp, WhenEndpointGone::Drop | WhenEndpointGone::Reset) => {
+            prop_assert!(pools().all(|endpoint| port.serving.contains(endpoint)));
+        }
+        (Protocol::Tcp | Protocol::Sctp, _) => prop_assert_eq!(&port.serving, &[]),
+    }
+    if port.protocol != Protocol::Tcp {
+        prop_assert_eq!(port.when_endpoint_gone, WhenEndpointGone::Keep);
     }
     prop_assert!(port.frontends.is_sorted_by(|a, b| a.destination < b.destination));
     prop_assert!(!port.frontends.is_empty());

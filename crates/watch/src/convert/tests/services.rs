@@ -1,4 +1,4 @@
-use portolan_core::{Protocol, ServicePort, ServiceType, SessionAffinity};
+use portolan_core::{Protocol, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone};
 
 use super::*;
 
@@ -31,6 +31,7 @@ fn every_field_of_a_service_is_read() {
         internal_policy_local: false,
         session_affinity: Some(SessionAffinity { timeout_seconds: 60 }),
         health_check_node_port: Some(32000),
+        tcp_when_endpoint_gone: WhenEndpointGone::Reset,
     };
     assert_eq!(service, Some(expected));
     assert_eq!(problems, [""; 0]);
@@ -52,6 +53,7 @@ fn an_absent_field_has_the_default_of_the_api() {
     assert_eq!(service.ports, [port]);
     assert!(!service.external_policy_local && !service.internal_policy_local);
     assert_eq!((service.session_affinity, service.health_check_node_port), (None, None));
+    assert_eq!(service.tcp_when_endpoint_gone, WhenEndpointGone::Keep);
 }
 
 #[test]
@@ -80,6 +82,19 @@ fn a_bad_field_costs_itself_and_is_named() {
             |s| s.created = None,
         ),
         ("/metadata/labels", json!([]), "metadata.labels: a list where a mapping", |_| {}),
+        (
+            "/metadata/annotations",
+            json!([]),
+            "metadata.annotations: a list where a mapping is expected; its annotations count as absent",
+            |s| s.tcp_when_endpoint_gone = WhenEndpointGone::Keep,
+        ),
+        (
+            "/metadata/annotations/portolan.dev~1tcp-when-endpoint-gone",
+            json!("Reset"),
+            "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]: \"Reset\" is none of keep, \
+             drop, reset; it counts as keep",
+            |s| s.tcp_when_endpoint_gone = WhenEndpointGone::Keep,
+        ),
         (
             "/spec/type",
             json!("Loadbalancer"),
@@ -326,5 +341,21 @@ fn a_service_without_any_usable_address_is_not_served_and_says_why() {
         let (service, problems) = service(&with(&service_manifest(), "/spec", spec.clone()));
         assert_eq!(service, None, "{spec}");
         assert!(problems[0].starts_with(&format!("Service shop/web: {problem}")), "{problems:?}");
+    }
+}
+
+#[test]
+fn each_word_of_the_annotation_for_gone_endpoints_is_known() {
+    let pointer = "/metadata/annotations/portolan.dev~1tcp-when-endpoint-gone";
+    for (word, expected) in [
+        (json!("keep"), WhenEndpointGone::Keep),
+        (json!("drop"), WhenEndpointGone::Drop),
+        (json!("reset"), WhenEndpointGone::Reset),
+        (json!(""), WhenEndpointGone::Keep),
+        (Value::Null, WhenEndpointGone::Keep),
+    ] {
+        let (service, problems) = service(&with(&service_manifest(), pointer, word.clone()));
+        assert_eq!(service.unwrap().tcp_when_endpoint_gone, expected, "{word}");
+        assert_eq!(problems, [""; 0], "{word}");
     }
 }
