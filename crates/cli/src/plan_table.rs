@@ -3,7 +3,7 @@
 use portolan_agent::control::LoopbackReport;
 use portolan_core::{
     Action, Destination, Family, Frontend, HealthCheck, Masquerade, Pool, PortPlan, Printable,
-    ServicePlan, Traffic,
+    ServicePlan, Traffic, WhenEndpointGone,
 };
 
 use crate::layout::Table;
@@ -101,6 +101,11 @@ fn further(port: &PortPlan, frontend: &Frontend) -> Vec<String> {
     if let Some(affinity) = port.affinity.filter(|_| balanced) {
         further.push(format!("a client keeps its endpoint for {} s", affinity.timeout_seconds));
     }
+    further.extend(match port.when_endpoint_gone {
+        WhenEndpointGone::Keep => None,
+        WhenEndpointGone::Drop => Some("connections to gone endpoints are dropped".to_owned()),
+        WhenEndpointGone::Reset => Some("connections to gone endpoints are reset".to_owned()),
+    });
     if matches!(frontend.destination, Destination::LoadBalancerIp(_)) {
         match port.source_ranges.as_deref() {
             Some([]) => further.push("from nobody".to_owned()),

@@ -1,11 +1,16 @@
 //! The chains that serve frontends. A chain is shared by all frontends that need the same,
 //! so there are as many as there are different endpoint counts, not services.
 
+mod strays;
+
 use std::fmt;
 use std::iter::Peekable;
 use std::str::Split;
 
 use portolan_core::Pool;
+
+pub(crate) use self::strays::Beyond;
+use self::strays::RESET_STRAYS;
 
 /// A chain that elements of `services` and `node-ports` lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +27,9 @@ pub(crate) enum ServingChain {
     Balance(EntryKind, Pool, Draw),
     /// Drops clients outside the frontend's source ranges, then goes on.
     Allowed(Restricted),
+    /// Answers TCP packets that do not begin a connection with a reset, and lets the others
+    /// go on.
+    ResetStrays(Beyond),
 }
 
 /// How an endpoint is chosen.
@@ -42,6 +50,10 @@ pub(crate) enum Restricted {
     External(Draw),
     /// [`ServingChain::ExternalLocal`].
     ExternalLocal(Outlet, Outlet),
+    /// [`ServingChain::ResetStrays`] before [`ServingChain::External`].
+    ResetStraysExternal(Draw),
+    /// [`ServingChain::ResetStrays`] before [`ServingChain::ExternalLocal`].
+    ResetStraysExternalLocal(Outlet, Outlet),
 }
 
 /// How a frontend is found, and so how its endpoints are keyed.
@@ -73,6 +85,12 @@ impl Restricted {
             Restricted::ExternalLocal(inside, outside) => {
                 ServingChain::ExternalLocal(EntryKind::Address, inside, outside)
             }
+            Restricted::ResetStraysExternal(draw) => {
+                ServingChain::ResetStrays(Beyond::External(EntryKind::Address, draw))
+            }
+            Restricted::ResetStraysExternalLocal(inside, outside) => ServingChain::ResetStrays(
+                Beyond::ExternalLocal(EntryKind::Address, inside, outside),
+            ),
         }
     }
 }
@@ -86,6 +104,14 @@ impl ServingChain {
             ServingChain::ExternalLocal(EntryKind::Address, inside, outside) => {
                 Restricted::ExternalLocal(inside, outside)
             }
+            ServingChain::ResetStrays(Beyond::External(EntryKind::Address, draw)) => {
+                Restricted::ResetStraysExternal(draw)
+            }
+            ServingChain::ResetStrays(Beyond::ExternalLocal(
+                EntryKind::Address,
+                inside,
+                outside,
+            )) => Restricted::ResetStraysExternalLocal(inside, outside),
             _ => return None,
         }))
     }
@@ -95,6 +121,7 @@ impl ServingChain {
         match self {
             ServingChain::Reject | ServingChain::Balance(..) => Vec::new(),
             ServingChain::Allowed(restricted) => vec![restricted.chain()],
+            ServingChain::ResetStrays(beyond) => beyond.chain().into_iter().collect(),
             ServingChain::ClusterIp(draw) => {
                 vec![ServingChain::Balance(EntryKind::Address, Pool::Cluster, draw)]
             }
@@ -127,6 +154,9 @@ impl ServingChain {
     fn parse(name: &str) -> Option<ServingChain> {
         if name == "reject-connection" {
             return Some(ServingChain::Reject);
+        }
+        if let Some(beyond) = name.strip_prefix(RESET_STRAYS) {
+            return Beyond::parse(beyond).map(ServingChain::ResetStrays);
         }
         let (kind, rest) = match name.strip_prefix("node-port-") {
             Some(rest) => (EntryKind::NodePort, rest),
@@ -223,6 +253,7 @@ impl fmt::Display for ServingChain {
                 write!(f, "{}balance-{local}{draw}", kind.prefix())
             }
             ServingChain::Allowed(restricted) => write!(f, "{ALLOWED}{}", restricted.chain()),
+            ServingChain::ResetStrays(beyond) => write!(f, "{RESET_STRAYS}{beyond}"),
         }
     }
 }
@@ -249,6 +280,13 @@ mod tests {
                 }
             }
         }
+        let strays: Vec<_> = chains.iter().map(|chain| chain.resetting_strays()).collect();
+        assert_eq!(
+            strays.iter().filter(|it| matches!(it, ServingChain::ResetStrays(_))).count(),
+            63
+        );
+        chains.extend(strays);
+        chains.push(ServingChain::ResetStrays(Beyond::Drop));
         let restricted: Vec<_> = chains.iter().filter_map(|chain| chain.restricted()).collect();
         assert!(restricted.len() > 20);
         for chain in chains.into_iter().chain(restricted) {
@@ -266,6 +304,13 @@ mod tests {
             "external-local-3-1-2",
             "allowed-cluster-ip-3",
             "allowed-allowed-external-3",
+            "reset-strays-",
+            "reset-strays-balance-3",
+            "reset-strays-reject-connection",
+            "reset-strays-allowed-external-3",
+            "reset-strays-reset-strays-drop",
+            "allowed-reset-strays-drop",
+            "allowed-reset-strays-cluster-ip-3",
         ];
         for name in others {
             assert_eq!(ServingChain::from_name(name), None, "{name}");

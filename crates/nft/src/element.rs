@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use portolan_core::{
     Action, Destination, EndpointAddress, Family, Frontend, Masquerade, ObjectName, Pool, PortPlan,
-    Traffic,
+    Traffic, WhenEndpointGone,
 };
 
 use portolan_netlink::nftables::clip_comment;
 
-use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
+use crate::chain_name::{Beyond, Draw, EntryKind, Outlet, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
 use crate::slots::{PlacedService, PortSlots, Slots};
@@ -151,6 +151,9 @@ fn frontend_elements(
     let kind = entry_kind(frontend);
     let ranges = restriction(port, frontend);
     let mut verdict = verdict(port, slots, frontend);
+    if port.when_endpoint_gone == WhenEndpointGone::Reset {
+        verdict = resetting_strays(verdict);
+    }
     if let (Value::Chain(chain), Some(_)) = (verdict, ranges) {
         verdict = Value::Chain(chain.restricted().unwrap_or(chain));
     }
@@ -225,6 +228,14 @@ fn verdict(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
         Traffic::ByOrigin { inside, outside } => (outlet(inside), outlet(outside)),
     };
     Value::Chain(ServingChain::ExternalLocal(kind, inside, outside))
+}
+
+fn resetting_strays(verdict: Value) -> Value {
+    match verdict {
+        Value::Chain(chain) => Value::Chain(chain.resetting_strays()),
+        Value::Drop => Value::Chain(ServingChain::ResetStrays(Beyond::Drop)),
+        other => other,
+    }
 }
 
 /// The longest comment that every nft reads back, in bytes, and how a longer one ends.

@@ -162,11 +162,11 @@ fn slots(value: Value) -> (u32, u32) {
         Outlet::Reject | Outlet::Drop => 0,
     };
     let Value::Chain(chain) = value else { return (0, 0) };
-    let chain = match chain {
-        ServingChain::Allowed(restricted) => restricted.chain(),
-        chain => chain,
-    };
     match chain {
+        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
+        ServingChain::ResetStrays(beyond) => {
+            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
+        }
         ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
         ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
         _ => (0, 0),

@@ -87,6 +87,7 @@ impl Lowering {
                 Expression::Meta { key: MetaKey::Protocol, register: FIRST },
                 compare(false, vec![Protocol::Tcp.number()]),
             ],
+            Statement::BeginsTcp => begins_tcp(),
             Statement::Translated => translated(),
             Statement::Marked(bit) => {
                 vec![load_mark(), bitwise(*bit, 0), compare(false, bit.to_ne_bytes().to_vec())]
@@ -261,6 +262,24 @@ fn translated() -> Vec<Expression> {
         Expression::CtLoad { key: CtKey::Status, register: FIRST },
         bitwise(DESTINATION_TRANSLATED, 0),
         compare(true, vec![0; 4]),
+    ]
+}
+
+/// `TCP_FLAG_SYN` of `linux/tcp.h`, in the byte of the flags.
+fn begins_tcp() -> Vec<Expression> {
+    const FLAGS_OFFSET: u32 = 13;
+    const SYN: u8 = 1 << 1;
+    vec![
+        Expression::Meta { key: MetaKey::Protocol, register: FIRST },
+        compare(false, vec![Protocol::Tcp.number()]),
+        Expression::Payload {
+            base: PayloadBase::Transport,
+            offset: FLAGS_OFFSET,
+            length: 1,
+            register: FIRST,
+        },
+        Expression::Bitwise { source: FIRST, destination: FIRST, mask: vec![SYN], xor: vec![0] },
+        compare(true, vec![0]),
     ]
 }
 

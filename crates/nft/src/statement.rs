@@ -49,6 +49,8 @@ pub(crate) enum Statement {
     SourcePortAbove1023(Protocol),
     /// The protocol is TCP.
     Tcp,
+    /// The protocol is TCP, and the packet begins a connection: its flag SYN is set.
+    BeginsTcp,
     /// The connection's destination has been translated.
     Translated,
     /// The masquerade mark is set.

@@ -5,6 +5,7 @@
 //!  nat-output     ┴▶ services ─────┼▶ external-N ───────────┼▶ balance-N ▶ dnat
 //!                    (dispatch)    ├▶ external-local-N-M ───┴▶ balance-local-M ▶ dnat
 //!                                  ├▶ allowed-… ▶ external-…       source ranges
+//!                                  ├▶ reset-strays-… ▶ any of them Services that ask for it
 //!                                  └▶ reject-connection
 //!  nat-postrouting ▶ masquerade-connection: what is marked, and endpoints that call themselves
 //! ```

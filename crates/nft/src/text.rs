@@ -70,6 +70,7 @@ impl Display for StatementText<'_> {
                 write!(f, "{} sport >= 1024", protocol.lower_case())
             }
             Statement::Tcp => f.write_str("meta l4proto tcp"),
+            Statement::BeginsTcp => f.write_str("tcp flags syn"),
             Statement::Translated => f.write_str("ct status dnat"),
             Statement::Marked(bit) => write!(f, "meta mark & {bit:#010x} == {bit:#010x}"),
             Statement::Mark(bit) => write!(f, "meta mark set meta mark | {bit:#010x}"),

@@ -24,10 +24,11 @@ impl FlowTable for Conntrack {
             Family::V6 => nftables::Family::Ip6,
         };
         let number = protocol.number();
-        Ok(match unanswered {
+        match unanswered {
             true => self.unanswered_flows(family, number, visit)?,
             false => Conntrack::flows(self, family, number, visit)?,
-        })
+        }
+        Ok(())
     }
 
     fn delete(&mut self, flow: &Flow) -> Result<bool, BackendError> {

@@ -23,6 +23,7 @@ fn port(cluster: u8, local: u8, frontends: Vec<Frontend>) -> PortPlan {
         local: endpoints(local),
         hairpin: Vec::new(),
         serving: Vec::new(),
+        when_endpoint_gone: WhenEndpointGone::Keep,
         affinity: None,
         source_ranges: None,
         frontends,
@@ -81,8 +82,14 @@ fn cluster() -> Vec<ServicePlan> {
         service(
             "node-local",
             vec![
-                port(3, 1, vec![cluster_ip("10.96.0.12", Everyone(LOCAL))]),
-                port(3, 0, vec![cluster_ip("10.96.0.13", Everyone(Action::Drop))]),
+                PortPlan {
+                    when_endpoint_gone: WhenEndpointGone::Drop,
+                    ..port(3, 1, vec![cluster_ip("10.96.0.12", Everyone(LOCAL))])
+                },
+                PortPlan {
+                    when_endpoint_gone: WhenEndpointGone::Reset,
+                    ..port(3, 0, vec![cluster_ip("10.96.0.13", Everyone(Action::Drop))])
+                },
             ],
         ),
         ServicePlan {

@@ -57,6 +57,7 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
             matched(port, Operator::GEQ, Expression::Number(1024))
         }
         Statement::Tcp => equal(meta(MetaKey::L4proto), text("tcp")),
+        Statement::BeginsTcp => matched(payload("tcp", "flags"), Operator::IN, text("syn")),
         Statement::Translated => matched(connection("status"), Operator::IN, text("dnat")),
         Statement::Marked(bit) => marked(meta(MetaKey::Mark), Expression::Number(*bit)),
         Statement::Mark(bit) => change_mark(meta(MetaKey::Mark), or, *bit),

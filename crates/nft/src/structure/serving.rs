@@ -35,6 +35,10 @@ impl FamilySettings {
                 vec![Statement::ClientIn(Container::SourceRanges), go(restricted.chain())],
                 vec![Statement::Drop],
             ],
+            ServingChain::ResetStrays(beyond) => vec![
+                vec![Statement::BeginsTcp, beyond.chain().map_or(Statement::Drop, go)],
+                vec![Statement::Tcp, Statement::RejectWithReset],
+            ],
             ServingChain::Balance(kind, pool, Draw { slots, affinity: Some(seconds) }) => {
                 affinity::rules(kind, pool, slots, seconds)
             }

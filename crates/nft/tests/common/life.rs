@@ -3,7 +3,7 @@
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, ObjectName, Protocol,
-    Service, ServicePort, ServiceType, SessionAffinity, Update,
+    Service, ServicePort, ServiceType, SessionAffinity, Update, WhenEndpointGone,
 };
 use proptest::prelude::*;
 
@@ -36,6 +36,9 @@ const TYPES: &[ServiceType] =
 
 const PROTOCOLS: &[Protocol] = &[Protocol::Tcp, Protocol::Udp];
 
+const WHEN_ENDPOINT_GONE: &[WhenEndpointGone] =
+    &[WhenEndpointGone::Keep, WhenEndpointGone::Drop, WhenEndpointGone::Reset];
+
 prop_compose! {
     fn service()(
         number in 0..6u8,
@@ -47,7 +50,10 @@ prop_compose! {
         external in prop::option::of(0..4u8),
         load_balancer in prop::option::of(0..3u8),
         affinity in prop::option::of(1..3u32),
-        ranges in prop::collection::vec((0..4u8, 7..32u8), 0..3),
+        (ranges, tcp_when_endpoint_gone) in (
+            prop::collection::vec((0..4u8, 7..32u8), 0..3),
+            prop::sample::select(WHEN_ENDPOINT_GONE),
+        ),
     ) -> Update {
         let mut cluster_ips = vec![format!("172.30.0.{number}").parse().unwrap()];
         if v6 {
@@ -78,6 +84,7 @@ prop_compose! {
                 .into_iter()
                 .map(|(number, length)| format!("20{number}.0.113.{number}/{length}").parse().unwrap())
                 .collect(),
+            tcp_when_endpoint_gone,
             ..Service::new(ObjectName::new("ns", &format!("s{number}")))
         })
     }

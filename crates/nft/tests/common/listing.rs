@@ -101,6 +101,9 @@ impl Listing {
             match statement {
                 Statement::Goto(JumpTarget { target }) => self.follow_chain(family, target, ends),
                 Statement::Drop(_) => drop(ends.insert("drop".to_owned())),
+                Statement::Reject(_) if chain.starts_with("reset-strays-") => {
+                    ends.insert("reset strays".to_owned());
+                }
                 Statement::Reject(_) => drop(ends.insert("reject".to_owned())),
                 Statement::DNAT(Some(NAT { addr: Some(address), .. })) => {
                     ends.insert(slots_and_map(address));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use portolan_core::{
     EndpointPort, EndpointSlice, Family, ObjectName, Protocol, Service, ServicePlan, ServiceType,
+    WhenEndpointGone,
 };
 
 use crate::common;
@@ -39,6 +40,9 @@ fn service(number: u16) -> Service {
         3 => service.internal_policy_local = true,
         4 => service.external_ips = vec![address(Family::V4, 0x32, number)],
         _ => {}
+    }
+    if number % 7 == 6 {
+        service.tcp_when_endpoint_gone = WhenEndpointGone::Reset;
     }
     service
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, Index, ObjectName,
-    Protocol, Service, ServicePlan, ServicePort, ServiceType, Update,
+    Protocol, Service, ServicePlan, ServicePort, ServiceType, Update, WhenEndpointGone,
 };
 
 /// The node that tests run on.
@@ -94,6 +94,8 @@ pub(crate) fn one_of_each() -> Vec<Arc<ServicePlan>> {
     local.ports = vec![port("http", Protocol::Tcp, 80, Some(30081))];
     let mut inside = service("inside", &["172.30.0.4", "fd00:172:30::4"]);
     inside.internal_policy_local = true;
+    let mut resets = service("resets", &["172.30.0.6", "fd00:172:30::6"]);
+    resets.tcp_when_endpoint_gone = WhenEndpointGone::Reset;
     let empty = service("empty", &["172.30.0.5", "fd00:172:30::5"]);
     let endpoints = ["10.180.0.1@test-node", "10.180.1.1@other-node", "10.180.1.2@other-node"];
     let endpoints_v6 = ["fd00:10:180::1@test-node", "fd00:10:180:1::1@other-node"];
@@ -106,7 +108,8 @@ pub(crate) fn one_of_each() -> Vec<Arc<ServicePlan>> {
         slice("local", "v4", &endpoints),
         slice("local", "v6", &endpoints_v6),
         slice("inside", "v4", &remote),
+        slice("resets", "v4", &remote),
         slice("inside", "v6", &endpoints_v6),
     ];
-    plans(vec![web, node_port, local, inside, empty], slices)
+    plans(vec![web, node_port, local, inside, resets, empty], slices)
 }

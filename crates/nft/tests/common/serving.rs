@@ -8,7 +8,7 @@ use std::sync::Arc;
 use portolan_core::backend::NodePortAddresses;
 use portolan_core::{
     Action, Destination, EndpointAddress, Environment, Family, ObjectName, PortPlan, Protocol,
-    ServicePlan, Traffic,
+    ServicePlan, Traffic, WhenEndpointGone,
 };
 
 /// Family, address (none for a NodePort), protocol and port.
@@ -19,7 +19,8 @@ pub(crate) type FrontendKey = (Family, Option<IpAddr>, Protocol, u16);
 pub(crate) struct Served {
     /// The comment of its element.
     pub(crate) comment: String,
-    /// How connections can end: `drop`, `reject`, or `N of MAP` at one of N slots of a map.
+    /// How connections can end: `drop`, `reject`, or `N of MAP` at one of N slots of a map,
+    /// and packets that belong to none: `reset strays`.
     pub(crate) ends: BTreeSet<String>,
     /// The endpoints in each map, one for each slot.
     pub(crate) endpoints: BTreeMap<String, BTreeSet<EndpointAddress>>,
@@ -72,6 +73,10 @@ impl Serving {
             let mut served = Served { comment: comment(service, &port.name), ..Served::default() };
             for (action, map) in sides {
                 served.add_end(port, action, &format!("{kind}{map}"));
+            }
+            let rejects = BTreeSet::from(["reject".to_owned()]);
+            if port.when_endpoint_gone == WhenEndpointGone::Reset && served.ends != rejects {
+                served.ends.insert("reset strays".to_owned());
             }
             let key = (port.family, address, port.protocol, frontend.port);
             assert!(self.frontends.insert(key, served).is_none(), "{key:?} twice");

@@ -86,7 +86,6 @@ pub(super) fn convert(
 
 fn tcp_when_endpoint_gone(input: &Input<'_>, report: &mut Report) -> WhenEndpointGone {
     let field = &input.annotations(report).tcp_when_endpoint_gone;
-    // Between slashes and dots of its own, the name is not told from a path without these.
     let path = "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]";
     let done = "it counts as keep";
     report.choice(field, path, &WHEN_ENDPOINT_GONE, done).ok().flatten().unwrap_or_default()

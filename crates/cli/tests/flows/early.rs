@@ -1,0 +1,103 @@
+//! TCP connections that were begun before their Service was there.
+
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+
+use portolan_lab::{Protocol, namespaced};
+use portolan_netlink::conntrack::{Conntrack, Flow};
+use portolan_netlink::nftables::{
+    BaseChain, Batch, Chain, ChainKind, Connection, CtKey, Expression, Hook, Policy, Register,
+    Rule, Table,
+};
+
+use crate::scene::{Addresses, FAMILIES, PATIENCE, Scene, address, ip, is_translated};
+
+const TCP: u8 = 6;
+const PORT: u16 = 8080;
+
+/// When the agent comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Agent {
+    BeforeTheClients,
+    AfterTheService,
+}
+
+fn write_service(scene: &Scene) {
+    let Scene { addresses, .. } = scene;
+    let cluster_ip = addresses.cluster_ip(10);
+    let service = format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: shop}}\nspec:\n  \
+         clusterIP: \"{cluster_ip}\"\n  clusterIPs: [\"{cluster_ip}\"]\n  \
+         ports: [{{port: 80, protocol: TCP}}]\n---\n"
+    );
+    let port = format!("port: {PORT}, protocol: TCP");
+    let slice = addresses.slice("web", &port, &addresses.endpoints[..1]);
+    scene.write("web.yaml", &(service + &slice));
+}
+
+/// Somebody else's rules, which make the kernel track connections.
+fn track(scene: &Scene) {
+    let (family, name) = (scene.addresses.family, "somebody-else".to_owned());
+    let mut batch = Batch::new(None);
+    batch.add_table(family, &Table { name: name.clone(), ..Table::default() });
+    let ask = Expression::CtLoad { key: CtKey::Status, register: Register::Word(0) };
+    for (chain, hook) in [("in", Hook::Prerouting), ("out", Hook::Output)] {
+        let (kind, policy) = (ChainKind::Filter, Policy::Accept);
+        let base = Some(BaseChain { kind, hook, priority: 0, policy });
+        batch.add_chain(family, &name, &Chain { name: chain.to_owned(), base, comment: None });
+        let rule = Rule { expressions: vec![ask.clone()], comment: None };
+        batch.add_rule(family, &name, chain, &rule);
+    }
+    scene.lab.node().run(|| Connection::open().unwrap().commit(&mut batch).unwrap());
+}
+
+impl Scene {
+    /// The flows of those who wait for an answer of somebody.
+    fn flows_to(&self, destination: SocketAddr) -> Vec<Flow> {
+        let mut flows = Vec::new();
+        self.lab.node().run(|| {
+            let mut visit = |flow: Flow| {
+                if flow.original.destination == destination {
+                    flows.push(flow);
+                }
+            };
+            Conntrack::open().unwrap().flows(self.addresses.family, TCP, &mut visit).unwrap();
+        });
+        flows
+    }
+}
+
+#[test]
+fn a_client_that_was_there_before_the_service_is_connected_by_its_next_packet() {
+    let name = "early::a_client_that_was_there_before_the_service_is_connected_by_its_next_packet";
+    namespaced(name, || {
+        for addresses in &FAMILIES {
+            for agent in [Agent::BeforeTheClients, Agent::AfterTheService] {
+                come_early(addresses, agent);
+            }
+        }
+    });
+}
+
+fn come_early(addresses: &'static Addresses, agent: Agent) {
+    let spec = addresses.hosts().server(ip(addresses.endpoints[0]), Protocol::Tcp, PORT);
+    let scene = Scene::new(addresses, &spec);
+    track(&scene);
+    let mut process = None;
+    if agent == Agent::BeforeTheClients {
+        process = Some(scene.start_agent());
+        scene.until("the agent has synced", || scene.log().contains("synced"));
+    }
+    let destination = address(&addresses.cluster_ip(10), 80);
+    let hosts = [addresses.client_pod, addresses.node].map(|it| scene.lab.host_of(ip(it)).unwrap());
+    let connected: Vec<bool> = thread::scope(|scope| {
+        let connect = || TcpStream::connect_timeout(&destination, PATIENCE).is_ok();
+        let clients = hosts.map(|host| scope.spawn(move || host.run(connect)));
+        scene.until("their first packets are tracked", || scene.flows_to(destination).len() == 2);
+        assert!(!scene.flows_to(destination).iter().any(|it| is_translated(it) || it.answered));
+        write_service(&scene);
+        process.get_or_insert_with(|| scene.start_agent());
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!(connected, [true; 2], "{agent:?}: {:?}\n{}", addresses.family, scene.log());
+}

@@ -1,0 +1,9 @@
+//! What becomes of flows that connection tracking knows, with the running agent on a node of
+//! its own.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod early;
+mod gone;
+mod scene;
+mod udp;
