@@ -12,12 +12,12 @@ use crate::model::Protocol;
 /// Nobody can end a connection from the middle at once: that takes sequence numbers, which
 /// connection tracking does not tell. Hence each end learns of it by its own next packet:
 ///
-/// * **The client's.** An idle client that only reads hears nothing until its keepalive (by
-///   default after two hours, if it asked for it), which is such a packet. One that begins
-///   with a FIN is lost, and the client gives up: connection tracking takes no FIN for the
-///   beginning of a connection, so that no rule sees it. The same is true of every packet
-///   while `net.netfilter.nf_conntrack_tcp_loose` is 0 (the default is 1): both ends then
-///   wait until they give up.
+/// * **The client's.** An idle client that only reads hears nothing until its keepalive, which
+///   is such a packet: by default after two hours, if it asked for it. A packet that
+///   connection tracking takes for no beginning of a connection is seen by no rule, and to a
+///   ClusterIP it is lost: a FIN, after which the client gives up in the end, and anything
+///   while `net.netfilter.nf_conntrack_tcp_loose` is 0 (the default is 1). On a NodePort the
+///   node itself answers both with a reset.
 /// * **The endpoint's**, if it is still there. It leaves untranslated, with the endpoint's
 ///   own address and port, which no client has a connection with: whoever gets it (the
 ///   client, or this node if it had masqueraded) answers with a reset.

@@ -5,7 +5,7 @@
 //!  nat-output     ┴▶ services ─────┼▶ external-N ───────────┼▶ balance-N ▶ dnat
 //!                    (dispatch)    ├▶ external-local-N-M ───┴▶ balance-local-M ▶ dnat
 //!                                  ├▶ allowed-… ▶ external-…       source ranges
-//!                                  ├▶ reset-strays-… ▶ any of them Services that ask for it
+//!                                  ├▶ reset-strays-… ▶ cluster-ip-…, external-…
 //!                                  └▶ reject-connection
 //!  nat-postrouting ▶ masquerade-connection: what is marked, and endpoints that call themselves
 //! ```
@@ -13,6 +13,8 @@
 //! Rejecting and dropping happens in the same place as balancing, before routing: one
 //! look-up per connection, and an answer even where no route leads to the address. The
 //! kernel has allowed `reject` in prerouting since 5.9.
+//!
+//! `reset-strays-…` stands before the chains of Services that ask for it, behind `allowed-…`.
 //!
 //! With IPVS `hand-over` stands where `balance-N` stands; all else is the same.
 

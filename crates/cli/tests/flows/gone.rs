@@ -1,9 +1,10 @@
 //! TCP connections whose endpoint is gone, and what their Service wants to become of them.
 
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use portolan_lab::namespaced;
 use portolan_netlink::conntrack::Flow;
 
@@ -102,6 +103,8 @@ fn slices(scene: &Scene, services: &[Served], endpoints: impl Fn(&Case) -> Vec<&
 struct Pair<'a> {
     service: &'a Served,
     what: String,
+    /// The client only listens, and its kernel asks every second whether anybody is there.
+    idle: bool,
     client: TcpStream,
     endpoint: TcpStream,
 }
@@ -118,25 +121,36 @@ impl Pair<'_> {
     }
 }
 
-/// Sends something from one end; returns what that end hears within a time.
-fn hears(end: &TcpStream, patience: Duration) -> io::Result<usize> {
+/// What one end hears within a time.
+fn hears(mut end: &TcpStream, patience: Duration) -> Result<usize, ErrorKind> {
     end.set_read_timeout(Some(patience)).unwrap();
-    let mut end = end;
-    end.write_all(b"?")?;
-    end.read(&mut [0])
+    end.read(&mut [0]).map_err(|error| error.kind())
 }
 
-/// A pod's connection and one of the node to a ClusterIP, and one from outside to a NodePort.
-fn connect<'a>(scene: &Scene, service: &'a Served, listener: &TcpListener) -> [Pair<'a>; 3] {
+fn send(mut end: &TcpStream) {
+    end.write_all(b"?").unwrap();
+}
+
+/// A pod's connections and one of the node to a ClusterIP, and one from outside to a NodePort.
+fn connect<'a>(scene: &Scene, service: &'a Served, listener: &TcpListener) -> [Pair<'a>; 4] {
     let Addresses { client_pod, node, outside, .. } = *scene.addresses;
     let cluster_ip = address(&service.cluster_ip, 80);
-    let clients =
-        [(client_pod, cluster_ip), (node, cluster_ip), (outside, address(node, service.node_port))];
-    clients.map(|(source, destination)| {
-        let what = format!("{}, {}, {source} to {destination}", service.case.what, service.word);
+    let clients = [
+        (client_pod, cluster_ip, false),
+        (client_pod, cluster_ip, true),
+        (node, cluster_ip, false),
+        (outside, address(node, service.node_port), false),
+    ];
+    clients.map(|(source, destination, idle)| {
+        let (case, word) = (service.case.what, service.word);
+        let what = format!("{case}, {word}, {source} to {destination}, idle: {idle}");
         let client = scene.connect(&what, source, destination);
+        if idle {
+            setsockopt(&client, sockopt::KeepAlive, &true).unwrap();
+            setsockopt(&client, sockopt::TcpKeepIdle, &1).unwrap();
+        }
         let (endpoint, _) = listener.accept().unwrap();
-        Pair { service, what, client, endpoint }
+        Pair { service, what, idle, client, endpoint }
     })
 }
 
@@ -201,17 +215,18 @@ fn check_that_it_works(pair: &Pair<'_>) {
     }
 }
 
-/// The endpoint is heard first, as long as the client's end is open.
 fn check_both_ends(pair: &Pair<'_>) {
-    let kind = |result: io::Result<usize>| result.map_err(|error| error.kind());
-    let endpoint = kind(hears(&pair.endpoint, PATIENCE));
+    send(&pair.endpoint);
+    let endpoint = hears(&pair.endpoint, PATIENCE);
     assert_eq!(endpoint, Err(ErrorKind::ConnectionReset), "the endpoint: {}", pair.what);
     let expected = match pair.service.word {
         "drop" => pair.service.case.after_drop,
         _ => Some(ErrorKind::ConnectionReset),
     };
-    let patience = expected.map_or(SILENCE, |_| PATIENCE);
-    let client = kind(hears(&pair.client, patience));
+    if !pair.idle {
+        send(&pair.client);
+    }
+    let client = hears(&pair.client, expected.map_or(SILENCE, |_| PATIENCE));
     let expected = expected.unwrap_or(ErrorKind::WouldBlock);
     assert_eq!(client, Err(expected), "the client: {}", pair.what);
 }

@@ -3,12 +3,12 @@
 use nix::errno::Errno;
 
 use super::Flow;
-use super::uapi::{filter, flag, flow, message, protocol, status, tuple};
+use super::request::{Wanted, delete_request, list_request};
+use super::uapi::{flag, message};
 use crate::nftables::Family;
 use crate::socket::{ReceiveError, Socket};
 use crate::wire::acknowledgement::Acknowledgement;
-use crate::wire::encoder::Encoder;
-use crate::wire::message::{Header, Message, Messages};
+use crate::wire::message::{Message, Messages};
 use crate::{NetlinkError, Refusal};
 
 /// How often a listing is begun anew because the flows changed meanwhile.
@@ -155,59 +155,6 @@ fn read(
         }
         _ => Ok(false),
     }
-}
-
-/// What is asked of a listing.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    family: Family,
-    number: u8,
-    /// Without those that have been answered.
-    unanswered: bool,
-}
-
-impl Wanted {
-    fn fits(self, flow: &Flow) -> bool {
-        flow.protocol == self.number && !(self.unanswered && flow.answered)
-    }
-}
-
-fn list_request(wanted: Wanted, sequence: u32) -> Encoder {
-    let flags = flag::REQUEST | flag::DUMP;
-    request(message::GET, flags, wanted.family, sequence, |encoder| {
-        encoder.nested(flow::ORIGINAL, |encoder| {
-            encoder.nested(tuple::PROTOCOL, |encoder| encoder.u8(protocol::NUMBER, wanted.number));
-        });
-        if wanted.unanswered {
-            encoder.be32(flow::STATUS, 0);
-            encoder.be32(flow::STATUS_MASK, status::SEEN_REPLY);
-        }
-        encoder.nested(flow::FILTER, |encoder| {
-            let flags = filter::BY_PROTOCOL_NUMBER.to_ne_bytes();
-            encoder.attribute(filter::ORIGINAL_FLAGS, &flags);
-        });
-    })
-}
-
-fn delete_request(flow: &Flow, sequence: u32) -> Encoder {
-    let flags = flag::REQUEST | flag::ACKNOWLEDGE;
-    let write = |encoder: &mut Encoder| flow.encode_identity(encoder);
-    request(message::DELETE, flags, flow.family(), sequence, write)
-}
-
-fn request(
-    kind: u16,
-    flags: u16,
-    family: Family,
-    sequence: u32,
-    write: impl FnOnce(&mut Encoder),
-) -> Encoder {
-    let mut encoder = Encoder::default();
-    let header = Header { kind, flags, sequence, family: family.number(), ..Header::default() };
-    let start = encoder.begin_message(header);
-    write(&mut encoder);
-    encoder.end_message(start);
-    encoder
 }
 
 fn refused(acknowledgement: Acknowledgement, action: &str) -> NetlinkError {

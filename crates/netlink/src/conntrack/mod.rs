@@ -6,6 +6,7 @@
 
 mod connection;
 mod flow;
+mod request;
 mod uapi;
 
 pub use connection::Conntrack;
