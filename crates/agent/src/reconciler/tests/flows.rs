@@ -98,3 +98,31 @@ fn another_environment_makes_flows_suspect_only_if_other_addresses_take_node_por
         assert_eq!(!scene.reconciler.flows.due().is_empty(), suspect);
     }
 }
+
+#[test]
+fn connections_begun_while_rules_were_missing_are_looked_at_after_the_converge_that_restores_them()
+{
+    let mut scene = listed(&[1]);
+    scene.succeed();
+    let begun_early = |scene: &Scene| {
+        let due = scene.reconciler.flows.due();
+        let web = "10.96.0.2:80".parse::<SocketAddr>().unwrap().into();
+        let judge = FlowJudge::new(&due, &Environment::default(), &[]);
+        judge.is_stale(TrackedFlow {
+            protocol: Protocol::Tcp,
+            destination: web,
+            reply_source: web,
+            answered: false,
+        })
+    };
+    assert!(begun_early(&scene), "before the start there were none");
+    scene.reconciler.flows = FlowCleaner::without_thread();
+    scene.receive(SourceEvent::Update(Update::EndpointSliceApplied(slice("web", &[2]))));
+    scene.succeed();
+    assert!(!begun_early(&scene), "nothing was missing");
+    scene.later(CHECK_EVERY.as_secs());
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
+    scene.finish(Ok(Done::Checked { disturbed: true }));
+    scene.succeed();
+    assert!(begun_early(&scene));
+}
