@@ -31,6 +31,7 @@ impl Kernel {
 /// Programs that ask the kernel something, as package and test. Those that run `nft` are
 /// not among them: they ask how each `nft` reads our table, which no kernel changes.
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
+    ("portolan", "flows"),
     ("portolan-ipvs", "ipvs_scenarios"),
     ("portolan-ipvs", "ipvs_swap"),
     ("portolan-netlink", "ipvs"),
@@ -39,6 +40,7 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan-nft", "kernel"),
     ("portolan-nft", "localhost"),
     ("portolan-nft", "scenarios"),
+    ("portolan-nft", "strays"),
 ];
 
 /// Names of programs that need IPVS, which most hosts have not: `cargo test` leaves them out.

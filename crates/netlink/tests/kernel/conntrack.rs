@@ -82,6 +82,12 @@ fn flows_of_one_protocol_and_family_are_listed_and_one_of_them_is_ended() {
         let answered: Vec<bool> =
             flows(&mut conntrack, Family::Ip, TCP).iter().map(|flow| flow.answered).collect();
         assert_eq!(answered, [true]);
+        for (protocol, expected) in [(TCP, 0), (UDP, 1)] {
+            let mut count = 0;
+            let mut visit = |_| count += 1;
+            conntrack.unanswered_flows(Family::Ip, protocol, &mut visit).unwrap();
+            assert_eq!(count, expected, "{protocol}");
+        }
         assert_eq!(flows(&mut conntrack, Family::Ip6, TCP), []);
     });
 }
