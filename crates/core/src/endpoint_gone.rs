@@ -23,6 +23,9 @@ use crate::model::Protocol;
 ///   client, or this node if it had masqueraded) answers with a reset.
 ///
 /// A Service that is deleted takes its annotation with it: connections are kept.
+///
+/// This holds where nftables balances. IPVS has connections in a table of its own, which
+/// nothing here looks at.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

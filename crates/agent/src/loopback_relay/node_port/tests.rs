@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use portolan_core::{Masquerade, Pool, SessionAffinity};
+use portolan_core::{Masquerade, Pool, SessionAffinity, WhenEndpointGone};
 
 use super::*;
 
@@ -30,6 +30,7 @@ fn port(family: Family, protocol: Protocol, number: u16, traffic: Traffic) -> Po
         local: endpoints(&[2]),
         hairpin: Vec::new(),
         serving: endpoints(&[1, 2, 3]),
+        when_endpoint_gone: WhenEndpointGone::Keep,
         affinity: Some(SessionAffinity { timeout_seconds: 90 }),
         source_ranges: None,
         frontends: vec![cluster_ip, node_port],
