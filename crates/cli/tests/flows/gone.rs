@@ -148,6 +148,9 @@ fn connect<'a>(scene: &Scene, service: &'a Served, listener: &TcpListener) -> [P
         if idle {
             setsockopt(&client, sockopt::KeepAlive, &true).unwrap();
             setsockopt(&client, sockopt::TcpKeepIdle, &1).unwrap();
+            // The answer to a question that is under way when the flow is deleted gets lost.
+            setsockopt(&client, sockopt::TcpKeepInterval, &1).unwrap();
+            setsockopt(&client, sockopt::TcpKeepCount, &127).unwrap();
         }
         let (endpoint, _) = listener.accept().unwrap();
         Pair { service, what, idle, client, endpoint }
