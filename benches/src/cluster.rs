@@ -131,6 +131,7 @@ fn slice(number: u32, endpoints: impl IntoIterator<Item = u32>) -> EndpointSlice
         family: Family::V4,
         ports: vec![EndpointPort { name: PORT.into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: endpoints.into_iter().map(endpoint).collect(),
+        trigger_time: None,
     }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn slice(service: &str, lasts: &[u8]) -> EndpointSlice {
         family: Family::V4,
         ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: lasts.iter().map(endpoint).collect(),
+        trigger_time: None,
     }
 }
 

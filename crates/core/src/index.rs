@@ -4,6 +4,7 @@ mod claims;
 mod problems;
 mod services;
 mod slices;
+mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use ipnet::IpNet;
 
 use self::claims::Registry;
 use self::problems::Problems;
+use self::triggers::Triggers;
 use crate::compile::{Viewpoint, compile};
-use crate::model::{EndpointSlice, NodeInfo, ObjectName, Service};
+use crate::model::{EndpointSlice, Family, NodeInfo, ObjectName, Service};
 use crate::plan::{Change, ServicePlan};
 use crate::problem::Problem;
 use crate::update::Update;
@@ -35,6 +37,7 @@ pub struct Index {
     dirty: BTreeSet<ObjectName>,
     registry: Registry,
     problems: Problems,
+    triggers: Triggers,
     services: usize,
     endpoints: usize,
     services_listed: bool,
@@ -62,6 +65,8 @@ pub struct IndexCounts {
     pub endpoints: usize,
     /// What [`Index::problems`] would list.
     pub problems: usize,
+    /// Those of them that say that a frontend belongs to another Service.
+    pub conflicts: usize,
 }
 
 impl Index {
@@ -76,6 +81,7 @@ impl Index {
             dirty: BTreeSet::new(),
             registry: Registry::default(),
             problems: Problems::default(),
+            triggers: Triggers::default(),
             services: 0,
             endpoints: 0,
             services_listed: false,
@@ -135,6 +141,13 @@ impl Index {
         Some(Change { service: name, old, new })
     }
 
+    /// When what [`Index::apply`] learnt since the last call was triggered, for each
+    /// EndpointSlice that says so and really changed: its family, and milliseconds since
+    /// the Unix epoch. There is a limit: of more than many thousands, the last are missing.
+    pub fn take_triggers(&mut self) -> Vec<(Family, i64)> {
+        self.triggers.take()
+    }
+
     /// The plans as of the last [`Index::take_changes`], by name of the Service.
     pub fn plans(&self) -> impl Iterator<Item = &Arc<ServicePlan>> {
         self.entries.values().filter_map(|entry| entry.plan.as_ref())
@@ -176,6 +189,7 @@ impl Index {
             endpoint_slices: self.slice_services.len(),
             endpoints: self.endpoints,
             problems: self.problems.len() + self.registry.lost(),
+            conflicts: self.registry.lost(),
         }
     }
 

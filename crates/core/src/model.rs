@@ -230,6 +230,10 @@ pub struct EndpointSlice {
     pub ports: Vec<EndpointPort>,
     /// The endpoints, each with its first address.
     pub endpoints: Vec<Endpoint>,
+    /// The annotation `endpoints.kubernetes.io/last-change-trigger-time`, in milliseconds
+    /// since the Unix epoch: when the Pod or Service changed that this slice follows. Only
+    /// measured, see [`Index::take_triggers`](crate::Index::take_triggers).
+    pub trigger_time: Option<i64>,
 }
 
 /// One of `EndpointSlice.ports`.

@@ -256,6 +256,7 @@ fn apply_service(
         family: Family::V4,
         ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: endpoints.map(endpoint).collect(),
+        trigger_time: None,
     }));
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Labels {
 pub(crate) struct Annotations {
     #[serde(rename = "portolan.dev/tcp-when-endpoint-gone")]
     pub(crate) tcp_when_endpoint_gone: Field<String>,
+    #[serde(rename = "endpoints.kubernetes.io/last-change-trigger-time")]
+    pub(crate) last_change_trigger_time: Field<String>,
 }
 
 /// `spec` of Service, Node and ServiceCIDR.

@@ -18,6 +18,8 @@ impl Index {
             self.remove_slice(&old, &slice.name);
         }
         let problems = merge::problems(&slice);
+        // A time alone is no change.
+        let triggered = slice.trigger_time.take();
         let slices = &mut self.entries.entry(slice.service.clone()).or_default().slices;
         let slice = Arc::new(slice);
         let added = slice.endpoints.len();
@@ -32,6 +34,7 @@ impl Index {
             Err(position) => slices.insert(position, Arc::clone(&slice)),
         }
         self.endpoints += added;
+        self.triggers.note(slice.family, triggered);
         self.problems.replace(ObjectKind::EndpointSlice, &slice.name, problems);
         self.dirty.insert(slice.service.clone());
     }

@@ -37,6 +37,7 @@ fn slice(slice: &str, service: &str, addresses: &[[u8; 4]]) -> EndpointSlice {
         family: Family::V4,
         ports: vec![EndpointPort { name: "".into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints: addresses.iter().map(endpoint).collect(),
+        trigger_time: None,
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn slice(slice: &str, service: &str, endpoints: Vec<Endpoint>) -> End
         family: endpoints.first().map_or(Family::V4, |e| Family::of(e.address)),
         ports: vec![slice_port("", Protocol::Tcp, 8080)],
         endpoints,
+        trigger_time: None,
     }
 }
 

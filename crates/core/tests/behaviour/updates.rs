@@ -1,6 +1,8 @@
 //! What an index makes of a sequence of updates.
 
-use portolan_core::{Index, IndexCounts, Protocol, Service, ServiceType, Update};
+use portolan_core::{
+    EndpointSlice, Family, Index, IndexCounts, Protocol, Service, ServiceType, Update,
+};
 
 use crate::support::*;
 
@@ -172,6 +174,7 @@ fn counts_follow_every_object() {
         endpoint_slices,
         endpoints,
         problems,
+        conflicts: 0,
     };
     let endpoints = |list: &[&str]| slice("s", "web", list.iter().map(|e| here(e)).collect());
     let mut index = Index::new(NODE);
@@ -192,4 +195,45 @@ fn counts_follow_every_object() {
         index.apply(update.clone());
         assert_eq!(index.counts(), expected, "{update:?}");
     }
+}
+
+#[test]
+fn conflicts_are_counted_among_the_problems() {
+    let mut index = Index::new(NODE);
+    for service_name in ["web", "copy"] {
+        index.apply(Update::ServiceApplied(service(service_name, &WEB)));
+    }
+    let both_bad = slice("s", "web", vec![here("10.0.0.1"), here("::1")]);
+    index.apply(Update::EndpointSliceApplied(both_bad));
+    let counts = index.counts();
+    assert_eq!((counts.problems, counts.conflicts), (2, 1));
+    index.apply(Update::ServiceDeleted(name("copy")));
+    let counts = index.counts();
+    assert_eq!((counts.problems, counts.conflicts), (1, 0));
+}
+
+#[test]
+fn a_time_is_told_once_and_only_of_a_slice_that_really_changed() {
+    let triggered = |time, endpoints: &[&str]| {
+        let endpoints = endpoints.iter().map(|it| here(it)).collect();
+        EndpointSlice { trigger_time: time, ..slice("web-1", "web", endpoints) }
+    };
+    let mut index = Index::new(NODE);
+    let one = ["10.0.0.1"];
+    let two = ["10.0.0.1", "10.0.0.2"];
+    let applied = |slice| Update::EndpointSliceApplied(slice);
+    let listed = |slice| Update::EndpointSlicesReset(vec![slice]);
+    for (update, expected) in [
+        (applied(triggered(Some(5), &one)), &[(Family::V4, 5)][..]),
+        (applied(triggered(Some(6), &one)), &[]),
+        (listed(triggered(Some(6), &one)), &[]),
+        (listed(triggered(Some(7), &two)), &[(Family::V4, 7)]),
+        (applied(triggered(None, &one)), &[]),
+        (Update::EndpointSliceDeleted(name("web-1")), &[]),
+        (applied(triggered(Some(8), &["fd00::1"])), &[(Family::V6, 8)]),
+    ] {
+        index.apply(update.clone());
+        assert_eq!(index.take_triggers(), expected, "{update:?}");
+    }
+    assert!(index.take_triggers().is_empty());
 }

@@ -118,6 +118,7 @@ prop_compose! {
                     hints: None,
                 })
                 .collect(),
+            trigger_time: None,
         })
     }
 }

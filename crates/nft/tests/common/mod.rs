@@ -53,6 +53,7 @@ pub(crate) fn slice(service: &str, suffix: &str, endpoints: &[&str]) -> Endpoint
         family,
         ports: vec![EndpointPort { name: "http".into(), protocol: Protocol::Tcp, port: 8080 }],
         endpoints,
+        trigger_time: None,
     }
 }
 

@@ -117,6 +117,7 @@ fn slice(slice: &EndpointSlice) -> core::EndpointSlice {
             })
             .collect(),
         endpoints: slice.endpoints.iter().map(endpoint).collect(),
+        trigger_time: None,
     }
 }
 

@@ -11,11 +11,11 @@ use portolan_core::ObjectKind;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::KubeConfig;
 use super::object::ApiObject;
 use super::pace::paced;
 use super::reaction::{Reaction, Strategy, describe, react};
 use super::translate::Translator;
+use super::{KubeConfig, WatchFailures};
 use crate::event::{Notice, SourceEvent};
 
 /// How long the server may keep a watch open. A connection that died without a sign is
@@ -73,6 +73,8 @@ pub(super) struct Follower {
     errors: u32,
     /// What was said to be wrong with the watch.
     trouble: Option<String>,
+    /// Errors of every follower.
+    failures: WatchFailures,
 }
 
 impl Follower {
@@ -94,6 +96,7 @@ impl Follower {
             unfinished: 0,
             errors: 0,
             trouble: None,
+            failures: config.failures.clone(),
         }
     }
 
@@ -172,6 +175,7 @@ impl Follower {
         let optional = self.kind == ObjectKind::ServiceCIDR;
         let text = describe(error, &ApiObject::plural(&self.kind));
         tracing::debug!(kind = %self.kind, error = text, "watch failed");
+        self.failures.count(self.kind);
         if listing {
             self.phase = Phase::Connecting;
         }

@@ -12,6 +12,7 @@
 //! converted and dropped as they arrive.
 
 mod client;
+mod failures;
 mod follow;
 mod object;
 mod pace;
@@ -24,6 +25,7 @@ use portolan_core::ObjectKind;
 use tokio::sync::mpsc;
 
 pub use self::client::kube_client;
+pub use self::failures::WatchFailures;
 use self::follow::Follower;
 use crate::error::WatchError;
 use crate::event::SourceEvent;
@@ -33,6 +35,8 @@ use crate::event::SourceEvent;
 pub struct KubeConfig {
     /// The name of this node; other Node objects are not asked for.
     pub node_name: String,
+    /// Where failed watches are counted.
+    pub failures: WatchFailures,
 }
 
 /// Follows the cluster until the receiver is gone. Each list becomes one reset; the first

@@ -12,7 +12,9 @@ use super::path::Path;
 use super::report::{Report, Reported};
 use super::service::PROTOCOLS;
 use crate::field::{Field, List};
-use crate::manifest::{EndpointConditions, EndpointHints, Named, SliceEndpoint, SlicePort};
+use crate::manifest::{
+    EndpointConditions, EndpointHints, Metadata, Named, SliceEndpoint, SlicePort,
+};
 use crate::names::Names;
 
 const SKIPPED: &str = "the endpoint is skipped";
@@ -45,7 +47,14 @@ pub(super) fn convert(
         family,
         ports: ports(&input.manifest.ports, names, report),
         endpoints: endpoints(&input.manifest.endpoints, family, names, report),
+        trigger_time: trigger_time(input.metadata),
     })
+}
+
+/// Only measured, so what cannot be read is nobody's problem.
+fn trigger_time(metadata: &Metadata) -> Option<i64> {
+    let text = metadata.annotations.value()?.last_change_trigger_time.value()?;
+    text.parse::<k8s_openapi::jiff::Timestamp>().ok().map(|time| time.as_millisecond())
 }
 
 fn family(input: &Input<'_>, report: &mut Report) -> Option<Family> {

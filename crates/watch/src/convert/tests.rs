@@ -58,11 +58,14 @@ fn served(manifest: &Value) -> Service {
     service(manifest).0.unwrap_or_else(|| panic!("not served: {manifest}"))
 }
 
+const TRIGGER_TIME: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+
 fn slice_manifest() -> Value {
     json!({
         "metadata": {
             "name": "web-abcde", "namespace": "shop",
             "labels": {"kubernetes.io/service-name": "web"},
+            "annotations": {TRIGGER_TIME: "2024-05-05T08:04:00.250000001Z"},
         },
         "addressType": "IPv4",
         "ports": [

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use portolan_core::Update;
-use portolan_watch::{KubeConfig, SourceEvent, WatchError, run_kube};
+use portolan_watch::{KubeConfig, SourceEvent, WatchError, WatchFailures, run_kube};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) struct Source {
     pub(crate) server: FakeServer,
+    pub(crate) failures: WatchFailures,
     events: mpsc::Receiver<SourceEvent>,
     task: JoinHandle<Result<(), WatchError>>,
 }
@@ -22,9 +23,10 @@ impl Source {
     pub(crate) fn start() -> Source {
         let (server, client) = FakeServer::start();
         let (sender, events) = mpsc::channel(1);
-        let config = KubeConfig { node_name: "node-1".to_owned() };
+        let failures = WatchFailures::default();
+        let config = KubeConfig { node_name: "node-1".to_owned(), failures: failures.clone() };
         let task = tokio::spawn(run_kube(client, config, sender));
-        Source { server, events, task }
+        Source { server, failures, events, task }
     }
 
     /// Starts, and answers the first request for a resource with a streaming list.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portolan_core::Update;
+use portolan_core::{ObjectKind, Update};
 use portolan_watch::SourceEvent;
 use tokio::time::Instant;
 
@@ -98,6 +98,8 @@ async fn a_watch_that_recovers_in_silence_takes_back_what_it_said() {
     let mended = source.next_while_silent("services").await;
     let expected = SourceEvent::Problems { origin, problems: vec![] };
     assert_eq!(mended, expected);
+    assert_eq!(source.failures.of(ObjectKind::Service), 2, "a watch that just ends is no failure");
+    assert_eq!(source.failures.of(ObjectKind::EndpointSlice), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,7 +131,7 @@ prop_compose! {
         endpoints in vec(endpoint(), 0..5),
     ) -> EndpointSlice {
         let service = ObjectName { namespace: Arc::clone(&name.namespace), name: service.into() };
-        EndpointSlice { name, service, family, ports, endpoints }
+        EndpointSlice { name, service, family, ports, endpoints, trigger_time: None }
     }
 }
 

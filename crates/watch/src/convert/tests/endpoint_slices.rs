@@ -31,6 +31,7 @@ fn every_field_of_a_slice_is_read() {
                 hints: None,
             },
         ],
+        trigger_time: Some(1_714_896_240_250),
     };
     assert_eq!(slice, Some(expected));
     assert_eq!(problems, [""; 0]);
@@ -254,4 +255,17 @@ fn hints_are_shared_within_a_slice() {
     let endpoints = slice(&manifest).0.unwrap().endpoints;
     let hints: Vec<_> = endpoints.iter().map(|endpoint| endpoint.hints.as_ref().unwrap()).collect();
     assert!(Arc::ptr_eq(hints[0], hints[1]));
+}
+
+#[test]
+fn a_time_of_change_that_cannot_be_read_costs_itself_and_is_not_worth_a_word() {
+    let unreadable = [json!(null), json!("yesterday"), json!(1_714_896_240), json!([])];
+    let annotations = unreadable.map(|value| json!({TRIGGER_TIME: value}));
+    for annotations in annotations.into_iter().chain([json!(null), json!("none"), json!({})]) {
+        let mut manifest = slice_manifest();
+        manifest["metadata"]["annotations"] = annotations.clone();
+        let (slice, problems) = slice(&manifest);
+        assert_eq!(slice.map(|slice| slice.trigger_time), Some(None), "{annotations}");
+        assert_eq!(problems, [""; 0], "{annotations}");
+    }
 }
