@@ -153,7 +153,14 @@ fn the_agent_accepts_its_configuration_file_and_finds_the_rest_of_the_pod_as_it_
 
     let container = container();
     let ports = container.ports.unwrap();
-    assert_eq!(config.healthz.map(|it| i32::from(it.port())), Some(ports[0].container_port));
+    let port = |name: &str| {
+        let port = ports.iter().find(|port| port.name.as_deref() == Some(name));
+        port.map(|port| port.container_port)
+    };
+    assert_eq!(config.healthz.map(|it| i32::from(it.port())), port("healthz"));
+    let metrics = config.metrics.unwrap();
+    assert_eq!(Some(i32::from(metrics.port())), port("metrics"));
+    assert!(metrics.ip().is_loopback(), "nobody is let in who did not ask for it");
     let socket = config.control_socket.unwrap();
     let mounts = container.volume_mounts.unwrap();
     assert!(mounts.iter().any(|it| Some(Path::new(&it.mount_path)) == socket.parent()));

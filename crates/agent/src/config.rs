@@ -31,6 +31,8 @@ pub use settings::{Given, Settings};
 
 /// The port of the health server when only an address is given.
 pub const DEFAULT_HEALTHZ_PORT: u16 = 10256;
+/// The port of the metrics server when only an address is given.
+pub const DEFAULT_METRICS_PORT: u16 = 10249;
 /// Where the control socket is unless the operator says otherwise.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/portolan/control.sock";
 /// The bit of the packet mark that asks for masquerading, unless the operator chooses
@@ -72,6 +74,8 @@ pub struct Config {
     pub local_pods: LocalPodDetection,
     /// Where the health server listens; `None` switches it off.
     pub healthz: Option<SocketAddr>,
+    /// Where the metrics server listens; `None` switches it off.
+    pub metrics: Option<SocketAddr>,
     /// The control socket; `None` switches it off.
     pub control_socket: Option<PathBuf>,
     /// How long the first sync waits for what a cluster may not have.

@@ -9,6 +9,7 @@
 //!
 //! There is at most one job; what comes meanwhile is merged into the next.
 
+mod counted;
 mod kernel;
 mod sweep;
 #[cfg(test)]
@@ -19,13 +20,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use portolan_core::Environment;
 use portolan_core::flows::FlowRules;
+use portolan_core::{Environment, Family};
 use tracing::{info, warn};
 
+use self::counted::counted;
 pub(crate) use self::kernel::open_flow_table;
 use self::sweep::{OpenFlowTable, sweep};
 use crate::error::chain;
+use crate::metrics::FlowMetrics;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// Between jobs: under churn, one listing answers many changes.
@@ -41,6 +44,7 @@ pub(crate) struct FlowCleaner {
 
 #[derive(Default)]
 struct Shared {
+    metrics: FlowMetrics,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -52,6 +56,8 @@ struct State {
     /// What the kernel has been made, and its flows not looked at since.
     due: FlowRules,
     environment: Environment,
+    /// Why the last job failed, until one succeeds.
+    failure: Option<String>,
     closed: bool,
 }
 
@@ -60,6 +66,7 @@ impl FlowCleaner {
     pub(crate) fn start(open: OpenFlowTable) -> io::Result<FlowCleaner> {
         let cleaner = FlowCleaner::without_thread();
         let shared = Arc::clone(&cleaner.shared);
+        let open = counted(open, shared.metrics.clone());
         thread::Builder::new()
             .name("conntrack".to_owned())
             .spawn(move || Worker { shared, open, delay: FIRST_DELAY }.work())?;
@@ -69,6 +76,16 @@ impl FlowCleaner {
     /// One that nobody works for.
     pub(crate) fn without_thread() -> FlowCleaner {
         FlowCleaner { shared: Arc::default() }
+    }
+
+    /// What the thread counts.
+    pub(crate) fn metrics(&self) -> &FlowMetrics {
+        &self.shared.metrics
+    }
+
+    /// Why the last job failed, if none has succeeded since.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.shared.lock().failure.clone()
     }
 
     /// The backend is about to be told what makes these flows stale.
@@ -135,6 +152,17 @@ impl Shared {
         state.due = rules;
     }
 
+    fn succeeded(&self, rules: &FlowRules, took: Duration) {
+        let families = Family::BOTH.into_iter().filter(|family| rules.has_suspects(*family));
+        self.metrics.swept(families, took);
+        self.lock().failure = None;
+    }
+
+    fn failed(&self, reason: String) {
+        self.metrics.failed();
+        self.lock().failure = Some(reason);
+    }
+
     /// Sleeps, unless it is the end.
     fn pause(&self, delay: Duration) {
         let until = Instant::now() + delay;
@@ -163,6 +191,7 @@ impl Worker {
             let started = Instant::now();
             match sweep(&mut self.open, &rules, &environment, &later) {
                 Ok(deleted) => {
+                    self.shared.succeeded(&rules, started.elapsed());
                     self.delay = FIRST_DELAY;
                     if deleted > 0 {
                         info!(deleted, "stale flows deleted");
@@ -170,6 +199,7 @@ impl Worker {
                     self.shared.pause(REST.max(started.elapsed() * REST_FACTOR));
                 }
                 Err(error) => {
+                    self.shared.failed(chain(&*error));
                     warn!(
                         "stale flows could not be deleted, and clients that keep their \
                          sockets may still send to endpoints that are gone: {}. This needs \

@@ -44,7 +44,12 @@ impl Health {
 
     /// Whether `/livez` answers 200.
     pub(crate) fn live(&self, now: Instant) -> bool {
-        self.waiting_since.is_none_or(|since| now.saturating_duration_since(since) < LONGEST_WAIT)
+        self.waiting(now) < LONGEST_WAIT
+    }
+
+    /// How long the oldest change that is not in the kernel yet has waited; zero if none.
+    pub(crate) fn waiting(&self, now: Instant) -> Duration {
+        self.waiting_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     fn ready(&self, now: Instant) -> bool {

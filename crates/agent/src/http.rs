@@ -1,4 +1,4 @@
-//! The little HTTP that health checks need: one request, one short answer.
+//! The little HTTP that health checks and metrics need: one request, one answer.
 
 use std::convert::Infallible;
 use std::io;
@@ -80,7 +80,7 @@ where
                 });
             }
             Err(error) => {
-                warn!("a health server cannot accept a connection: {error}");
+                warn!("an HTTP server cannot accept a connection: {error}");
                 sleep(ACCEPT_AGAIN).await;
             }
         }
@@ -98,17 +98,26 @@ async fn connection(stream: TcpStream, answer: impl Fn(&str) -> Response) {
         .serve_connection(TokioIo::new(stream), service);
     match timeout(LONGEST_CONNECTION, served).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!("health connection: {error}"),
-        Err(_) => debug!("health connection: too slow"),
+        Ok(Err(error)) => debug!("HTTP connection: {error}"),
+        Err(_) => debug!("HTTP connection: too slow"),
     }
 }
 
-/// An answer with the headers that all of kube-proxy's have.
+/// An answer in JSON.
 pub(crate) fn json(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(Full::from(body));
+    answer(status, "application/json", body)
+}
+
+/// An answer with the headers that all of kube-proxy's have.
+pub(crate) fn answer(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response {
+    let mut response = Response::new(Full::from(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -1,7 +1,7 @@
 //! The agent: from what a source reports to what a backend does.
 //!
 //! ```text
-//!  source ─▶ run (one thread: loop, health servers, control socket)
+//!  source ─▶ run (one thread: loop, health and metrics servers, control socket)
 //!                │ changes, one call at a time     ▲ outcome
 //!                ▼                                 │
 //!            backend thread (netlink calls block) ─┘
@@ -27,6 +27,7 @@ mod health;
 mod http;
 mod listen;
 mod loopback_relay;
+mod metrics;
 mod node_ports;
 mod own_task;
 mod problem_log;

@@ -34,3 +34,11 @@ pub(crate) fn hint(error: &io::Error) -> &'static str {
         _ => "",
     }
 }
+
+/// The same for a port that kube-proxy has too.
+pub(crate) fn proxy_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => " Is another service proxy running?",
+        _ => hint(error),
+    }
+}

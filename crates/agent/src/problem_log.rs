@@ -3,14 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_core::Problem;
-use portolan_watch::Notice;
+use portolan_watch::{Cause, Notice};
 use tracing::{info, warn};
 
 /// What is wrong with the input now.
 #[derive(Debug, Default)]
 pub(crate) struct ProblemLog {
     of_source: BTreeMap<String, Vec<Notice>>,
+    counts: SourceCounts,
     of_index: BTreeSet<Problem>,
+}
+
+/// How much the source has to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SourceCounts {
+    /// About objects and their fields.
+    pub(crate) objects: usize,
+    /// About anything else.
+    pub(crate) others: usize,
+}
+
+impl SourceCounts {
+    fn of(notices: &[Notice]) -> SourceCounts {
+        let is_object = |notice: &&Notice| matches!(notice.cause, Cause::Object(_));
+        let objects = notices.iter().filter(is_object).count();
+        SourceCounts { objects, others: notices.len() - objects }
+    }
 }
 
 impl ProblemLog {
@@ -21,6 +39,9 @@ impl ProblemLog {
             false => self.of_source.insert(origin, notices.clone()),
         }
         .unwrap_or_default();
+        let (gone, come) = (SourceCounts::of(&before), SourceCounts::of(&notices));
+        self.counts.objects = self.counts.objects + come.objects - gone.objects;
+        self.counts.others = self.counts.others + come.others - gone.others;
         for notice in notices.iter().filter(|notice| !before.contains(notice)) {
             warn!("{notice}");
         }
@@ -39,6 +60,11 @@ impl ProblemLog {
             info!("no longer: {problem}");
         }
         self.of_index = now;
+    }
+
+    /// How much the source has to say now.
+    pub(crate) fn of_source(&self) -> SourceCounts {
+        self.counts
     }
 
     /// Whether the index had anything to say last time.

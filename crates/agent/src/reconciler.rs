@@ -17,6 +17,7 @@ mod flows;
 mod healing;
 mod health_checks;
 mod loopback;
+mod measure;
 mod outcome;
 mod switching;
 #[cfg(test)]
@@ -31,10 +32,10 @@ use portolan_watch::{Cause, Notice, SourceEvent};
 use tokio::time::Instant;
 use tracing::warn;
 
-pub(crate) use self::call::Call;
-use self::call::{CallKind, ConvergeReason};
+pub(crate) use self::call::{Call, CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
 use self::healing::Healing;
+use self::measure::Measure;
 pub(crate) use self::switching::SwitchRequest;
 use self::switching::Switching;
 use crate::backend_thread::Work;
@@ -66,6 +67,7 @@ pub(crate) struct Reconciler {
     health_checks: HealthChecks,
     loopback: Option<LoopbackRelay>,
     switching: Switching,
+    measure: Measure,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
     /// What the backend was told last.
@@ -105,6 +107,7 @@ impl Reconciler {
             health_checks: service_health::channel().0,
             loopback: None,
             switching: Switching::No,
+            measure: Measure::default(),
             converge: Some(ConvergeReason::Start),
             environment: None,
             environment_stale: true,
@@ -123,7 +126,8 @@ impl Reconciler {
         let update = match event {
             SourceEvent::Update(update) => update,
             SourceEvent::Problems { origin, problems } => {
-                return self.problems.source_says(origin, problems);
+                self.problems.source_says(origin, problems);
+                return self.count_problems();
             }
         };
         match &update {
@@ -139,8 +143,10 @@ impl Reconciler {
             _ => {}
         }
         self.first_sync.saw(&update);
+        self.measure.saw(&update);
         self.index.apply(update);
         self.first_sync.check(self.index.is_complete(), now);
+        self.count_problems();
         self.news(now);
     }
 
@@ -154,6 +160,7 @@ impl Reconciler {
         // What happens before everything is listed does not wait for the kernel.
         if self.index.is_complete() {
             self.waiting_since.get_or_insert(now);
+            self.measure.queued();
         }
         if let State::Paused(pause) = &mut self.state {
             pause.news(now);
@@ -180,12 +187,16 @@ impl Reconciler {
             return Some(self.adapt_work(now, started.elapsed()));
         }
         let changes = self.index.take_changes();
+        self.measure.taken(&changes, self.index.take_triggers());
         self.announce(&changes);
         self.watch_problems(now);
         let since = self.waiting_since.take().unwrap_or(now);
         let (kind, services, work) = match self.converge.take() {
             Some(reason) => self.converge_work(reason),
-            None if changes.is_empty() => return None,
+            None if changes.is_empty() => {
+                self.measure.arrived(Timestamp::now());
+                return None;
+            }
             None => apply_work(changes),
         };
         self.state = State::Busy(Call { kind, services, since, planning: started.elapsed() });
@@ -239,6 +250,7 @@ impl Reconciler {
         let missing = environment::missing(&self.config, node, absent).into_iter();
         let missing = missing.map(|text| Notice { place: None, cause: Cause::Other(text) });
         self.problems.source_says("this node".to_owned(), missing.collect());
+        self.count_problems();
         let environment = environment::resolve(&self.config, node, cidrs, &*self.read_interfaces);
         let environment = environment.or_else(|error| {
             warn!("cannot read the addresses of this node's interfaces: {error}");

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portolan_watch::SourceEvent;
+use portolan_watch::{SourceEvent, WatchFailures};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
@@ -23,6 +23,7 @@ use crate::environment::ReadInterfaces;
 use crate::error::AgentError;
 use crate::health::{self, Health};
 use crate::loopback_relay::{Counters, LoopbackRelay};
+use crate::metrics::{self, HealthAnswers, Page};
 use crate::node_ports;
 use crate::reconciler::Reconciler;
 use crate::reminder::remind;
@@ -40,7 +41,8 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// Runs until `shutdown` completes, which is the only way to end well, and leaves the
 /// rules in the kernel.
 ///
-/// `events` comes from one of the sources of `portolan-watch`; the caller runs it. The
+/// `events` comes from one of the sources of `portolan-watch`; the caller runs it, and
+/// `failures` is where it counts those of its watches. The
 /// backend is opened on a thread of its own; if that fails, so does this. Everything
 /// that fails later is logged and tried again.
 ///
@@ -50,17 +52,19 @@ pub async fn run(
     config: Config,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
+    failures: WatchFailures,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
     let read_interfaces = Box::new(node_ports::interface_addresses);
     let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
-    run_with_flows(config, events, open_backend, shutdown, read_interfaces, flows).await
+    run_with_flows(config, events, open_backend, failures, shutdown, read_interfaces, flows).await
 }
 
 async fn run_with_flows(
     config: Config,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
+    failures: WatchFailures,
     shutdown: impl Future<Output = ()>,
     read_interfaces: ReadInterfaces,
     flows: FlowCleaner,
@@ -78,22 +82,27 @@ async fn run_with_flows(
     servers.spawn(remind(config.source.clone(), health_receiver.clone()));
     let (health_checks, news) = service_health::channel();
     servers.spawn(service_health::serve(news, health_receiver.clone()));
+    let reconciler = Reconciler::new(config.clone(), read_interfaces).with_flows(flows);
+    let answers = HealthAnswers::default();
+    let relayed = Arc::new(Counters::default());
+    if let Some(address) = config.metrics {
+        let (health, loopback) = (health_receiver.clone(), Arc::clone(&relayed));
+        let page = Page::new(reconciler.parts(&answers, failures, health, loopback));
+        servers.spawn(metrics::serve(address, page, backend.facts.name));
+    }
     if let Some(address) = config.healthz {
-        servers.spawn(health::serve(address, health_receiver));
+        servers.spawn(health::serve(address, health_receiver, answers));
     }
     if let Some(path) = config.control_socket.clone() {
         servers.spawn(control::serve(path, query_sender));
     }
-    let loopback = start_loopback(&config)?;
+    let loopback = start_loopback(&config, relayed)?;
     // Another backend may be chosen while this runs.
     let address_events =
         AddressEvents::open(node_ports::needs_interfaces(&config.node_ports, true));
     let route_localnet = RouteLocalnet::new(config.localhost_node_ports);
     let mut agent = Agent {
-        reconciler: Reconciler::new(config, read_interfaces)
-            .with_flows(flows)
-            .with_health_checks(health_checks)
-            .with_loopback(loopback),
+        reconciler: reconciler.with_health_checks(health_checks).with_loopback(loopback),
         backend,
         events,
         queries,
@@ -126,8 +135,11 @@ fn log_start(config: &Config, backend: &BackendThread) {
 }
 
 /// NodePorts are relayed from ::1 where rules serve them on 127.0.0.0/8.
-fn start_loopback(config: &Config) -> Result<Option<LoopbackRelay>, AgentError> {
-    let start = || LoopbackRelay::start(Arc::new(Counters::default()));
+fn start_loopback(
+    config: &Config,
+    relayed: Arc<Counters>,
+) -> Result<Option<LoopbackRelay>, AgentError> {
+    let start = || LoopbackRelay::start(relayed);
     config.localhost_node_ports.then(start).transpose().map_err(AgentError::Thread)
 }
 

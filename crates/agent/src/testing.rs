@@ -9,20 +9,23 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use portolan_core::{
     Backend, BackendError, Change, Endpoint, EndpointPort, EndpointSlice, Environment, Family,
     NodeInfo, ObjectName, Protocol, Service, ServicePlan, ServicePort, ServiceType, SyncReport,
     Update,
 };
-use portolan_watch::SourceEvent;
+use portolan_watch::{SourceEvent, WatchFailures};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 pub(crate) use self::warnings::count_warnings;
 
 use crate::backend_thread::OpenBackend;
 use crate::config::{Config, Given, Patience, Settings};
+use crate::health::Health;
+use crate::metrics::{FlowMetrics, HealthAnswers, LoopMetrics, Page, Parts, Readings};
 
 /// A configuration without servers and without a wait for the Node.
 pub(crate) fn config() -> Config {
@@ -33,6 +36,7 @@ pub(crate) fn config() -> Config {
     };
     Config {
         healthz: None,
+        metrics: None,
         control_socket: None,
         patience: Patience { node: Duration::ZERO, service_cidrs: Duration::ZERO },
         ..settings.resolve().unwrap()
@@ -272,4 +276,38 @@ pub(crate) fn local_slice(service: &str, lasts: &[u8]) -> EndpointSlice {
         endpoint.node_name = Some("node-a".into());
     }
     slice
+}
+
+/// The metrics page of an agent whose loop counts here.
+pub(crate) fn page(agent: &LoopMetrics) -> Page {
+    page_of(agent, &FlowMetrics::default(), &HealthAnswers::default(), Health::default())
+}
+
+/// The same of an agent that gave these answers.
+pub(crate) fn page_telling(answers: &HealthAnswers) -> Page {
+    page_of(&LoopMetrics::default(), &FlowMetrics::default(), answers, Health::default())
+}
+
+/// The same with other parts, of a process that nothing can be read of.
+pub(crate) fn page_of(
+    agent: &LoopMetrics,
+    flows: &FlowMetrics,
+    answers: &HealthAnswers,
+    health: Health,
+) -> Page {
+    let parts = Parts {
+        agent,
+        flows,
+        answers,
+        failures: WatchFailures::default(),
+        health: watch::Sender::new(health).subscribe(),
+        loopback: Arc::default(),
+    };
+    Page::reading(parts, Timestamp::UNIX_EPOCH, Readings::default)
+}
+
+/// The value of a sample of a page, named with its labels.
+pub(crate) fn sample(page: &str, name: &str) -> Option<f64> {
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(|value| value.parse().unwrap())
 }

@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+/// Other tests have servers on the same ports.
+const NO_SERVERS: [&str; 2] = ["--healthz-bind-address=", "--metrics-bind-address="];
+
 const SERVICE: &str = "
 apiVersion: v1
 kind: Service
@@ -138,7 +141,8 @@ fn a_reader_that_leaves_early_is_no_error() {
 
 #[test]
 fn without_a_cluster_no_reason_stands_there_twice() {
-    let quiet = ["run", "--node-name", "a", "--healthz-bind-address=", "--control-socket="];
+    let quiet = ["run", "--node-name", "a", "--control-socket="];
+    let quiet = [&quiet[..], &NO_SERVERS].concat();
     let output = Command::new(env!("CARGO_BIN_EXE_portolan"))
         .args(quiet)
         .env_remove("KUBERNETES_SERVICE_HOST")
@@ -170,8 +174,8 @@ fn run_refuses_what_does_not_exist() {
         (&["--log-level", "loud=very"], "--log-level"),
     ];
     for (arguments, told) in cases {
-        let quiet = ["--node-name", "a", "--healthz-bind-address=", "--control-socket="];
-        let output = portolan(&[&["run"], arguments, &quiet].concat());
+        let quiet = ["--node-name", "a", "--control-socket="];
+        let output = portolan(&[&["run"], arguments, &quiet, &NO_SERVERS].concat());
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(stderr(&output).contains(told), "{arguments:?}: {}", stderr(&output));
     }

@@ -88,6 +88,12 @@ impl FlowRules {
         }
     }
 
+    /// Whether any flow of a family can be stale.
+    pub fn has_suspects(&self, family: Family) -> bool {
+        let suspects = |protocol| self.suspects(family, protocol) != Suspects::Nobody;
+        Protocol::ALL.into_iter().any(suspects)
+    }
+
     /// Takes in changes that the kernel's rules will have followed, or have, before flows
     /// are looked at. What was taken in before counts on.
     pub fn note_changes(&mut self, changes: &[Change]) {

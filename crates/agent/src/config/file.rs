@@ -103,6 +103,7 @@ fn common(document: &mut Document) -> Result<Settings, ConfigError> {
         pod_bridge_interface: document.given("detectLocal.bridgeInterface", Document::text)?,
         pod_interface_name_prefix: document
             .given("detectLocal.interfaceNamePrefix", Document::text)?,
+        metrics_bind_address: document.given("metricsBindAddress", Document::text)?,
         masquerade_all: document.given("nftables.masqueradeAll", Document::boolean)?,
         masquerade_bit: document.given("nftables.masqueradeBit", Document::number)?,
         ipvs_scheduler: document.given("ipvs.scheduler", Document::text)?,

@@ -1,12 +1,14 @@
 //! Settings as they were written, and who wrote them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::values::{self, Rejected};
 use super::{
     BackendKind, Config, ConfigError, DEFAULT_CONTROL_SOCKET, DEFAULT_DRAIN, DEFAULT_HEALTHZ_PORT,
-    DEFAULT_IPVS_MARK_BIT, DEFAULT_IPVS_SCHEDULER, DEFAULT_MASQUERADE_BIT, DEFAULT_NODE_PORT_RANGE,
-    IpvsConfig, LocalPodDetection, NftablesConfig, NodePortSelection, Patience, SourceConfig,
+    DEFAULT_IPVS_MARK_BIT, DEFAULT_IPVS_SCHEDULER, DEFAULT_MASQUERADE_BIT, DEFAULT_METRICS_PORT,
+    DEFAULT_NODE_PORT_RANGE, IpvsConfig, LocalPodDetection, NftablesConfig, NodePortSelection,
+    Patience, SourceConfig,
 };
 
 /// How long the first sync waits for objects without which little is missing.
@@ -63,6 +65,8 @@ pub struct Settings {
     pub pod_interface_name_prefix: Option<Given<String>>,
     /// Empty switches the health server off.
     pub healthz_bind_address: Option<Given<String>>,
+    /// Empty switches the metrics server off.
+    pub metrics_bind_address: Option<Given<String>>,
     pub masquerade_all: Option<Given<bool>>,
     pub masquerade_bit: Option<Given<u64>>,
     pub ipvs_scheduler: Option<Given<String>>,
@@ -96,6 +100,7 @@ impl Settings {
                 .pod_interface_name_prefix
                 .or(other.pod_interface_name_prefix),
             healthz_bind_address: self.healthz_bind_address.or(other.healthz_bind_address),
+            metrics_bind_address: self.metrics_bind_address.or(other.metrics_bind_address),
             masquerade_all: self.masquerade_all.or(other.masquerade_all),
             masquerade_bit: self.masquerade_bit.or(other.masquerade_bit),
             ipvs_scheduler: self.ipvs_scheduler.or(other.ipvs_scheduler),
@@ -123,10 +128,16 @@ impl Settings {
             },
             localhost_node_ports: self.localhost_node_ports.as_ref().is_some_and(|it| it.value),
             local_pods: self.local_pod_detection()?,
-            healthz: match &self.healthz_bind_address {
-                Some(given) => given.parse("0.0.0.0:10256", |text| values::bind_address(text))?,
-                None => Some(([0, 0, 0, 0], DEFAULT_HEALTHZ_PORT).into()),
-            },
+            healthz: bind_address(
+                &self.healthz_bind_address,
+                ([0, 0, 0, 0], DEFAULT_HEALTHZ_PORT).into(),
+                "0.0.0.0:10256",
+            )?,
+            metrics: bind_address(
+                &self.metrics_bind_address,
+                ([127, 0, 0, 1], DEFAULT_METRICS_PORT).into(),
+                "127.0.0.1:10249",
+            )?,
             control_socket: match self.control_socket {
                 Some(given) => Some(given.value).filter(|path| !path.is_empty()),
                 None => Some(DEFAULT_CONTROL_SOCKET.to_owned()),
@@ -254,6 +265,17 @@ impl Settings {
             )
             .map(LocalPodDetection::InterfaceNamePrefix),
         }
+    }
+}
+
+fn bind_address(
+    given: &Option<Given<String>>,
+    default: SocketAddr,
+    example: &'static str,
+) -> Result<Option<SocketAddr>, ConfigError> {
+    match given {
+        Some(given) => given.parse(example, |text| values::bind_address(text, default.port())),
+        None => Ok(Some(default)),
     }
 }
 

@@ -48,6 +48,7 @@ fn without_any_setting_the_defaults_are_those_of_kube_proxy_in_nftables_mode() {
     assert!(!config.localhost_node_ports);
     assert_eq!(config.local_pods, LocalPodDetection::ClusterCidr(Vec::new()));
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
+    assert_eq!(config.metrics, Some("127.0.0.1:10249".parse().unwrap()));
     assert_eq!(config.nftables, NftablesConfig { masquerade_all: false, masquerade_bit: 14 });
     assert_eq!(config.control_socket.as_deref(), Some(Path::new("/run/portolan/control.sock")));
 }
@@ -57,7 +58,7 @@ fn our_own_kind_sets_everything() {
     let file = own("nodeName: ' Worker-1 '\nsource: dir:/srv/services\nbackend: nftables\n\
          clientConnection: {kubeconfig: /etc/kubeconfig, master: 'https://10.0.0.1:6443'}\n\
          clusterCIDR: 10.244.1.2/16, fd00:10:244::/56\nnodePortAddresses: [192.0.2.0/24]\n\
-         localhostNodePorts: true\nserviceNodePortRange: 20000-22767\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\ncontrolSocket: /tmp/c\n\
+         localhostNodePorts: true\nserviceNodePortRange: 20000-22767\ndetectLocalMode: ClusterCIDR\nhealthzBindAddress: '[::1]:9'\nmetricsBindAddress: 192.0.2.1\ncontrolSocket: /tmp/c\n\
          nftables: {masqueradeAll: true, masqueradeBit: 15}\n\
          ipvs: {scheduler: mh, markBit: 12, tcpTimeout: 1h30m, udpTimeout: 90s}\ndrainTimeout: 1m\n")
     .unwrap();
@@ -84,6 +85,7 @@ fn our_own_kind_sets_everything() {
                 "fd00:10:244::/56"
             ])),
             healthz: Some("[::1]:9".parse().unwrap()),
+            metrics: Some("192.0.2.1:10249".parse().unwrap()),
             control_socket: Some("/tmp/c".into()),
             patience: Patience { node: Duration::ZERO, service_cidrs: Duration::from_secs(2) },
         }
@@ -94,7 +96,7 @@ fn our_own_kind_sets_everything() {
 fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
     let file = kube_proxy(
         "hostnameOverride: ''\nmode: ''\nclusterCIDR: ''\nnodePortAddresses: null\n\
-         healthzBindAddress: ''\nclientConnection: {kubeconfig: /var/lib/kubeconfig, qps: 5}\n\
+         healthzBindAddress: ''\nmetricsBindAddress: ''\nclientConnection: {kubeconfig: /var/lib/kubeconfig, qps: 5}\n\
          detectLocal: {bridgeInterface: '', interfaceNamePrefix: veth}\n\
          detectLocalMode: InterfaceNamePrefix\nconntrack: {min: null, maxPerCore: 1}\n\
          iptables: {masqueradeAll: true}\nnftables: {masqueradeAll: true, masqueradeBit: null}\n\
@@ -111,12 +113,28 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
     let config = flags().or(file.settings).resolve().unwrap();
     assert_eq!(config.local_pods, LocalPodDetection::InterfaceNamePrefix("veth".to_owned()));
     assert_eq!(config.healthz, Some("0.0.0.0:10256".parse().unwrap()));
+    assert_eq!(config.metrics, Some("127.0.0.1:10249".parse().unwrap()), "empty is the default");
     assert!(config.nftables.masquerade_all);
     let kubeconfig = Some("/var/lib/kubeconfig".into());
     assert_eq!(
         config.source,
         SourceConfig::Kube { kubeconfig, master: None, tls_server_name: None }
     );
+}
+
+#[test]
+fn the_metrics_server_is_where_either_kind_of_file_says_and_off_if_ours_or_a_flag_says_nothing() {
+    let config = |file: ConfigFile| flags().or(file.settings).resolve().unwrap().metrics;
+    let everywhere = Some("0.0.0.0:10249".parse().unwrap());
+    for kind in [own, kube_proxy] {
+        let file = kind("metricsBindAddress: 0.0.0.0\n").unwrap();
+        assert_eq!(file.warnings, Vec::<String>::new());
+        assert_eq!(config(file), everywhere);
+    }
+    assert_eq!(config(own("metricsBindAddress: ''\n").unwrap()), None);
+    let file = kube_proxy("metricsBindAddress: 0.0.0.0\n").unwrap().settings;
+    let off = Settings { metrics_bind_address: given("", "--metrics-bind-address"), ..flags() };
+    assert_eq!(off.or(file).resolve().unwrap().metrics, None);
 }
 
 #[test]
@@ -216,6 +234,10 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
         (
             "drainTimeout: 5 minutes",
             "drainTimeout in portolan.yaml: \"5 minutes\" is not a duration in hours, minutes and seconds; a right value is 15m",
+        ),
+        (
+            "metricsBindAddress: 1.2.3.4:0",
+            "metricsBindAddress in portolan.yaml: \"1.2.3.4:0\" has port 0; a right value is 127.0.0.1:10249",
         ),
         (
             "serviceNodePortRange: 32767-30000",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use portolan_core::Family;
 
-use super::{BackendKind, DEFAULT_HEALTHZ_PORT, DEFAULT_IPVS_SCHEDULER, NodePortSelection};
+use super::{BackendKind, DEFAULT_IPVS_SCHEDULER, NodePortSelection};
 
 /// Why a value is refused.
 pub(super) struct Rejected(pub(super) String);
@@ -186,15 +186,15 @@ pub(super) fn interface_name(text: &str) -> Result<String, Rejected> {
     Ok(name.to_owned())
 }
 
-/// `IP`, `IP:PORT` or `[IP]:PORT`; `None` if empty.
-pub(super) fn bind_address(text: &str) -> Result<Option<SocketAddr>, Rejected> {
+/// `IP`, which gets `default_port`, `IP:PORT` or `[IP]:PORT`; `None` if empty.
+pub(super) fn bind_address(text: &str, default_port: u16) -> Result<Option<SocketAddr>, Rejected> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(Some(SocketAddr::new(address, DEFAULT_HEALTHZ_PORT)));
+        return Ok(Some(SocketAddr::new(address, default_port)));
     }
     match text.parse::<SocketAddr>() {
         Ok(address) if address.port() == 0 => reject(format!("{text:?} has port 0")),

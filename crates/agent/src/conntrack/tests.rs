@@ -11,7 +11,9 @@ use portolan_netlink::conntrack::{Flow, Tuple};
 
 use super::sweep::FlowTable;
 use super::*;
-use crate::testing::{service, slice, udp_service, udp_slice};
+use crate::health::Health;
+use crate::metrics::{HealthAnswers, LoopMetrics};
+use crate::testing::{page_of, sample, service, slice, udp_service, udp_slice};
 
 const DESTINATION: &str = "10.96.0.1:53";
 const FIRST: &str = "10.244.0.1:8080";
@@ -147,6 +149,40 @@ fn a_job_that_failed_is_repeated_with_what_came_since() {
     assert_eq!(did.recv(), Ok(LISTED));
     assert_eq!(did.recv(), Ok(Did::Deleted(1)));
     assert_eq!(did.recv(), Ok(Did::Deleted(2)));
+}
+
+#[test]
+fn what_the_thread_does_is_counted_and_a_failure_is_known_until_a_success() {
+    let (open, did) = fake(1);
+    let cleaner = FlowCleaner::start(open).unwrap();
+    cleaner.announce(rules(&[1, 2], &[2]));
+    cleaner.confirm(&Environment::default());
+    let next = || did.recv().unwrap();
+    assert_eq!((next(), next()), (LISTED, Did::Deleted(1)));
+    until("the failure is told", || cleaner.failure().as_deref() == Some("interrupted"));
+    assert_eq!((next(), next()), (LISTED, Did::Deleted(1)));
+    until("it is mended", || cleaner.failure().is_none());
+    assert_eq!(cleaner.metrics().total_deleted(), 2);
+    let (agent, answers) = (LoopMetrics::default(), HealthAnswers::default());
+    let page = page_of(&agent, cleaner.metrics(), &answers, Health::default()).text();
+    let v4 = |name: &str| sample(&page, &format!("{name}{{ip_family=\"IPv4\"}}"));
+    assert_eq!(v4("kubeproxy_conntrack_reconciler_deleted_entries_total"), Some(2.0));
+    assert_eq!(v4("portolan_conntrack_listed_entries_total"), Some(6.0), "three flows, twice");
+    let duration = "kubeproxy_conntrack_reconciler_sync_duration_seconds_count";
+    assert_eq!(v4(duration), Some(1.0), "only what was done is measured");
+    assert_eq!(sample(&page, &format!("{duration}{{ip_family=\"IPv6\"}}")), Some(0.0));
+    assert_eq!(sample(&page, "portolan_conntrack_failures_total"), Some(1.0));
+}
+
+/// The thread tells what it did before it is done with it.
+fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("{what}: still not");
 }
 
 #[test]

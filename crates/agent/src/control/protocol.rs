@@ -94,4 +94,10 @@ pub struct Status {
     pub failures: u32,
     /// Why the last one failed.
     pub last_error: Option<String>,
+    /// Stale flows that were deleted from connection tracking since the start.
+    #[serde(default)]
+    pub flows_deleted: u64,
+    /// Why they could not be looked for or deleted the last time, if so.
+    #[serde(default)]
+    pub flow_error: Option<String>,
 }

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::report::answer;
 use super::*;
-use crate::testing::get;
+use crate::metrics::HealthAnswers;
+use crate::testing::{get, page_telling, sample};
 
 const PATHS: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
@@ -97,7 +98,8 @@ async fn the_server_answers_over_http_and_follows_the_loop() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, receiver) = watch::channel(Health::default());
-    let server = tokio::spawn(server::accept(listener, receiver));
+    let answers = HealthAnswers::default();
+    let server = tokio::spawn(server::accept(listener, receiver, answers.clone()));
 
     let before = get(address, "/healthz").await;
     assert!(before.starts_with("HTTP/1.1 503 "), "{before}");
@@ -107,7 +109,17 @@ async fn the_server_answers_over_http_and_follows_the_loop() {
     assert!(after.contains("content-type: application/json\r\n"), "{after}");
     assert!(after.contains("x-content-type-options: nosniff\r\n"), "{after}");
     assert!(get(address, "/").await.starts_with("HTTP/1.1 404 "));
+    assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));
     server.abort();
+    let page = page_telling(&answers).text();
+    for (series, count) in [
+        ("healthz_total{code=\"503\"}", 1.0),
+        ("healthz_total{code=\"200\"}", 1.0),
+        ("livez_total{code=\"200\"}", 1.0),
+        ("livez_total{code=\"503\"}", 0.0),
+    ] {
+        assert_eq!(sample(&page, &format!("kubeproxy_proxy_{series}")), Some(count), "{series}");
+    }
 }
 
 #[tokio::test]
@@ -115,7 +127,7 @@ async fn clients_that_say_nothing_do_not_keep_others_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (_sender, receiver) = watch::channel(synced());
-    let server = tokio::spawn(server::accept(listener, receiver));
+    let server = tokio::spawn(server::accept(listener, receiver, HealthAnswers::default()));
     let mut silent = Vec::new();
     for _ in 0..20 {
         silent.push(TcpStream::connect(address).await.unwrap());
@@ -132,7 +144,7 @@ async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (_sender, receiver) = watch::channel(synced());
-    let server = tokio::spawn(serve(address, receiver));
+    let server = tokio::spawn(serve(address, receiver, HealthAnswers::default()));
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(!server.is_finished());
     drop(taken);
@@ -145,8 +157,8 @@ async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
 async fn another_proxy_is_suspected_only_where_the_address_is_taken() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let in_use = TcpListener::bind(taken.local_addr().unwrap()).await.unwrap_err();
-    assert!(server::hint(&in_use).contains("another service proxy"));
+    assert!(crate::listen::proxy_hint(&in_use).contains("another service proxy"));
     // 192.0.2.0/24 is for documentation: no machine has an address of it.
     let not_ours = TcpListener::bind("192.0.2.1:10256").await.unwrap_err();
-    assert!(!server::hint(&not_ours).contains("another service proxy"), "{not_ours}");
+    assert!(!crate::listen::proxy_hint(&not_ours).contains("another service proxy"), "{not_ours}");
 }

@@ -20,6 +20,7 @@ impl Reconciler {
         match outcome.result {
             Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);
+                self.measure.succeeded(&call, &report, outcome.took, now);
                 self.retry.succeeded();
                 self.healing.synced(now);
                 self.switched(None);
@@ -30,12 +31,17 @@ impl Reconciler {
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;
             }
-            Ok(Done::Checked { disturbed: false }) => {}
-            Ok(Done::Checked { disturbed: true }) => {
-                self.converge = Some(ConvergeReason::Disturbance);
-                self.waiting_since.get_or_insert(now);
+            Ok(Done::Checked { disturbed }) => {
+                self.measure.checked(disturbed);
+                if disturbed {
+                    self.converge = Some(ConvergeReason::Disturbance);
+                    self.waiting_since.get_or_insert(now);
+                }
             }
-            Err(error) => self.failed(&call, error::chain(&error), now),
+            Err(error) => {
+                self.failed(&call, error::chain(&error), now);
+                self.measure.failed(&call, outcome.took, self.retry.failures());
+            }
         }
         synced
     }

@@ -68,6 +68,7 @@ impl Reconciler {
         self.refresh_environment();
         self.environment_changed = false;
         let changes = self.index.take_changes();
+        self.measure.taken(&changes, self.index.take_triggers());
         self.announce(&changes);
         let plans: Vec<_> = self.index.plans().cloned().collect();
         let since = self.waiting_since.take().unwrap_or(now);

@@ -4,6 +4,7 @@
 mod flows;
 mod health_checks;
 mod loopback;
+mod measure;
 mod switching;
 
 use portolan_core::{NodeInfo, ObjectKind, SyncReport};

@@ -36,6 +36,8 @@ impl Reconciler {
                 last_sync: self.last_sync,
                 failures: self.retry.failures(),
                 last_error: self.last_error.clone(),
+                flows_deleted: self.flows.metrics().total_deleted(),
+                flow_error: self.flows.failure(),
                 ..Status::default()
             },
             problems: self.problems.all(self.index.problems()),

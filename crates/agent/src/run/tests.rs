@@ -5,6 +5,7 @@ mod first_sync;
 mod healing;
 mod health_checks;
 mod localhost;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,7 +33,7 @@ async fn run_with(
     read: ReadInterfaces,
 ) -> Result<(), AgentError> {
     let flows = FlowCleaner::without_thread();
-    run_with_flows(config, events, open, shutdown, read, flows).await
+    run_with_flows(config, events, open, WatchFailures::default(), shutdown, read, flows).await
 }
 
 struct Harness {

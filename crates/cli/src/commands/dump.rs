@@ -136,6 +136,7 @@ pub(super) fn text(dump: &Dump) -> String {
             plural(draining.endpoints, "endpoint", "endpoints"),
         ));
     }
+    text.push_str(&flows(&dump.status));
     if let Some(loopback) = &dump.loopback {
         text.push_str(&format!("{}\n", loopback_text::summary(loopback)));
     }
@@ -146,6 +147,18 @@ pub(super) fn text(dump: &Dump) -> String {
         for problem in &dump.problems {
             text.push_str(&format!("  {problem}\n"));
         }
+    }
+    text
+}
+
+/// What became of stale flows, if anything did.
+fn flows(status: &Status) -> String {
+    let mut text = String::new();
+    if let Ok(deleted @ 1..) = usize::try_from(status.flows_deleted) {
+        text.push_str(&format!("{} deleted\n", plural(deleted, "stale flow", "stale flows")));
+    }
+    if let Some(error) = &status.flow_error {
+        text.push_str(&format!("stale flows cannot be deleted: {error}\n"));
     }
     text
 }
@@ -235,6 +248,8 @@ mod tests {
             endpoint_count: 2,
             failures: 3,
             last_error: Some("the kernel refused".to_owned()),
+            flows_deleted: 12,
+            flow_error: Some("no connection tracking".to_owned()),
             last_sync: Some("2026-05-04T08:04:00.25Z".parse().unwrap()),
             ..Status::default()
         };

@@ -7,7 +7,7 @@ use portolan_agent::config::{BackendKind, Config, Settings, SourceConfig};
 use portolan_agent::{OpenBackend, signals};
 use portolan_ipvs::{Dataplane, Mode};
 use portolan_watch::{
-    DirectoryConfig, KubeConfig, SourceEvent, kube_client, run_directory, run_kube,
+    DirectoryConfig, KubeConfig, SourceEvent, WatchFailures, kube_client, run_directory, run_kube,
 };
 use tokio::sync::mpsc;
 use tracing::warn;
@@ -55,6 +55,11 @@ pub(super) struct Arguments {
     /// [default: 0.0.0.0:10256]
     #[arg(long, value_name = "ADDRESS")]
     healthz_bind_address: Option<String>,
+
+    /// Where the metrics server listens: /metrics for Prometheus, without authentication;
+    /// empty for no metrics server [default: 127.0.0.1:10249]
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_bind_address: Option<String>,
 
     /// Where `portolan dump` finds this agent; empty for no control socket
     /// [default: /run/portolan/control.sock]
@@ -117,6 +122,7 @@ impl Arguments {
             ipvs_tcp_fin_timeout: given(&self.ipvs_tcpfin_timeout, "--ipvs-tcpfin-timeout"),
             ipvs_udp_timeout: given(&self.ipvs_udp_timeout, "--ipvs-udp-timeout"),
             drain_timeout: given(&self.drain_timeout, "--drain-timeout"),
+            metrics_bind_address: given(&self.metrics_bind_address, "--metrics-bind-address"),
             control_socket: given(&self.control_socket, "--control-socket"),
             ..Settings::default()
         }
@@ -140,9 +146,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let shutdown = signals()?;
     let (sender, events) = mpsc::channel(EVENTS_UNDERWAY);
-    let source = source(config.source.clone(), config.node_name.clone(), sender);
+    let failures = WatchFailures::default();
+    let kube = KubeConfig { node_name: config.node_name.clone(), failures: failures.clone() };
+    let source = source(config.source.clone(), kube, sender);
     let open_backend = backend(&config);
-    let agent = portolan_agent::run(config, events, open_backend, shutdown);
+    let agent = portolan_agent::run(config, events, open_backend, failures, shutdown);
     tokio::select! {
         result = agent => Ok(result?),
         // Without an error it ends only because the agent did.
@@ -152,17 +160,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 async fn source(
     source: SourceConfig,
-    node_name: String,
+    kube: KubeConfig,
     sender: mpsc::Sender<SourceEvent>,
 ) -> anyhow::Result<()> {
     match source {
         SourceConfig::Directory(path) => {
+            let node_name = kube.node_name;
             run_directory(DirectoryConfig { path, node_name }, sender).await?;
         }
         SourceConfig::Kube { kubeconfig, master, tls_server_name } => {
             let client =
                 kube_client(kubeconfig.as_deref(), master.as_deref(), tls_server_name.as_deref());
-            run_kube(client.await?, KubeConfig { node_name }, sender).await?;
+            run_kube(client.await?, kube, sender).await?;
         }
     }
     Ok(())

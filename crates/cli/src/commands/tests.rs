@@ -46,6 +46,7 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
         "--cluster-cidr=10.244.0.0/16,fd00:10:244::/56",
         "--nodeport-addresses=192.0.2.0/24,2001:db8::/64",
         "--healthz-bind-address=127.0.0.1:1",
+        "--metrics-bind-address=0.0.0.0",
         "--masquerade-all=true",
     ]);
     assert_eq!(many.node_name, "worker-1");
@@ -56,6 +57,7 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
     assert!(matches!(many.local_pods, LocalPodDetection::ClusterCidr(cidrs) if cidrs.len() == 2));
     assert!(matches!(many.node_ports, NodePortSelection::Networks(cidrs) if cidrs.len() == 2));
     assert_eq!(many.healthz, Some("127.0.0.1:1".parse().unwrap()));
+    assert_eq!(many.metrics, Some("0.0.0.0:10249".parse().unwrap()));
     assert!(many.nftables.masquerade_all);
 
     assert!(config(&["--masquerade-all"]).nftables.masquerade_all);
@@ -65,6 +67,7 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
         assert!(!config(&[&format!("{flag}=false")]).localhost_node_ports, "{flag}");
     }
     assert_eq!(config(&["--healthz-bind-address="]).healthz, None);
+    assert_eq!(config(&["--metrics-bind-address="]).metrics, None);
     assert_eq!(
         config(&["--detect-local-mode=BridgeInterface", "--pod-bridge-interface=cni0"]).local_pods,
         LocalPodDetection::BridgeInterface("cni0".to_owned())

@@ -109,7 +109,7 @@ impl Scene {
         command
             .args(["run", "--node-name", "here", "--nodeport-addresses", node_network])
             .args(["--cluster-cidr", pod_network, "--healthz-bind-address="])
-            .args(["--control-socket=", "--source"])
+            .args(["--metrics-bind-address=", "--control-socket=", "--source"])
             .arg(format!("dir:{}", self.directory.path().join("manifests").display()))
             .stdout(Stdio::null())
             .stderr(log);
