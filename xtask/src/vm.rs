@@ -12,17 +12,17 @@ mod machine;
 mod modules;
 pub mod options;
 mod programs;
+mod scratch;
 mod suite;
+mod summary;
 
-use std::fs;
+use anyhow::{Result, bail};
 
-use anyhow::{Context, Result, bail};
-
-use crate::command::target_directory;
 use crate::tools::{linux, qemu::Qemu};
-use job::{Finished, Job, Program};
+use job::{Finished, HEALTH, Job, Program};
 use options::{Options, Place};
 pub use suite::{Kernel, tests_apart};
+use summary::Row;
 
 /// Runs the chosen tests on the chosen kernels, and prints a closing summary.
 ///
@@ -39,14 +39,18 @@ pub fn run(options: &Options) -> Result<()> {
             Place::Kernel(kernel) => emulate(*kernel, &programs, &built),
         };
         match outcome {
-            Ok((release, finished)) => rows.extend(judge(&release, &programs, &finished)),
+            Ok((release, finished)) => {
+                let health = matches!(place, Place::Kernel(_)).then_some(HEALTH);
+                let expected = programs.iter().map(|program| program.name.as_str()).chain(health);
+                rows.extend(summary::rows(&release, expected, &finished));
+            }
             Err(error) => {
                 println!("error: {place}: {error:#}");
-                rows.push(Row { machine: place.to_string(), name: String::new(), verdict: None });
+                rows.push(Row::nothing_ran(place.to_string()));
             }
         }
     }
-    summary(&rows)
+    summary::print(&rows)
 }
 
 /// Boots the kernel for the programs. Returns what `uname -r` says, and the results.
@@ -60,9 +64,7 @@ fn emulate(
     }
     let linux = linux::ensure(kernel.suite())?;
     let qemu = Qemu::ensure()?;
-    let parent = target_directory().join("vm");
-    fs::create_dir_all(&parent).with_context(|| format!("cannot create {}", parent.display()))?;
-    let directory = tempfile::Builder::new().prefix("machine-").tempdir_in(&parent)?;
+    let directory = scratch::directory()?;
     let modules = modules::in_load_order(&linux.modules)?;
     let job = Job {
         modules: modules.iter().map(|it| image::place_of(&it.name)).collect(),
@@ -74,74 +76,4 @@ fn emulate(
     println!("\n{} in QEMU: {} programs", linux.release, programs.len());
     let finished = machine::run(&qemu, &linux.image, &archive, directory.path())?;
     Ok((linux.release, finished))
-}
-
-/// A line of the summary. Without a verdict nothing ran.
-struct Row {
-    machine: String,
-    name: String,
-    verdict: Option<(Option<i32>, u64)>,
-}
-
-/// One row for each program, whether or not the machine has reported it.
-fn judge(release: &str, programs: &[Program], finished: &[Finished]) -> Vec<Row> {
-    let row = |program: &Program| {
-        let report = finished.iter().find(|it| it.name == program.name);
-        let verdict = report.map(|it| (it.code, it.milliseconds));
-        Row { machine: release.to_owned(), name: program.name.clone(), verdict }
-    };
-    programs.iter().map(row).collect()
-}
-
-fn summary(rows: &[Row]) -> Result<()> {
-    println!("\n{:<28} {:<28} {:<8} {:>9}", "kernel", "test", "result", "duration");
-    for Row { machine, name, verdict } in rows {
-        let (word, duration) = match verdict {
-            Some((code, milliseconds)) => {
-                let seconds = std::time::Duration::from_millis(*milliseconds).as_secs_f64();
-                (if *code == Some(0) { "ok" } else { "FAILED" }, format!("{seconds:.1} s"))
-            }
-            None => ("NOT RUN", String::new()),
-        };
-        println!("{machine:<28} {name:<28} {word:<8} {duration:>9}");
-    }
-    let failed = rows.iter().filter(|row| !matches!(row.verdict, Some((Some(0), _)))).count();
-    if failed > 0 {
-        bail!("{failed} of {} failed or did not run; the output above says why", rows.len());
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn program(name: &str) -> Program {
-        Program {
-            name: name.to_owned(),
-            path: "/a".into(),
-            directory: "/".into(),
-            arguments: vec![],
-        }
-    }
-
-    fn finished(name: &str, code: Option<i32>) -> Finished {
-        Finished { name: name.to_owned(), code, milliseconds: 1 }
-    }
-
-    #[test]
-    fn only_a_program_that_reported_success_has_passed() {
-        let programs = [program("a"), program("b")];
-        for (reports, passes) in [
-            (vec![finished("a", Some(0)), finished("b", Some(0))], true),
-            (vec![finished("a", Some(0)), finished("b", Some(101))], false),
-            (vec![finished("a", Some(0)), finished("b", None)], false),
-            (vec![finished("a", Some(0))], false),
-            (vec![], false),
-        ] {
-            let rows = judge("6.1", &programs, &reports);
-            assert_eq!(rows.len(), 2);
-            assert_eq!(summary(&rows).is_ok(), passes, "{reports:?}");
-        }
-    }
 }

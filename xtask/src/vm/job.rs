@@ -12,6 +12,10 @@ pub const JOB: &str = "/job";
 /// another one, so that nothing a test prints is taken for its result.
 pub const RESULTS: &str = "/dev/ttyS1";
 
+/// The name under which the machine reports, last of all, whether its kernel has warned:
+/// as zero, or as those bits of `kernel.tainted` that say so.
+pub const HEALTH: &str = "no warning of the kernel";
+
 /// All that a machine does, as a file in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
@@ -39,7 +43,7 @@ pub struct Program {
 /// How a program ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// The program's [`Program::name`].
+    /// The program's [`Program::name`], or [`HEALTH`].
     pub name: String,
     /// Its exit status; none if a signal ended it or it could not be started.
     pub code: Option<i32>,

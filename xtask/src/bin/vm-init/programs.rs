@@ -1,6 +1,6 @@
 //! Running the test programs.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::process::Command;
 use std::time::Instant;
@@ -9,9 +9,15 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::Pid;
-use xtask::vm::job::{Finished, Job, Program, RESULTS};
+use xtask::vm::job::{Finished, HEALTH, Job, Program, RESULTS};
 
-/// Runs the programs, whatever becomes of each, and reports how each ended.
+/// The bits of `kernel.tainted` for an oops and for a warning
+/// (Documentation/admin-guide/tainted-kernels.rst). Any of our tests may cause them, and
+/// none may.
+const OOPS_OR_WARNING: u64 = 1 << 7 | 1 << 9;
+
+/// Runs the programs, whatever becomes of each, and reports how each ended and whether the
+/// kernel minded.
 pub(super) fn run_all(job: &Job) -> Result<()> {
     let mut results = OpenOptions::new()
         .write(true)
@@ -28,10 +34,21 @@ pub(super) fn run_all(job: &Job) -> Result<()> {
             }
         };
         let milliseconds = u64::try_from(start.elapsed().as_millis())?;
-        let finished = Finished { name: program.name.clone(), code, milliseconds };
-        writeln!(results, "{}", serde_json::to_string(&finished)?)?;
+        report(&mut results, &Finished { name: program.name.clone(), code, milliseconds })?;
     }
-    Ok(())
+    let health = Finished { name: HEALTH.to_owned(), code: Some(health()?), milliseconds: 0 };
+    report(&mut results, &health)
+}
+
+fn report(results: &mut File, finished: &Finished) -> Result<()> {
+    Ok(writeln!(results, "{}", serde_json::to_string(finished)?)?)
+}
+
+/// Zero, unless the kernel has warned since it started; then its log says of what.
+fn health() -> Result<i32> {
+    let path = "/proc/sys/kernel/tainted";
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(i32::try_from(text.trim().parse::<u64>()? & OOPS_OR_WARNING)?)
 }
 
 fn run(program: &Program, variables: &[(String, String)]) -> Result<Option<i32>> {
