@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::command::{cargo, run as run_command};
-use crate::vm::{self, Kernel, options::Options};
+use crate::vm::options::{Options, Place};
+use crate::vm::{self, Kernel};
 use crate::{dependencies, tools};
 
 /// One group of checks.
@@ -113,7 +114,14 @@ fn test() -> Result<()> {
 }
 
 fn machine() -> Result<()> {
-    vm::run(&Options::lane(Kernel::USUAL))
+    let emulated = vm::run(&Options::lane(Kernel::USUAL));
+    if !vm::run_here_too() {
+        println!("IPVS is not loaded here, or not for this user: its tests ran emulated only");
+        return emulated;
+    }
+    let tests = vm::tests_apart().map(str::to_owned).collect();
+    let here = Options { places: vec![Place::Host], tests, ..Options::lane(Kernel::USUAL) };
+    all([emulated, vm::run(&here)])
 }
 
 fn docs() -> Result<()> {

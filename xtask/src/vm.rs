@@ -21,7 +21,7 @@ use anyhow::{Result, bail};
 use crate::tools::{linux, qemu::Qemu};
 use job::{Finished, HEALTH, Job, Program};
 use options::{Options, Place};
-pub use suite::{Kernel, tests_apart};
+pub use suite::{Kernel, run_here_too, tests_apart};
 use summary::Row;
 
 /// Runs the chosen tests on the chosen kernels, and prints a closing summary.

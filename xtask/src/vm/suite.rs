@@ -1,5 +1,9 @@
 //! The kernels of the matrix, and the tests whose outcome depends on the kernel.
 
+use std::path::Path;
+
+use nix::unistd::Uid;
+
 use crate::tools::Suite;
 
 /// A kernel that Debian maintains.
@@ -46,4 +50,10 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
 /// Names of programs that need IPVS, which most hosts have not: `cargo test` leaves them out.
 pub fn tests_apart() -> impl Iterator<Item = &'static str> {
     PROGRAMS.iter().map(|(_, test)| *test).filter(|test| test.starts_with("ipvs"))
+}
+
+/// Whether the programs of [`tests_apart`] run on this machine too: its kernel has IPVS
+/// loaded, and this is the superuser, the only one whom IPVS obeys.
+pub fn run_here_too() -> bool {
+    Uid::effective().is_root() && Path::new("/proc/net/ip_vs").exists()
 }
