@@ -49,10 +49,11 @@ fn listed(ipvs: &mut Ipvs) -> Vec<Server> {
 fn servers_and_destinations_are_listed_as_they_were_written() {
     namespaced_as_superuser("servers_and_destinations_are_listed_as_they_were_written", || {
         let mut ipvs = Ipvs::open().unwrap();
-        assert!(ipvs.info().unwrap().table_size > 0);
         let mut wanted = servers();
         let add: Vec<Operation> = wanted.iter().cloned().map(Operation::AddServer).collect();
         execute(&mut ipvs, &add);
+        // Linux 7.2 has no table before the first server.
+        assert!(ipvs.info().unwrap().table_size > 0);
         wanted.sort();
         assert_eq!(listed(&mut ipvs), wanted);
         for server in &wanted {
