@@ -18,13 +18,17 @@ numbered! {
 }
 
 /// How NAT chooses a port (`NF_NAT_RANGE_*`). Combine with `|`. The bits that say which
-/// registers are used (1 and 2) are the kernel's business: they are neither written nor
-/// decoded.
+/// registers are used (1 and 2) are no choice: they follow from the expression's other
+/// fields and are not decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NatFlags(pub u32);
 
 /// `NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED`
 const WHICH_REGISTERS: u32 = 3;
+
+/// `NF_NAT_RANGE_PROTO_SPECIFIED`: for `nat` the kernel sets it itself, for `masq` it does
+/// not, and then ignores the ports (net/netfilter/nft_masq.c, `nft_masq_eval`; seen on 6.18).
+const PORTS_GIVEN: u32 = 2;
 
 impl NatFlags {
     /// `random`: the first choice is a hash.
@@ -115,13 +119,15 @@ fn read_single(set: &AttributeSet<'_, 8>, first: u16, last: u16) -> Option<Optio
 }
 
 pub(super) fn encode_masquerade(flags: NatFlags, ports: Option<PortRange>, encoder: &mut Encoder) {
-    flags.encode(masquerade::FLAGS, encoder);
-    if let Some(PortRange { first, last }) = ports {
-        encoder.be32(masquerade::REG_PROTO_MIN, first.number());
-        encoder.be32(masquerade::REG_PROTO_MAX, last.number());
-    }
+    let Some(PortRange { first, last }) = ports else {
+        return flags.encode(masquerade::FLAGS, encoder);
+    };
+    encoder.be32(masquerade::FLAGS, flags.0 & !WHICH_REGISTERS | PORTS_GIVEN);
+    encoder.be32(masquerade::REG_PROTO_MIN, first.number());
+    encoder.be32(masquerade::REG_PROTO_MAX, last.number());
 }
 
+/// Ports that the kernel ignores are not what we write.
 pub(super) fn decode_masquerade(attributes: &[u8]) -> Option<Expression> {
     let set = AttributeSet::<4>::parse(attributes)?;
     let ports = set.optional(masquerade::REG_PROTO_MIN, |set| {
@@ -131,6 +137,10 @@ pub(super) fn decode_masquerade(attributes: &[u8]) -> Option<Expression> {
         })?;
         Some(PortRange { first, last: last.unwrap_or(first) })
     })?;
+    let flags = set.optional(masquerade::FLAGS, |set| set.be32(masquerade::FLAGS))?;
+    if ports.is_some() && flags.unwrap_or(0) & PORTS_GIVEN == 0 {
+        return None;
+    }
     Some(Expression::Masquerade { flags: NatFlags::decode(&set, masquerade::FLAGS)?, ports })
 }
 

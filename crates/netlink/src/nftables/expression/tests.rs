@@ -214,6 +214,7 @@ fn forms_that_we_do_not_write_are_unknown() {
         ("lookup", &[(1, 0), (2, 1), (5, 2)]),
         ("nat", &[(1, 1), (2, 2), (3, 1), (4, 9)]),
         ("bitwise", &[(1, 1), (2, 1), (6, 1)]),
+        ("masq", &[(1, 16), (2, 8), (3, 9)]),
     ] {
         let mut encoder = Encoder::default();
         encoder.text(expression::NAME, name);
@@ -222,5 +223,21 @@ fn forms_that_we_do_not_write_are_unknown() {
         });
         let wanted = Some(Expression::Unknown { name: name.to_owned() });
         assert_eq!(Expression::decode(encoder.bytes()), wanted, "{numbers:?}");
+    }
+}
+
+/// Captured from `nft --debug=netlink`, 1.1.
+#[test]
+fn masquerading_to_ports_says_that_ports_are_given_as_nft_does() {
+    let range = PortRange { first: Register::Word(0), last: Register::Word(1) };
+    for (flags, ports, number) in [
+        (NatFlags::FULLY_RANDOM, Some(range), 0x12_u32),
+        (NatFlags::default(), Some(range), 0x2),
+        (NatFlags::FULLY_RANDOM, None, 0x10),
+    ] {
+        let bytes = encoded(&Expression::Masquerade { flags, ports });
+        let set = AttributeSet::<3>::parse(&bytes).unwrap();
+        let data = AttributeSet::<4>::parse(set.get(expression::DATA).unwrap()).unwrap();
+        assert_eq!(data.be32(1), Some(number), "{flags:?} {ports:?}");
     }
 }
