@@ -7,7 +7,8 @@
 //! * [`TopologySpec`] says which hosts there are, [`Topology`] has them.
 //! * [`Probe`] asks who answers at an address, and [`Outcome`] tells. A [`Connection`]
 //!   stays open.
-//! * [`scenario`] holds packet scenarios, and plays them.
+//! * [`scenario`] holds packet scenarios, [`sequence`] those in which objects change, and both
+//!   play them.
 //!
 //! ```no_run
 //! use std::net::{Ipv4Addr, SocketAddr};
@@ -32,6 +33,7 @@ mod namespace;
 mod process;
 mod route;
 pub mod scenario;
+pub mod sequence;
 mod sysctl;
 mod topology;
 mod traffic;

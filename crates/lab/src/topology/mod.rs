@@ -145,6 +145,30 @@ impl Topology {
         Ok(())
     }
 
+    /// Gives the node's `eth0` one more address.
+    ///
+    /// # Errors
+    ///
+    /// [`LabError::AddressTaken`], and whatever the kernel refuses.
+    pub fn add_node_address(&mut self, address: IpNet) -> Result<(), LabError> {
+        self.refuse_taken(&[address.addr()])?;
+        self.node.run(|| RouteSocket::open()?.add_address(wiring::ETHERNET, address))?;
+        self.hosts.insert(address.addr(), Host::Node);
+        Ok(())
+    }
+
+    /// Takes an address from the node's `eth0`. It must not be a main one, which the other
+    /// hosts know the node by.
+    ///
+    /// # Errors
+    ///
+    /// [`LabError::Route`] if the node does not have it.
+    pub fn remove_node_address(&mut self, address: IpNet) -> Result<(), LabError> {
+        self.node.run(|| RouteSocket::open()?.delete_address(wiring::ETHERNET, address))?;
+        self.hosts.remove(&address.addr());
+        Ok(())
+    }
+
     /// The node under test: the place for agents, rulesets and `conntrack`.
     #[must_use]
     pub fn node(&self) -> &Namespace {

@@ -71,8 +71,12 @@ impl Attempt {
         }
         if probe.protocol == Protocol::Tcp {
             setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+            // A port that was chosen may still be one of a connection that has ended.
+            setsockopt(&socket, sockopt::ReuseAddr, &(probe.source_port != 0))?;
         }
-        let source = SocketAddr::new(probe.source, 0);
+        // Raw sockets know no ports.
+        let port = if probe.protocol == Protocol::Sctp { 0 } else { probe.source_port };
+        let source = SocketAddr::new(probe.source, port);
         bind(socket.as_raw_fd(), &SockaddrStorage::from(source))?;
         let deadline = Instant::now() + probe.timeout;
         let port = match probe.protocol {

@@ -46,6 +46,9 @@ pub struct Probe {
     pub protocol: Protocol,
     /// Where it is sent to, which need not exist.
     pub destination: SocketAddr,
+    /// The port it is sent from, in host byte order; 0 for the kernel's choice. SCTP probes
+    /// always choose one of their own.
+    pub source_port: u16,
     /// How long to wait for an answer.
     pub timeout: Duration,
 }
@@ -87,13 +90,19 @@ impl Probe {
         destination: impl Into<SocketAddr>,
     ) -> Self {
         let (source, destination) = (source.into(), destination.into());
-        Self { source, protocol, destination, timeout: DEFAULT_TIMEOUT }
+        Self { source, protocol, destination, source_port: 0, timeout: DEFAULT_TIMEOUT }
     }
 
     /// The same probe with another patience.
     #[must_use]
     pub fn within(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// The same probe from another port.
+    #[must_use]
+    pub fn from_port(self, source_port: u16) -> Self {
+        Self { source_port, ..self }
     }
 }
 

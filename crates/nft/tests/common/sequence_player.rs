@@ -1,0 +1,134 @@
+//! Plays packet sequences on a node that any backend programs.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::thread::{scope, sleep};
+use std::time::Duration;
+
+use portolan_core::{Backend, Environment, Index, SyncReport};
+use portolan_lab::Topology;
+use portolan_lab::sequence::{Cast, Cluster, Sequence, Step};
+
+use crate::sequence_objects;
+
+/// Makes a backend that has seen nothing, for objects with these settings.
+pub(crate) type Open = dyn Fn(&Cluster) -> Box<dyn Backend> + Sync;
+
+/// Most of a sequence is waiting, for silence or for clients to be forgotten.
+const AT_ONCE: usize = 12;
+
+/// Plays sequences side by side; returns what is wrong, by sequence.
+pub(crate) fn play_all(sequences: Vec<Sequence>, open: &Open) -> Vec<String> {
+    let waiting = Mutex::new(VecDeque::from(sequences));
+    let faults = Mutex::new(Vec::new());
+    scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(sequence) = { waiting.lock().unwrap().pop_front() } {
+                    let seen = play(&sequence, open);
+                    faults.lock().unwrap().extend(seen);
+                }
+            });
+        }
+    });
+    let mut faults = faults.into_inner().unwrap();
+    faults.sort();
+    faults
+}
+
+fn play(sequence: &Sequence, open: &Open) -> Vec<String> {
+    let cast = sequence.cast.as_ref().unwrap();
+    let topology = sequence.topology().unwrap().build().unwrap();
+    for (name, value) in &sequence.sysctls {
+        topology.node().set_sysctl(name, value).unwrap();
+    }
+    let mut play = sequence.begin();
+    let mut node = Node { topology, index: Index::new(sequence_objects::NODE), running: None };
+    let mut faults = Vec::new();
+    for step in &sequence.steps {
+        sleep(Duration::from_millis(step.wait));
+        let objects = sequence.take(step, &mut play).unwrap();
+        let mut seen = Vec::from_iter(node.take(step, objects, cast, open));
+        seen.extend(play.observe(step, &node.topology));
+        seen.extend(node.has_nothing_to_do(open));
+        let place = format!("{}, {:?}, {}", sequence.name, cast.family, step.when);
+        faults.extend(seen.into_iter().map(|fault| format!("{place}: {fault}")));
+    }
+    faults
+}
+
+/// The node under test.
+struct Node {
+    topology: Topology,
+    index: Index,
+    running: Option<Running>,
+}
+
+/// What it was told last.
+struct Running {
+    backend: Box<dyn Backend>,
+    objects: Cluster,
+    environment: Environment,
+}
+
+impl Node {
+    /// Takes in what changed since the last step, as the agent does: plans first, then the
+    /// environment; or all of it by a backend that has just started.
+    fn take(&mut self, step: &Step, objects: Cluster, cast: &Cast, open: &Open) -> Option<String> {
+        let before = self.running.take();
+        let interface = |it: &Cluster| it.this_node.interface.iter().copied().collect();
+        let had = before.as_ref().map_or(interface(&objects), |it| interface(&it.objects));
+        self.follow_interface(&had, &interface(&objects), cast);
+        let known = before.as_ref().map(|running| &running.objects);
+        sequence_objects::tell(&mut self.index, known, &objects, cast);
+        let changes = self.index.take_changes();
+        let environment = sequence_objects::environment(&objects, cast);
+        let (index, mut fault) = (&self.index, None);
+        let backend = self.topology.node().run(|| match before {
+            Some(mut running) if !step.restart => {
+                running.backend.apply(&changes).unwrap();
+                if environment != running.environment {
+                    running.backend.adapt(&environment).unwrap();
+                }
+                running.backend
+            }
+            before => {
+                let mut backend = open(&objects);
+                let report = backend.converge(&mut index.plans(), &environment).unwrap();
+                let same = before.is_some_and(|it| it.environment == environment);
+                if same && changes.is_empty() {
+                    fault = sent("a restart", report);
+                }
+                backend
+            }
+        });
+        self.running = Some(Running { backend, objects, environment });
+        fault
+    }
+
+    fn follow_interface(&mut self, had: &BTreeSet<IpAddr>, has: &BTreeSet<IpAddr>, cast: &Cast) {
+        for address in has.difference(had) {
+            self.topology.add_node_address(cast.network_of(*address).unwrap()).unwrap();
+        }
+        for address in had.difference(has) {
+            self.topology.remove_node_address(cast.network_of(*address).unwrap()).unwrap();
+        }
+    }
+
+    /// What the backend left undone: a new one finds the kernel as it should be.
+    fn has_nothing_to_do(&self, open: &Open) -> Option<String> {
+        let Running { objects, environment, .. } = self.running.as_ref()?;
+        let index = &self.index;
+        let report = self
+            .topology
+            .node()
+            .run(|| open(objects).converge(&mut index.plans(), environment).unwrap());
+        sent("a backend that starts after that", report)
+    }
+}
+
+fn sent(who: &str, report: SyncReport) -> Option<String> {
+    (report != SyncReport::default()).then(|| format!("{who} sends {report:?}"))
+}
