@@ -131,8 +131,16 @@ pub struct Ask {
     pub remember: Option<String>,
     /// The endpoints must be those remembered under this name.
     pub same_as: Option<String>,
+    /// Clients that got the endpoint remembered under this name are exempt from that.
+    pub except: Option<String>,
     /// At least one client must get another endpoint than the one remembered.
     pub unlike: Option<String>,
+    /// No endpoint remembered under this name may answer anybody.
+    pub never: Option<String>,
+    /// Each asks once more before, and may be answered by another endpoint then: whoever has
+    /// lost its endpoint settles on a new one with its second connection.
+    #[serde(default)]
+    pub settles: bool,
     /// How often each asks.
     #[serde(default = "often")]
     pub times: usize,

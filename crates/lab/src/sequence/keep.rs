@@ -20,40 +20,60 @@ impl Play {
             match ask.answers(*client, topology) {
                 Ok(answered) => {
                     faults.extend(ask.unfit(*client, &answered));
-                    answers.extend(answered.first().map(|endpoint| (*client, *endpoint)));
+                    faults.extend(self.forbidden(ask, *client, &answered));
+                    answers.extend(answered.last().map(|endpoint| (*client, *endpoint)));
                 }
                 Err(fault) => faults.push(format!("{} {fault}", ask.describe(*client))),
             }
         }
-        if let Some(name) = &ask.same_as {
-            let before = self.remembered.get(name);
-            let changed = answers.iter().filter(|(client, answer)| {
-                before.and_then(|before| before.get(client)) != Some(answer)
-            });
-            faults.extend(changed.map(|(client, answer)| {
-                format!("{} is answered by {answer} and not as {name}", ask.describe(*client))
-            }));
-        }
-        if let Some(name) = &ask.unlike
-            && self.remembered.get(name) == Some(&answers)
-        {
-            faults.push(format!("all get the endpoints that they got as {name}: {answers:?}"));
-        }
+        faults.extend(self.compare(ask, &answers));
         if let Some(name) = &ask.remember {
             self.remembered.insert(name.clone(), answers);
+        }
+        faults
+    }
+
+    fn forbidden(&self, ask: &Ask, client: IpAddr, answered: &[IpAddr]) -> Option<String> {
+        let never = self.remembered.get(ask.never.as_ref()?);
+        let mut never = never.into_iter().flat_map(BTreeMap::values);
+        let endpoint = never.find(|endpoint| answered.contains(endpoint))?;
+        Some(format!("{} is answered by {endpoint}, which has gone", ask.describe(client)))
+    }
+
+    /// What is wrong with the answers beside what was answered before.
+    fn compare(&self, ask: &Ask, answers: &BTreeMap<IpAddr, IpAddr>) -> Vec<String> {
+        let before = |name, client| self.remembered.get(name)?.get(client).copied();
+        let mut faults = Vec::new();
+        if let Some(name) = &ask.same_as {
+            let exempt = ask.except.as_ref().and_then(|name| self.remembered.get(name));
+            let exempt: BTreeSet<IpAddr> =
+                exempt.into_iter().flat_map(BTreeMap::values).copied().collect();
+            for (client, answer) in answers {
+                let kept = before(name, client);
+                let is_exempt = kept.is_some_and(|kept| exempt.contains(&kept));
+                if kept != Some(*answer) && !is_exempt {
+                    let client = ask.describe(*client);
+                    faults.push(format!("{client} is answered by {answer} and not by {kept:?}"));
+                }
+            }
+        }
+        if let Some(name) = &ask.unlike
+            && answers.iter().all(|(client, answer)| before(name, client) == Some(*answer))
+        {
+            faults.push(format!("all get the endpoints that they got as {name}: {answers:?}"));
         }
         faults
     }
 }
 
 impl Ask {
-    /// Who answers a client, as often as it asks.
-    fn answers(&self, client: IpAddr, topology: &Topology) -> Result<BTreeSet<IpAddr>, String> {
+    /// Who answers a client, one time after the other.
+    fn answers(&self, client: IpAddr, topology: &Topology) -> Result<Vec<IpAddr>, String> {
         let destination = SocketAddr::new(self.to, self.port);
         let probe = Probe::new(client, self.protocol, destination).within(PATIENCE);
         let probe = probe.from_port(self.source_port.unwrap_or(0));
-        let mut answers = BTreeSet::new();
-        for number in 0..self.times {
+        let mut answers = Vec::new();
+        for number in 0..self.times + usize::from(self.settles) {
             if number == 1 {
                 sleep(TICK);
             }
@@ -65,14 +85,16 @@ impl Ask {
             if let Some(fault) = wrong_source(client, self.masqueraded, seen, is_node) {
                 return Err(fault);
             }
-            answers.insert(endpoint.ip());
+            answers.push(endpoint.ip());
         }
         Ok(answers)
     }
 
-    fn unfit(&self, client: IpAddr, answered: &BTreeSet<IpAddr>) -> Option<String> {
-        let fits = answered.len() == 1 && answered.iter().all(|it| self.among.contains(it));
+    fn unfit(&self, client: IpAddr, answered: &[IpAddr]) -> Option<String> {
         let among = &self.among;
+        let settled = answered.get(usize::from(self.settles)..).unwrap_or_default();
+        let same = settled.iter().all(|it| Some(it) == settled.first());
+        let fits = same && answered.iter().all(|it| among.contains(it));
         let client = self.describe(client);
         (!fits).then(|| format!("{client} is answered by {answered:?} and not by one of {among:?}"))
     }

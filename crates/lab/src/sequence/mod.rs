@@ -46,8 +46,11 @@ pub struct Sequences {
 const CAST: &str = include_str!("../../data/sequences/cast.yaml");
 
 /// One file for each topic.
-const TOPICS: [(&str, &str); 1] =
-    [("frontends.yaml", include_str!("../../data/sequences/frontends.yaml"))];
+const TOPICS: [(&str, &str); 3] = [
+    ("affinity.yaml", include_str!("../../data/sequences/affinity.yaml")),
+    ("frontends.yaml", include_str!("../../data/sequences/frontends.yaml")),
+    ("protocols.yaml", include_str!("../../data/sequences/protocols.yaml")),
+];
 
 impl Sequences {
     /// Reads the data.

@@ -116,7 +116,7 @@ impl Attempt {
     }
 
     fn ask_udp(&self) -> nix::Result<String> {
-        send(self.socket.as_raw_fd(), b"?", MsgFlags::empty())?;
+        self.send(b"?")?;
         self.receive().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -131,7 +131,7 @@ impl Attempt {
             verification_tag: 0,
             chunk: Chunk::Init { tag },
         };
-        send(self.socket.as_raw_fd(), &question.encode(), MsgFlags::empty())?;
+        self.send(&question.encode())?;
         let mut aborted = false;
         loop {
             let bytes = match self.receive() {
@@ -152,6 +152,15 @@ impl Attempt {
                 Some(Chunk::Abort) => aborted = true,
                 Some(Chunk::Init { .. }) | None => {}
             }
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> nix::Result<()> {
+        match send(self.socket.as_raw_fd(), bytes, MsgFlags::empty()) {
+            // This host's own packet filter took it. Whether it says so to the sender besides,
+            // by ICMP, is what an answer or silence tells.
+            Err(Errno::EPERM) => Ok(()),
+            result => result.map(drop),
         }
     }
 
