@@ -18,7 +18,7 @@ use super::message::Request;
 use crate::LabError;
 
 /// An address is usable within a millisecond, on a machine that is not overloaded.
-const ADDRESS_PATIENCE: Duration = Duration::from_secs(5);
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(30);
 
 impl RouteSocket {
     /// Gives `link`, which must be up, an address, and returns when it can be used; there

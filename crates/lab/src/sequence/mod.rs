@@ -46,10 +46,14 @@ pub struct Sequences {
 const CAST: &str = include_str!("../../data/sequences/cast.yaml");
 
 /// One file for each topic.
-const TOPICS: [(&str, &str); 3] = [
+const TOPICS: [(&str, &str); 7] = [
     ("affinity.yaml", include_str!("../../data/sequences/affinity.yaml")),
+    ("endpoints.yaml", include_str!("../../data/sequences/endpoints.yaml")),
     ("frontends.yaml", include_str!("../../data/sequences/frontends.yaml")),
+    ("node.yaml", include_str!("../../data/sequences/node.yaml")),
+    ("policies.yaml", include_str!("../../data/sequences/policies.yaml")),
     ("protocols.yaml", include_str!("../../data/sequences/protocols.yaml")),
+    ("source-ranges.yaml", include_str!("../../data/sequences/source-ranges.yaml")),
 ];
 
 impl Sequences {

@@ -49,7 +49,7 @@ const POD_BRIDGE_HARDWARE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const LAN_HARDWARE: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 
 /// Links are usable within milliseconds; one that is not after this time never will be.
-const LINK_PATIENCE: Duration = Duration::from_secs(5);
+const LINK_PATIENCE: Duration = Duration::from_secs(30);
 
 impl LinkLocal {
     fn of(&self, like: IpAddr) -> IpAddr {

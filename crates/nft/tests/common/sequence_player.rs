@@ -17,7 +17,7 @@ use crate::sequence_objects;
 pub(crate) type Open = dyn Fn(&Cluster) -> Box<dyn Backend> + Sync;
 
 /// Most of a sequence is waiting, for silence or for clients to be forgotten.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 5;
 
 /// Plays sequences side by side; returns what is wrong, by sequence.
 pub(crate) fn play_all(sequences: Vec<Sequence>, open: &Open) -> Vec<String> {
