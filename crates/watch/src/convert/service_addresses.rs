@@ -116,8 +116,9 @@ pub(super) fn load_balancer_ips(
     addresses
 }
 
-/// `loadBalancerSourceRanges`. A range of length zero lifts the restriction of its family,
-/// so then there are none of that family.
+/// `loadBalancerSourceRanges`. A range of length zero lifts the restriction of its family:
+/// it stands for all ranges of that family, and for none at all where the other family is
+/// not restricted either. Left out it would close its family, as ranges of one family only do.
 ///
 /// A range that cannot be read never opens what was meant to be closed: where no other
 /// range of its family is left, nobody is let in, by a range that no client can be in.
@@ -143,12 +144,16 @@ pub(super) fn source_ranges(
     }
     let unrestricted: Vec<Family> =
         ranges.iter().filter(|range| range.prefix_len() == 0).map(Family::of_net).collect();
-    ranges.retain(|range| !unrestricted.contains(&Family::of_net(range)));
+    ranges
+        .retain(|range| range.prefix_len() == 0 || !unrestricted.contains(&Family::of_net(range)));
     for family in cluster_ips.iter().map(|address| Family::of(*address)) {
         let restricted = ranges.iter().any(|range| Family::of_net(range) == family);
         if unreadable.contains(&family) && !unrestricted.contains(&family) && !restricted {
             ranges.push(nobody(family));
         }
+    }
+    if ranges.iter().all(|range| range.prefix_len() == 0) {
+        ranges.clear();
     }
     ranges
 }
