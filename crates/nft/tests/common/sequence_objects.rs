@@ -118,7 +118,7 @@ fn service(name: &str, service: &Service) -> core::Service {
             .collect(),
         external_ips: service.external_ips.clone(),
         load_balancer_ips: vips.map(|(address, _)| *address).collect(),
-        source_ranges: source_ranges(service),
+        source_ranges: service.source_ranges.clone(),
         external_policy_local: service.external_policy == Policy::Local,
         internal_policy_local: service.internal_policy == Policy::Local,
         session_affinity: service
@@ -127,14 +127,6 @@ fn service(name: &str, service: &Service) -> core::Service {
         health_check_node_port: None,
         tcp_when_endpoint_gone: core::WhenEndpointGone::Keep,
     }
-}
-
-/// A range of length zero lifts the restriction of its family, as crate `watch` reads it.
-fn source_ranges(service: &Service) -> Vec<ipnet::IpNet> {
-    let ranges = service.source_ranges.iter();
-    let lifted: Vec<Family> =
-        ranges.clone().filter(|it| it.prefix_len() == 0).map(Family::of_net).collect();
-    ranges.filter(|it| !lifted.contains(&Family::of_net(it))).copied().collect()
 }
 
 fn protocol(protocol: Protocol) -> core::Protocol {
