@@ -1,11 +1,13 @@
-//! NodePorts on 127.0.0.1: who is served, and only while it is asked for.
+//! NodePorts on 127.0.0.1: who is served, only while it is asked for, and nobody of the network.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use portolan_core::{Backend as _, Environment, Index, Protocol, ServiceType, Update};
-use portolan_lab::{Outcome, Probe, TopologySpec, namespaced};
+use portolan_lab::{Gateway, Outcome, Probe, RouteSocket, TopologySpec, namespaced};
+use portolan_netlink::nftables::{Batch, Connection, Family};
 use portolan_nft::{NftBackend, NftOptions};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -59,4 +61,74 @@ fn processes_of_the_node_reach_node_ports_on_localhost_only_while_that_is_asked_
             }
         }
     });
+}
+
+/// An address that the client believes the node has outside of its loopback.
+const NODE_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+const GUARD: &str = "guard-loopback";
+
+#[test]
+fn the_network_reaches_loopback_addresses_only_while_nothing_guards_them() {
+    let name = "the_network_reaches_loopback_addresses_only_while_nothing_guards_them";
+    namespaced(name, || {
+        let (client, node) = (IpAddr::from([203, 0, 113, 2]), IpAddr::from([192, 168, 0, 2]));
+        let protocols = [portolan_lab::Protocol::Tcp, portolan_lab::Protocol::Udp];
+        let spec = protocols
+            .into_iter()
+            .fold(TopologySpec::default().client(client), |spec, it| spec.server(node, it, 8080));
+        let topology = spec.build().unwrap();
+        // A host sends packets to another one's loopback only if it has none itself.
+        let outside = topology.host_of(client).unwrap();
+        for host in [topology.node(), outside] {
+            host.set_sysctl("net.ipv4.conf.all.route_localnet", "1").unwrap();
+        }
+        outside.run(|| {
+            let route = RouteSocket::open().unwrap();
+            route.delete_address("lo", "127.0.0.1/8".parse().unwrap()).unwrap();
+            let gateway = Gateway { link: "lan0", via: Some(node), source: Some(client) };
+            route.add_route(NODE_LOOPBACK.into(), &gateway).unwrap();
+        });
+
+        let answered = |from, to, protocol| {
+            let probe = Probe::new(from, protocol, SocketAddr::new(to, 8080));
+            match topology.probe(&probe) {
+                Outcome::Answered { endpoint, .. } => {
+                    assert_eq!(endpoint, SocketAddr::new(to, 8080), "{protocol}");
+                    true
+                }
+                Outcome::Silent => false,
+                outcome => panic!("{from} to {to} over {protocol}: {outcome:?}"),
+            }
+        };
+        let check = |open: bool, when: &str| {
+            for protocol in protocols {
+                assert_eq!(answered(client, NODE_LOOPBACK, protocol), open, "{when}, {protocol}");
+                assert!(answered(client, node, protocol), "{when}, {protocol}");
+                assert!(answered(LOCALHOST, LOCALHOST, protocol), "{when}, {protocol}");
+            }
+        };
+        let environment =
+            |localhost_node_ports| Environment { localhost_node_ports, ..common::environment() };
+        let index = Index::new(common::NODE);
+        let mut backend = topology.node().run(|| {
+            let mut backend = NftBackend::open(NftOptions::default()).unwrap();
+            backend.converge(&mut index.plans(), &environment(false)).unwrap();
+            backend
+        });
+        check(true, "NodePorts on localhost are not asked for");
+        topology.node().run(|| backend.adapt(&environment(true)).unwrap());
+        check(false, "they are asked for");
+        topology.node().run(delete_guard);
+        check(true, "somebody has deleted the chain that guards");
+        topology.node().run(|| backend.converge(&mut index.plans(), &environment(true)).unwrap());
+        check(false, "it is put back");
+        topology.node().run(|| backend.adapt(&environment(false)).unwrap());
+        check(true, "NodePorts on localhost are not asked for any more");
+    });
+}
+
+fn delete_guard() {
+    let mut batch = Batch::new(None);
+    batch.delete_chain(Family::Ip, &NftOptions::default().table, GUARD);
+    Connection::open().unwrap().commit(&mut batch).unwrap();
 }

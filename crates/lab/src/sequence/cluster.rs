@@ -45,6 +45,10 @@ pub struct Settings {
     pub node_ports: NodePorts,
     /// Source addresses of the node's own pods; none if they cannot be told.
     pub local_pods: Option<IpNet>,
+    /// The interface by which the node's own pods are told instead.
+    pub pod_interface: Option<String>,
+    /// What the names of those interfaces begin with.
+    pub pod_interface_prefix: Option<String>,
     /// Masquerade all connections to ClusterIPs; must not change.
     #[serde(default)]
     pub masquerade_all: bool,

@@ -22,7 +22,11 @@ pub(crate) fn environment(cluster: &Cluster, cast: &Cast) -> Environment {
     let this = family(cast.family);
     let settings = &cluster.settings;
     let node_ports = node_ports(cluster);
-    let pods = settings.local_pods.map_or(LocalPods::Unknown, LocalPods::Source);
+    let pods = match (&settings.pod_interface, &settings.pod_interface_prefix) {
+        (Some(name), _) => LocalPods::Interface(name.clone()),
+        (None, Some(prefix)) => LocalPods::InterfacePrefix(prefix.clone()),
+        (None, None) => settings.local_pods.map_or(LocalPods::Unknown, LocalPods::Source),
+    };
     let of = |family| match family == this {
         true => (node_ports.clone(), pods.clone()),
         false => (NodePortAddresses::Listed(vec![]), LocalPods::Unknown),

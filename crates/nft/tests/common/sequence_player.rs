@@ -38,6 +38,11 @@ pub(crate) fn play_all(sequences: Vec<Sequence>, open: &Open) -> Vec<String> {
     faults
 }
 
+/// What the faults of a sequence begin with.
+pub(crate) fn title(sequence: &Sequence) -> String {
+    format!("{}, {:?}", sequence.name, sequence.cast.as_ref().unwrap().family)
+}
+
 fn play(sequence: &Sequence, open: &Open) -> Vec<String> {
     let cast = sequence.cast.as_ref().unwrap();
     let topology = sequence.topology().unwrap().build().unwrap();
@@ -53,7 +58,7 @@ fn play(sequence: &Sequence, open: &Open) -> Vec<String> {
         let mut seen = Vec::from_iter(node.take(step, objects, cast, open));
         seen.extend(play.observe(step, &node.topology));
         seen.extend(node.has_nothing_to_do(open));
-        let place = format!("{}, {:?}, {}", sequence.name, cast.family, step.when);
+        let place = format!("{}, {}", title(sequence), step.when);
         faults.extend(seen.into_iter().map(|fault| format!("{place}: {fault}")));
     }
     faults
