@@ -30,6 +30,7 @@
 mod error;
 mod isolate;
 mod namespace;
+mod patience;
 mod process;
 mod route;
 pub mod scenario;

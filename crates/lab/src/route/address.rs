@@ -1,6 +1,4 @@
 use std::net::IpAddr;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -16,9 +14,7 @@ use super::constants::rtnetlink::{
 use super::link::family_number;
 use super::message::Request;
 use crate::LabError;
-
-/// An address is usable within a millisecond, on a machine that is not overloaded.
-const ADDRESS_PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::wait_until;
 
 impl RouteSocket {
     /// Gives `link`, which must be up, an address, and returns when it can be used; there
@@ -33,14 +29,10 @@ impl RouteSocket {
         let action = format!("add the address {address} to {link}");
         self.change(request, &action)?;
         // The kernel makes an IPv6 address local in the background.
-        let deadline = Instant::now() + ADDRESS_PATIENCE;
-        while !self.is_local(address.addr())? {
-            if Instant::now() > deadline {
-                return Err(LabError::system(action, Errno::ETIMEDOUT));
-            }
-            thread::sleep(Duration::from_micros(100));
+        match wait_until(|| self.is_local(address.addr()))? {
+            true => Ok(()),
+            false => Err(LabError::system(action, Errno::ETIMEDOUT)),
         }
-        Ok(())
     }
 
     /// Takes an address from `link`.

@@ -15,12 +15,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsFd as _;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use nix::errno::Errno;
 
+use crate::patience::wait_until;
 use crate::{Bridge, Gateway, LabError, Namespace, RouteSocket, VethPair};
 
 /// The pods' bridge on the node.
@@ -47,9 +46,6 @@ const OTHER_NODES: LinkLocal =
 /// Locally administered, so that they collide with no real device.
 const POD_BRIDGE_HARDWARE: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const LAN_HARDWARE: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
-
-/// Links are usable within milliseconds; one that is not after this time never will be.
-const LINK_PATIENCE: Duration = Duration::from_secs(30);
 
 impl LinkLocal {
     fn of(&self, like: IpAddr) -> IpAddr {
@@ -205,14 +201,10 @@ fn everything_like(address: IpAddr) -> IpNet {
 
 /// Waits until packets pass: the kernel follows a change of carrier in the background.
 fn await_links(route: &RouteSocket, names: &[&str]) -> Result<(), LabError> {
-    let deadline = Instant::now() + LINK_PATIENCE;
     for name in names {
-        while !route.link(name)?.ready {
-            if Instant::now() > deadline {
-                let action = format!("use the link {name}, which has no carrier");
-                return Err(LabError::system(action, Errno::ENETDOWN));
-            }
-            thread::sleep(Duration::from_micros(200));
+        if !wait_until(|| Ok(route.link(name)?.ready))? {
+            let action = format!("use the link {name}, which has no carrier");
+            return Err(LabError::system(action, Errno::ENETDOWN));
         }
     }
     Ok(())
