@@ -8,6 +8,37 @@ use super::data::Packet;
 use super::{Cluster, Sequence, SequenceError, Slice};
 use crate::{Protocol, Server, TopologySpec};
 
+/// The hosts of sequences that are played one after the other on one node: a sequence in
+/// both families, say.
+///
+/// # Errors
+///
+/// As for [`Sequence::topology`].
+pub fn shared_topology(sequences: &[Sequence]) -> Result<TopologySpec, SequenceError> {
+    let mut shared = TopologySpec { node_addresses: Vec::new(), ..TopologySpec::default() };
+    let mut pods: Vec<Vec<IpAddr>> = Vec::new();
+    for sequence in sequences {
+        let spec = sequence.topology()?;
+        let new = spec.node_addresses.into_iter();
+        let new: Vec<_> = new.filter(|it| !shared.node_addresses.contains(it)).collect();
+        shared.node_addresses.extend(new);
+        shared.remote_pods.extend(spec.remote_pods);
+        shared.clients.extend(spec.clients);
+        shared.servers.extend(spec.servers);
+        let known: BTreeSet<IpAddr> = pods.iter().flatten().copied().collect();
+        let new = spec.pods.into_iter().flatten().filter(|pod| !known.contains(pod));
+        // A pod may as well have an address of each family.
+        for (number, address) in new.enumerate() {
+            match pods.get_mut(number) {
+                Some(pod) => pod.push(address),
+                None => pods.push(vec![address]),
+            }
+        }
+    }
+    shared.pods = pods.into_iter().collect();
+    Ok(shared)
+}
+
 impl Sequence {
     /// The hosts and servers that all steps take together; addresses of the node's interface
     /// that it does not have from the beginning are for the caller to add and remove.

@@ -24,6 +24,7 @@ pub use self::cluster::{
     Cluster, Endpoint, IpMode, Node, NodePorts, Policy, Port, Service, Settings, Slice, TargetPort,
 };
 pub use self::data::{Ask, Expected, Packet, Sequence, Step};
+pub use self::hosts::shared_topology;
 pub use self::play::Play;
 
 /// Why the data cannot be used.

@@ -9,25 +9,27 @@ use std::time::Duration;
 
 use portolan_core::{Backend, Environment, Index, SyncReport};
 use portolan_lab::Topology;
-use portolan_lab::sequence::{Cast, Cluster, Sequence, Step};
+use portolan_lab::sequence::{Cast, Cluster, Sequence, Step, shared_topology};
 
 use crate::sequence_objects;
 
 /// Makes a backend that has seen nothing, for objects with these settings.
 pub(crate) type Open = dyn Fn(&Cluster) -> Box<dyn Backend> + Sync;
 
-/// Most of a sequence is waiting, for silence or for clients to be forgotten.
-const AT_ONCE: usize = 5;
+/// Most of a sequence is waiting, for silence or for clients to be forgotten; but the kernel is
+/// slow where many namespaces come and go.
+const AT_ONCE: usize = 4;
 
-/// Plays sequences side by side; returns what is wrong, by sequence.
-pub(crate) fn play_all(sequences: Vec<Sequence>, open: &Open) -> Vec<String> {
-    let waiting = Mutex::new(VecDeque::from(sequences));
+/// Plays the sequences of each group one after the other on one node, and the groups side by
+/// side; returns what is wrong, by sequence.
+pub(crate) fn play_all(groups: Vec<Vec<Sequence>>, open: &Open) -> Vec<String> {
+    let waiting = Mutex::new(VecDeque::from(groups));
     let faults = Mutex::new(Vec::new());
     scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
-                while let Some(sequence) = { waiting.lock().unwrap().pop_front() } {
-                    let seen = play(&sequence, open);
+                while let Some(group) = { waiting.lock().unwrap().pop_front() } {
+                    let seen = play(&group, open);
                     faults.lock().unwrap().extend(seen);
                 }
             });
@@ -43,30 +45,48 @@ pub(crate) fn title(sequence: &Sequence) -> String {
     format!("{}, {:?}", sequence.name, sequence.cast.as_ref().unwrap().family)
 }
 
-fn play(sequence: &Sequence, open: &Open) -> Vec<String> {
-    let cast = sequence.cast.as_ref().unwrap();
-    let topology = sequence.topology().unwrap().build().unwrap();
-    for (name, value) in &sequence.sysctls {
+fn play(group: &[Sequence], open: &Open) -> Vec<String> {
+    let mut topology = shared_topology(group).unwrap().build().unwrap();
+    for (name, value) in group.iter().flat_map(|sequence| &sequence.sysctls) {
         topology.node().set_sysctl(name, value).unwrap();
     }
-    let mut play = sequence.begin();
-    let mut node = Node { topology, index: Index::new(sequence_objects::NODE), running: None };
     let mut faults = Vec::new();
-    for step in &sequence.steps {
-        sleep(Duration::from_millis(step.wait));
-        let objects = sequence.take(step, &mut play).unwrap();
-        let mut seen = Vec::from_iter(node.take(step, objects, cast, open));
-        seen.extend(play.observe(step, &node.topology));
-        seen.extend(node.has_nothing_to_do(open));
-        let place = format!("{}, {}", title(sequence), step.when);
-        faults.extend(seen.into_iter().map(|fault| format!("{place}: {fault}")));
+    for sequence in group {
+        faults.extend(play_on(&mut topology, sequence, open));
     }
     faults
 }
 
+fn play_on(topology: &mut Topology, sequence: &Sequence, open: &Open) -> Vec<String> {
+    let cast = sequence.cast.as_ref().unwrap();
+    let mut play = sequence.begin();
+    let mut node = Node { topology, index: Index::new(sequence_objects::NODE), running: None };
+    let mut first = None;
+    let mut faults = Vec::new();
+    for step in &sequence.steps {
+        sleep(Duration::from_millis(step.wait));
+        let objects = sequence.take(step, &mut play).unwrap();
+        first.get_or_insert_with(|| interface(&objects));
+        let mut seen = Vec::from_iter(node.take(step, objects, cast, open));
+        seen.extend(play.observe(step, node.topology));
+        seen.extend(node.has_nothing_to_do(open));
+        let place = format!("{}, {}", title(sequence), step.when);
+        faults.extend(seen.into_iter().map(|fault| format!("{place}: {fault}")));
+    }
+    if let (Some(first), Some(last)) = (first, &node.running) {
+        let last = interface(&last.objects);
+        node.follow_interface(&last, &first, cast);
+    }
+    faults
+}
+
+fn interface(objects: &Cluster) -> BTreeSet<IpAddr> {
+    objects.this_node.interface.iter().copied().collect()
+}
+
 /// The node under test.
-struct Node {
-    topology: Topology,
+struct Node<'a> {
+    topology: &'a mut Topology,
     index: Index,
     running: Option<Running>,
 }
@@ -78,12 +98,11 @@ struct Running {
     environment: Environment,
 }
 
-impl Node {
+impl Node<'_> {
     /// Takes in what changed since the last step, as the agent does: plans first, then the
     /// environment; or all of it by a backend that has just started.
     fn take(&mut self, step: &Step, objects: Cluster, cast: &Cast, open: &Open) -> Option<String> {
         let before = self.running.take();
-        let interface = |it: &Cluster| it.this_node.interface.iter().copied().collect();
         let had = before.as_ref().map_or(interface(&objects), |it| interface(&it.objects));
         self.follow_interface(&had, &interface(&objects), cast);
         let known = before.as_ref().map(|running| &running.objects);
