@@ -3,10 +3,13 @@
 
 mod common;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use portolan_core::{Backend as _, Environment, Index, Protocol, ServiceType, Update};
-use portolan_lab::{Gateway, Outcome, Probe, RouteSocket, TopologySpec, namespaced};
+use portolan_lab::{
+    Gateway, Namespace, Outcome, Probe, RouteSocket, Topology, TopologySpec, namespaced,
+};
 use portolan_netlink::nftables::{Batch, Connection, Family};
 use portolan_nft::{NftBackend, NftOptions};
 
@@ -65,6 +68,8 @@ fn processes_of_the_node_reach_node_ports_on_localhost_only_while_that_is_asked_
 
 /// An address that the client believes the node has outside of its loopback.
 const NODE_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// An address of the client by which it looks like the node itself.
+const FALSE_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 5));
 const GUARD: &str = "guard-loopback";
 
 #[test]
@@ -87,6 +92,7 @@ fn the_network_reaches_loopback_addresses_only_while_nothing_guards_them() {
             route.delete_address("lo", "127.0.0.1/8".parse().unwrap()).unwrap();
             let gateway = Gateway { link: "lan0", via: Some(node), source: Some(client) };
             route.add_route(NODE_LOOPBACK.into(), &gateway).unwrap();
+            route.add_address("lan0", FALSE_LOOPBACK.into()).unwrap();
         });
 
         let answered = |from, to, protocol| {
@@ -106,6 +112,7 @@ fn the_network_reaches_loopback_addresses_only_while_nothing_guards_them() {
                 assert!(answered(client, node, protocol), "{when}, {protocol}");
                 assert!(answered(LOCALHOST, LOCALHOST, protocol), "{when}, {protocol}");
             }
+            assert_eq!(hears_false_loopback(&topology, outside, node), open, "{when}");
         };
         let environment =
             |localhost_node_ports| Environment { localhost_node_ports, ..common::environment() };
@@ -125,6 +132,22 @@ fn the_network_reaches_loopback_addresses_only_while_nothing_guards_them() {
         topology.node().run(|| backend.adapt(&environment(false)).unwrap());
         check(true, "NodePorts on localhost are not asked for any more");
     });
+}
+
+/// Whether a datagram gets through whose sender pretends to be the node; an answer to it would
+/// stay on the node.
+fn hears_false_loopback(topology: &Topology, outside: &Namespace, node: IpAddr) -> bool {
+    const PORT: u16 = 9999;
+    let listener = topology.node().run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap());
+    outside.run(|| {
+        let socket = UdpSocket::bind((FALSE_LOOPBACK, 0)).unwrap();
+        socket.send_to(b"?", (node, PORT)).unwrap();
+    });
+    listener.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    match listener.recv_from(&mut [0; 8]) {
+        Ok((_, from)) => from.ip() == FALSE_LOOPBACK,
+        Err(_) => false,
+    }
 }
 
 fn delete_guard() {
