@@ -17,7 +17,8 @@ impl Play {
         let mut faults = Vec::new();
         let mut answers = BTreeMap::new();
         for client in &ask.from {
-            match ask.answers(*client, topology) {
+            let fresh_port = || self.fresh_port(ask.protocol);
+            match ask.answers(*client, topology, fresh_port) {
                 Ok(answered) => {
                     faults.extend(ask.unfit(*client, &answered));
                     faults.extend(self.forbidden(ask, *client, &answered));
@@ -68,16 +69,21 @@ impl Play {
 
 impl Ask {
     /// Who answers a client, one time after the other.
-    fn answers(&self, client: IpAddr, topology: &Topology) -> Result<Vec<IpAddr>, String> {
+    fn answers(
+        &self,
+        client: IpAddr,
+        topology: &Topology,
+        mut fresh_port: impl FnMut() -> u16,
+    ) -> Result<Vec<IpAddr>, String> {
         let destination = SocketAddr::new(self.to, self.port);
         let probe = Probe::new(client, self.protocol, destination).within(PATIENCE);
-        let probe = probe.from_port(self.source_port.unwrap_or(0));
         let mut answers = Vec::new();
         for number in 0..self.times + usize::from(self.settles) {
             if number == 1 {
                 sleep(TICK);
             }
-            let outcome = topology.probe(&probe);
+            let port = self.source_port.unwrap_or_else(&mut fresh_port);
+            let outcome = topology.probe(&probe.from_port(port));
             let (Some(endpoint), Some(seen)) = (outcome.endpoint(), outcome.seen_source()) else {
                 return Err(format!("gets no answer: {outcome:?}"));
             };

@@ -16,7 +16,10 @@ const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 impl Play {
     /// Sends the packets, all at once; returns what is wrong.
     pub(super) fn send_packets(&mut self, packets: &[Packet], topology: &Topology) -> Vec<String> {
-        let probes: Vec<Vec<Probe>> = packets.iter().map(Packet::probes).collect();
+        let probes: Vec<Vec<Probe>> = packets
+            .iter()
+            .map(|packet| packet.probes(|| self.fresh_port(packet.protocol)))
+            .collect();
         let mut outcomes = topology.probe_all(&probes.concat()).into_iter();
         let mut faults = Vec::new();
         for (packet, probes) in packets.iter().zip(probes) {
@@ -46,17 +49,18 @@ impl Packet {
         SocketAddr::new(self.to, self.port)
     }
 
-    fn probes(&self) -> Vec<Probe> {
+    fn probes(&self, mut fresh_port: impl FnMut() -> u16) -> Vec<Probe> {
         let timeout = if self.then == Expected::Silent { SILENCE } else { PATIENCE };
         let probe = Probe::new(self.from, self.protocol, self.destination()).within(timeout);
         let count = self.times.unwrap_or(match &self.then {
             Expected::Answered(endpoints) if endpoints.len() > 1 => endpoints.len() * PER_ENDPOINT,
             _ => FEW,
         });
-        let probes = (0..).take(count);
-        probes
-            .map(|number: u16| probe.from_port(self.source_port.map_or(0, |it| it + number)))
-            .collect()
+        let ports = (0..).map(|number| match self.source_port {
+            Some(first) => first + number,
+            None => fresh_port(),
+        });
+        ports.take(count).map(|port| probe.from_port(port)).collect()
     }
 
     fn endpoints(&self) -> BTreeSet<SocketAddr> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Step;
-use crate::{Connection, Topology};
+use crate::{Connection, Protocol, Topology};
 
 /// Where silence is expected, it is waited for so long; an answer may take [`PATIENCE`].
 pub(super) const SILENCE: Duration = Duration::from_millis(300);
@@ -20,7 +20,12 @@ pub struct Play {
     pub(super) connections: BTreeMap<String, Connection>,
     /// Names of what is remembered stand for nobody.
     anonymous: bool,
+    /// See [`Play::fresh_port`].
+    next_port: u16,
 }
+
+/// Ports from here on are no server's.
+const FIRST_PORT: u16 = 40_000;
 
 impl Play {
     pub(super) fn new(objects: Value) -> Play {
@@ -29,7 +34,20 @@ impl Play {
             remembered: BTreeMap::new(),
             connections: BTreeMap::new(),
             anonymous: false,
+            next_port: FIRST_PORT,
         }
+    }
+
+    /// The source port of a probe that is to be a flow of its own. The kernel's own choice would
+    /// now and then be that of an earlier datagram, and find its flow: where that led to is no
+    /// matter of the objects of now.
+    pub(super) fn fresh_port(&mut self, protocol: Protocol) -> u16 {
+        if protocol != Protocol::Udp {
+            return 0;
+        }
+        let port = self.next_port;
+        self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
+        port
     }
 
     /// From now on what packets would have shown is of no matter.
