@@ -9,8 +9,9 @@ use crate::plan::{Destination, Frontend};
 
 /// The clients of a family that may use a port's load balancer addresses; `None` for all.
 ///
-/// Ranges of one family say nothing good of the other: where all are of the other family,
-/// nobody may. kube-proxy lets everybody in. A range of length 0 lifts them.
+/// A range of length 0 lifts those of its family. Of the others, ranges of one family say
+/// nothing good of the other: where all are of the other family, nobody may. kube-proxy lets
+/// everybody in.
 ///
 /// A node that holds such an address itself, on its loopback say, uses it as its source when
 /// it connects to it. If the ranges admit the node, they must admit that too.
@@ -21,14 +22,15 @@ pub(crate) fn source_ranges(
     node_addresses: &[IpAddr],
 ) -> Option<Vec<IpNet>> {
     let balancers: Vec<IpAddr> = frontends.iter().filter_map(balancer).collect();
-    if service.source_ranges.is_empty() || balancers.is_empty() {
+    let all = &service.source_ranges;
+    let is_lifted =
+        |family| all.iter().any(|it| it.prefix_len() == 0 && Family::of_net(it) == family);
+    let restricts = |net: &IpNet| !is_lifted(Family::of_net(net));
+    if balancers.is_empty() || is_lifted(family) || !all.iter().any(restricts) {
         return None;
     }
-    let ranges = service.source_ranges.iter().filter(|net| Family::of_net(net) == family);
+    let ranges = all.iter().filter(|net| Family::of_net(net) == family);
     let mut ranges: Vec<IpNet> = ranges.map(IpNet::trunc).collect();
-    if ranges.iter().any(|net| net.prefix_len() == 0) {
-        return None;
-    }
     let admits = |ip: &IpAddr| ranges.iter().any(|net| net.contains(ip));
     if node_addresses.iter().any(admits) {
         ranges.extend(balancers.into_iter().map(IpNet::from));

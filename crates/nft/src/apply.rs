@@ -156,8 +156,9 @@ impl FamilyState {
         delta
     }
 
-    /// Keeps the unused chains that the table holds as they should be: a restart that changes
-    /// nothing sends nothing, also after services have been scaled.
+    /// Keeps the unused chains that the table holds as they should be, however many: a restart
+    /// that changes nothing sends nothing, also after services have been scaled. Too many of
+    /// them go with the next change, as they would have without the restart.
     pub(crate) fn keep_unused_chains(&mut self, observed: &ObservedTable) {
         let is_sound = |chain: &ServingChain| {
             let chain = self.settings.serving_chain(*chain);
@@ -175,20 +176,13 @@ impl FamilyState {
                 kept.append(&mut with_successors);
             }
         }
-        if !self.are_too_many(&kept) {
-            self.chains = kept;
-        }
-    }
-
-    /// Whether so many of these chains are unused that they have to go.
-    fn are_too_many(&self, chains: &BTreeSet<ServingChain>) -> bool {
-        // A chain leads to two others at the most.
-        chains.len() > 3 * self.references.len() + UNUSED_CHAINS_KEPT
+        self.chains = kept;
     }
 
     /// Chains that nothing led to before this transaction, once they are many.
     fn unused_chains(&self) -> BTreeSet<ServingChain> {
-        if !self.are_too_many(&self.chains) {
+        // A chain leads to two others at the most.
+        if self.chains.len() <= 3 * self.references.len() + UNUSED_CHAINS_KEPT {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);

@@ -1,5 +1,7 @@
 //! Random lives of a cluster, against a table in memory that refuses what the kernel does.
 
+mod unused_chains;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use proptest::prelude::*;
 use crate::NftOptions;
 use crate::adapt::adapt;
 use crate::apply::apply;
-use crate::chain_name::{Draw, EntryKind, ServingChain};
+use crate::chain_name::EntryKind;
 use crate::container::Container;
 use crate::diff::diff;
 use crate::element::Value;
@@ -58,8 +60,14 @@ impl Machine {
         let (mut state, tables) = State::new(services, settings.into());
         let mut observed = observed;
         let mut operations = 0;
-        for (family, table) in tables {
-            let (delta, sizes) = diff(table, observed.remove(&family).flatten(), TABLE);
+        for (family, mut table) in tables {
+            let there = observed.remove(&family).flatten();
+            if let Some(there) = &there {
+                let state = state.families.get_mut(&family).unwrap();
+                state.keep_unused_chains(there);
+                table.serving.clone_from(&state.chains);
+            }
+            let (delta, sizes) = diff(table, there, TABLE);
             state.families.get_mut(&family).unwrap().sizes = sizes;
             operations += delta.added() + delta.deleted();
             self.kernel.get_mut(&family).unwrap().commit(family, &delta);
@@ -209,23 +217,6 @@ fn maps_grow_as_often_as_needed_and_keep_what_they_hold() {
     assert_eq!(machine.converge(&plans, &environment), 0, "the grown table is as it should be");
 }
 
-#[test]
-fn chains_that_nobody_needs_go_away_once_they_are_many() {
-    let mut index = Index::new("here");
-    let mut machine = Machine::new();
-    machine.converge(&[], &Environment::default());
-    for count in 1..200u8 {
-        machine.apply(&serve(&mut index, 0..count));
-        assert!(machine.chains() < 100, "{} chains after {count} scalings", machine.chains());
-    }
-    let observed = machine.kernel[&Family::V4].observe().unwrap();
-    assert!(
-        observed.chains.contains_key(
-            &ServingChain::ClusterIp(Draw { slots: 199, affinity: None }).to_string()
-        )
-    );
-}
-
 /// The service `s` with these endpoints, by their numbers.
 fn serve(index: &mut Index, endpoints: std::ops::Range<u8>) -> Vec<portolan_core::Change> {
     apply_service(index, "s", [172, 30, 0, 1], endpoints);
@@ -300,24 +291,4 @@ fn of_several_changes_of_one_service_in_a_batch_the_last_counts() {
     batch.extend(deletion);
     machine.apply(&batch);
     assert!(machine.meaning().is_empty());
-}
-
-#[test]
-fn unused_chains_go_in_the_transaction_that_makes_their_map_larger() {
-    let mut index = Index::new("here");
-    let mut machine = Machine::new();
-    machine.converge(&[], &Environment::default());
-    // One more than are kept: the next transaction clears up.
-    for count in 2..36 {
-        machine.apply(&serve(&mut index, 1..count));
-    }
-    let before = machine.chains();
-    for number in 0..900u16 {
-        let [high, low] = number.to_be_bytes();
-        apply_service(&mut index, &format!("t{number}"), [172, 31, high, low], 1..13);
-    }
-    machine.apply(&index.take_changes());
-    assert!(machine.chains() < before, "{} chains, {before} before", machine.chains());
-    let plans: Vec<_> = index.plans().cloned().collect();
-    assert_eq!(machine.converge(&plans, &Environment::default()), 0);
 }
