@@ -14,35 +14,33 @@ use crate::plan::{Destination, Frontend};
 /// everybody in.
 ///
 /// A node that holds such an address itself, on its loopback say, uses it as its source when
-/// it connects to it. If the ranges admit the node, they must admit that too.
+/// it connects to it. If the ranges admit the node, they must admit that too, also where an
+/// older Service has the port of that address.
 pub(crate) fn source_ranges(
     service: &Service,
     family: Family,
     frontends: &[Frontend],
     node_addresses: &[IpAddr],
 ) -> Option<Vec<IpNet>> {
-    let balancers: Vec<IpAddr> = frontends.iter().filter_map(balancer).collect();
     let all = &service.source_ranges;
     let is_lifted =
         |family| all.iter().any(|it| it.prefix_len() == 0 && Family::of_net(it) == family);
     let restricts = |net: &IpNet| !is_lifted(Family::of_net(net));
-    if balancers.is_empty() || is_lifted(family) || !all.iter().any(restricts) {
+    if !frontends.iter().any(is_balancer) || is_lifted(family) || !all.iter().any(restricts) {
         return None;
     }
     let ranges = all.iter().filter(|net| Family::of_net(net) == family);
     let mut ranges: Vec<IpNet> = ranges.map(IpNet::trunc).collect();
     let admits = |ip: &IpAddr| ranges.iter().any(|net| net.contains(ip));
     if node_addresses.iter().any(admits) {
-        ranges.extend(balancers.into_iter().map(IpNet::from));
+        let balancers = service.load_balancer_ips.iter().copied();
+        ranges.extend(balancers.filter(|ip| Family::of(*ip) == family).map(IpNet::from));
     }
     ranges = IpNet::aggregate(&ranges);
     ranges.sort_unstable();
     Some(ranges)
 }
 
-fn balancer(frontend: &Frontend) -> Option<IpAddr> {
-    match frontend.destination {
-        Destination::LoadBalancerIp(ip) => Some(ip),
-        _ => None,
-    }
+fn is_balancer(frontend: &Frontend) -> bool {
+    matches!(frontend.destination, Destination::LoadBalancerIp(_))
 }

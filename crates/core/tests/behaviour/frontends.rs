@@ -242,6 +242,30 @@ fn ranges_that_admit_the_node_admit_the_load_balancers_addresses_as_sources() {
 }
 
 #[test]
+fn ranges_that_admit_the_node_admit_a_load_balancers_address_that_an_older_service_has() {
+    let web = Service {
+        service_type: ServiceType::LoadBalancer,
+        load_balancer_ips: ips(&["203.0.113.1", "203.0.113.9", "2001:db8::9"]),
+        source_ranges: nets(&["192.0.2.0/24"]),
+        ..service("web", &["10.96.0.1"])
+    };
+    let older = Service {
+        created: Some(-1),
+        external_ips: ips(&["203.0.113.9"]),
+        ..service("older", &["10.96.0.2"])
+    };
+    let mut index = Index::new(NODE);
+    let node = NodeInfo { addresses: ips(&["192.0.2.7"]), ..NodeInfo::default() };
+    index.apply(Update::NodeApplied(node));
+    index.apply(Update::ServicesReset(vec![older, web]));
+    index.take_changes();
+    let plan = index.plans().find(|plan| &*plan.name.name == "web").unwrap();
+    let expected = nets(&["192.0.2.0/24", "203.0.113.1/32", "203.0.113.9/32"]);
+    assert_eq!(plan.ports[0].source_ranges, Some(expected));
+    assert_eq!(plan.ports[0].frontends.len(), 2, "its ClusterIP and one address");
+}
+
+#[test]
 fn session_affinity_is_handed_on_to_every_port() {
     let affinity = Some(SessionAffinity { timeout_seconds: 10_800 });
     let web = Service {
