@@ -1,0 +1,150 @@
+//! The life of one cluster: the first programming, live changes, restarts, and packets
+//! after each of them.
+
+use std::ops::RangeInclusive;
+
+use portolan_core::{Backend as _, Index, SyncReport};
+use portolan_lab::Topology;
+use portolan_nft::{NftBackend, NftOptions};
+
+use crate::clients::Clients;
+use crate::cluster::Cluster;
+use crate::dice::Dice;
+use crate::model::{is_known_to_differ, predict};
+use crate::play::send;
+use crate::tally::Tally;
+use crate::world::NODE;
+use crate::{generate, packets, report};
+
+/// How many times a cluster is changed.
+const STEPS: usize = 6;
+/// How many different packets are sent after each change.
+const PACKETS: usize = 60;
+/// How many more are sent of clients that are kept by an endpoint.
+const KEPT: usize = 40;
+
+/// What outlives a cluster.
+#[derive(Default)]
+pub(crate) struct Session {
+    pub(crate) tally: Tally,
+    clients: Clients,
+    /// How often packets were sent.
+    steps: u16,
+}
+
+/// One cluster on one node.
+pub(crate) struct Round<'a> {
+    topology: &'a Topology,
+    seed: u64,
+    number: u64,
+    step: usize,
+    dice: Dice,
+    cluster: Cluster,
+    index: Index,
+    backend: NftBackend,
+}
+
+impl<'a> Round<'a> {
+    /// Another cluster, programmed over whatever the last one left in the kernel.
+    pub(crate) fn new(topology: &'a Topology, seed: u64, number: u64) -> Round<'a> {
+        let mut dice = Dice::new(seed, number);
+        let cluster = generate::cluster(&mut dice);
+        let mut index = Index::new(NODE);
+        cluster.listed().into_iter().for_each(|update| index.apply(update));
+        index.take_changes();
+        let backend = topology.node().run(|| NftBackend::open(options(&cluster)).unwrap());
+        let mut round = Round { topology, seed, number, step: 0, dice, cluster, index, backend };
+        round.start();
+        round
+    }
+
+    /// As the agent does when it starts.
+    fn start(&mut self) -> SyncReport {
+        let Round { topology, cluster, index, backend, .. } = self;
+        topology.node().run(|| {
+            *backend = NftBackend::open(options(cluster)).unwrap();
+            backend.converge(&mut index.plans(), &cluster.environment).unwrap()
+        })
+    }
+
+    /// Changes the cluster again and again.
+    pub(crate) fn play(mut self, session: &mut Session) {
+        session.clients.move_on();
+        self.ask(session);
+        for step in 1..=STEPS {
+            if session.tally.has_enough() {
+                return;
+            }
+            self.step = step;
+            self.change();
+            self.ask(session);
+            if self.dice.percent(20) {
+                session.tally.restarts += 1;
+                let report = self.start();
+                assert_eq!(report, SyncReport::default(), "{}: a restart", self.place());
+            }
+        }
+    }
+
+    fn change(&mut self) {
+        let before = self.cluster.environment.clone();
+        for update in generate::edit(&mut self.dice, &mut self.cluster) {
+            self.index.apply(update);
+        }
+        let changes = self.index.take_changes();
+        let Round { topology, cluster, backend, .. } = self;
+        topology.node().run(|| {
+            backend.apply(&changes).unwrap();
+            if before != cluster.environment {
+                backend.adapt(&cluster.environment).unwrap();
+            }
+            assert!(!backend.is_disturbed().unwrap(), "by nobody");
+        });
+    }
+
+    fn ask(&mut self, session: &mut Session) {
+        let ports = self.use_new_ports(session);
+        session.clients.forget(&self.cluster);
+        let mut packets = packets::packets(&mut self.dice, &self.cluster, PACKETS);
+        packets.extend(self.dice.several(&session.clients.packets(), KEPT));
+        packets.retain(|it| !is_known_to_differ(&self.cluster, it));
+        let predicted = packets.into_iter().map(|it| (it, predict(&self.cluster, &it))).collect();
+        for observed in send(self.topology, &mut self.dice, predicted) {
+            session.tally.count(&observed);
+            let is_node = |address| self.topology.is_node_address(address);
+            let mut faults = observed.faults(is_node, &ports);
+            if observed.is_sticky() {
+                faults.extend(session.clients.meet(&observed));
+            }
+            if !faults.is_empty() {
+                let text = report::disagreement(&self.cluster, &observed, &faults);
+                session.tally.faults.push(format!("{}: {text}", self.place()));
+            }
+        }
+    }
+
+    /// Connection tracking remembers what a port was answered with before a change. Every
+    /// step sends from ports of its own, none of which is a NodePort, and comes back to them
+    /// after longer than a UDP flow lives.
+    fn use_new_ports(&self, session: &mut Session) -> RangeInclusive<u16> {
+        const FIRST: u16 = 33_000;
+        const EACH: u16 = 250;
+        const RANGES: u16 = 130;
+        let first = FIRST + session.steps % RANGES * EACH;
+        let ports = first..=first + EACH - 1;
+        session.steps += 1;
+        let range = format!("{} {}", ports.start(), ports.end());
+        for (_, host) in self.topology.hosts() {
+            host.set_sysctl("net.ipv4.ip_local_port_range", &range).unwrap();
+        }
+        ports
+    }
+
+    fn place(&self) -> String {
+        format!("PORTOLAN_MODEL_SEED={} round {} step {}", self.seed, self.number, self.step)
+    }
+}
+
+fn options(cluster: &Cluster) -> NftOptions {
+    NftOptions { masquerade_all: cluster.masquerade_all, ..NftOptions::default() }
+}
