@@ -16,7 +16,7 @@ use crate::error::IpvsError;
 use crate::options::IpvsOptions;
 use crate::paths::Paths;
 use crate::registry::Registry;
-use crate::servers::{Servers, Steps};
+use crate::servers::{Known, Servers, Steps};
 use crate::sysctl;
 use crate::wanted::{Settings, Wanted, wanted};
 
@@ -208,11 +208,12 @@ impl Manager {
         }
     }
 
-    /// Whether the kernel has the virtual servers that we know, as we know them.
+    /// Whether the kernel has the virtual servers and the paths that we know, as we know them.
     pub(crate) fn is_undisturbed(&mut self) -> Result<bool, IpvsError> {
         let there: HashMap<ServerKey, _> =
             self.ipvs.servers()?.into_iter().map(|server| (server.key, server)).collect();
-        Ok(self.servers.known().all(|(key, known)| there.get(key) == Some(&known.server)))
+        let is_known = |(key, known): (&ServerKey, &Known)| there.get(key) == Some(&known.server);
+        Ok(self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
     }
 
     /// New connections go elsewhere; those that there are may stay until they end.

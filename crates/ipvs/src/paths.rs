@@ -58,6 +58,17 @@ impl Paths {
         Ok(())
     }
 
+    /// Whether the kernel has the rules, and the routes as we know them.
+    pub(crate) fn is_undisturbed(&mut self) -> Result<bool, NetlinkError> {
+        let rules = self.routing.rules()?;
+        if !self.rules.iter().all(|rule| rules.contains(rule)) {
+            return Ok(false);
+        }
+        let routes: BTreeSet<IpNet> =
+            self.routing.routes(self.table)?.into_iter().map(|route| route.network).collect();
+        Ok(routes == self.routes)
+    }
+
     /// Takes in the service networks and the addresses of all virtual servers.
     pub(crate) fn reset(&mut self, networks: &[IpNet], addresses: impl Iterator<Item = IpAddr>) {
         self.networks = IpNet::aggregate(&networks.to_vec());
@@ -136,8 +147,9 @@ impl Paths {
         let table = self.table;
         let operation = |network| Operation::AddRoute(LocalRoute { network, table });
         let operations: Vec<Operation> = networks.iter().copied().map(operation).collect();
-        self.execute(&operations)?;
-        self.routes.extend(networks);
+        let refused = self.execute(&operations)?;
+        let added = networks.into_iter().enumerate().filter(|(index, _)| !refused.contains(index));
+        self.routes.extend(added.map(|(_, network)| network));
         Ok(())
     }
 
@@ -152,14 +164,15 @@ impl Paths {
         Ok(())
     }
 
-    /// What is refused is reported and left: it concerns single addresses.
-    fn execute(&mut self, operations: &[Operation]) -> Result<(), NetlinkError> {
+    /// What is refused is reported and left: it concerns single addresses. Returns which.
+    fn execute(&mut self, operations: &[Operation]) -> Result<BTreeSet<usize>, NetlinkError> {
         if operations.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
-        for failure in self.routing.execute(operations)? {
+        let failures = self.routing.execute(operations)?;
+        for failure in &failures {
             warn!("{}: services at these addresses are not served", failure.refusal);
         }
-        Ok(())
+        Ok(failures.into_iter().map(|failure| failure.index).collect())
     }
 }
