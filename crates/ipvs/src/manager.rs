@@ -95,6 +95,8 @@ impl Manager {
             }
         }
         self.servers = Servers::observed(ours, foreign, Instant::now());
+        // What was left to do is worked out anew: a destination may be wanted again.
+        self.afterwards.clear();
         let gone: Vec<ServerKey> =
             registered.into_iter().filter(|key| !self.servers.has(key)).collect();
         self.registry.delete(&gone)?;

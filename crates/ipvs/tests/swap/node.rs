@@ -172,6 +172,7 @@ fn slice(v6: bool) -> EndpointSlice {
         name: ObjectName::new("default", "echo-1"),
         service: ObjectName::new("default", "echo"),
         family: if v6 { Family::V6 } else { Family::V4 },
+        trigger_time: None,
         ports: vec![port("tcp", Protocol::Tcp, TCP_PORT), port("udp", Protocol::Udp, UDP_PORT)],
         endpoints: (1..=PODS).map(endpoint).collect(),
     }
