@@ -40,7 +40,7 @@ impl Clients {
             socket.connect(address).unwrap();
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
             let name = format!("{client} to {address}");
-            let endpoint = ask(&socket).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let endpoint = ask(&socket).unwrap();
             Flow { name, socket, endpoint }
         };
         Clients {
