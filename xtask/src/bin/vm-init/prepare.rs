@@ -8,13 +8,11 @@ use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 
-const MOUNTS: [(&str, &str); 5] = [
-    ("devtmpfs", "/dev"),
-    ("proc", "/proc"),
-    ("sysfs", "/sys"),
-    ("tmpfs", "/run"),
-    ("tmpfs", "/tmp"),
-];
+const MOUNTS: [(&str, &str); 3] = [("devtmpfs", "/dev"), ("proc", "/proc"), ("sysfs", "/sys")];
+
+/// Nothing is mounted here: the initial file system can be written to, and where the sources
+/// are below one of these, so are the programs that are to be run.
+const DIRECTORIES: [&str; 2] = ["/run", "/tmp"];
 
 /// Mounts what programs expect of every Linux machine.
 pub(super) fn mount_all() -> Result<()> {
@@ -26,6 +24,7 @@ pub(super) fn mount_all() -> Result<()> {
             Err(errno) => return Err(errno).with_context(|| format!("cannot mount {place}")),
         }
     }
+    DIRECTORIES.iter().try_for_each(fs::create_dir_all)?;
     Ok(())
 }
 
