@@ -63,7 +63,7 @@ pub(super) fn convert(
         ports: ports(&spec.ports, names, report),
         external_ips: report.addresses(&spec.external_ips, "spec.externalIPs"),
         load_balancer_ips: load_balancer_ips(&status.load_balancer, report),
-        source_ranges: source_ranges(&spec.load_balancer_source_ranges, &cluster_ips, report),
+        source_ranges: source_ranges(&spec.load_balancer_source_ranges, report),
         cluster_ips,
         external_policy_local: policy(
             &spec.external_traffic_policy,

@@ -122,11 +122,7 @@ pub(super) fn load_balancer_ips(
 ///
 /// A range that cannot be read never opens what was meant to be closed: where no other
 /// range of its family is left, nobody is let in, by a range that no client can be in.
-pub(super) fn source_ranges(
-    field: &List<String>,
-    cluster_ips: &[IpAddr],
-    report: &mut Report,
-) -> Vec<IpNet> {
+pub(super) fn source_ranges(field: &List<String>, report: &mut Report) -> Vec<IpNet> {
     let path = Path::from("spec.loadBalancerSourceRanges");
     let done = "it lets nobody in";
     let mut ranges: Vec<IpNet> = Vec::new();
@@ -146,7 +142,7 @@ pub(super) fn source_ranges(
         ranges.iter().filter(|range| range.prefix_len() == 0).map(Family::of_net).collect();
     ranges
         .retain(|range| range.prefix_len() == 0 || !unrestricted.contains(&Family::of_net(range)));
-    for family in cluster_ips.iter().map(|address| Family::of(*address)) {
+    for family in Family::BOTH {
         let restricted = ranges.iter().any(|range| Family::of_net(range) == family);
         if unreadable.contains(&family) && !unrestricted.contains(&family) && !restricted {
             ranges.push(nobody(family));

@@ -79,6 +79,21 @@ fn a_source_range_that_cannot_be_read_opens_nothing() {
     }
 }
 
+/// A text of another family, or one that only looks so, closes both where it is alone: core
+/// takes ranges of one family only for a restriction of both.
+#[test]
+fn a_source_range_that_cannot_be_read_opens_nothing_on_a_service_of_one_family() {
+    for (cluster_ip, family) in [("10.96.0.1", "IPv4"), ("fd00:96::1", "IPv6")] {
+        for range in ["fd00::/129", "203.0.113.0/24:", "10.0.0.0/33", "fd00/64"] {
+            let manifest = with(&service_manifest(), "/spec/clusterIP", json!(cluster_ip));
+            let manifest = with(&manifest, "/spec/clusterIPs", json!([cluster_ip]));
+            let manifest = with(&manifest, "/spec/ipFamilies", json!([family]));
+            let manifest = with(&manifest, "/spec/loadBalancerSourceRanges", json!([range]));
+            assert_eq!(source_ranges(&manifest).len(), 1, "{cluster_ip}: {range}");
+        }
+    }
+}
+
 fn source_ranges(manifest: &Value) -> Vec<String> {
     served(manifest).source_ranges.iter().map(ToString::to_string).collect()
 }
