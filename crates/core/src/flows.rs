@@ -129,12 +129,25 @@ impl FlowRules {
     }
 
     /// Takes in what became known later than this.
-    pub fn merge(&mut self, mut later: FlowRules) {
-        for (key, rule) in later.rules {
-            self.rules.entry(key).or_default().replace(rule);
+    ///
+    /// Where flows cannot be looked at for long, what is known does not grow without end:
+    /// flows of frontends beyond [`FlowRules::MOST`] time out.
+    pub fn merge(&mut self, later: FlowRules) {
+        if self.is_empty() {
+            *self = later;
+            return;
         }
-        self.appeared.append(&mut later.appeared);
+        for (key, rule) in later.rules {
+            if self.rules.len() < FlowRules::MOST || self.rules.contains_key(&key) {
+                self.rules.entry(key).or_default().replace(rule);
+            }
+        }
+        let room = FlowRules::MOST.saturating_sub(self.appeared.len());
+        self.appeared.extend(later.appeared.into_iter().take(room));
     }
+
+    /// Of so many frontends more can be known than one look at the cluster told.
+    const MOST: usize = 100_000;
 }
 
 /// The frontends of a plan whose flows are to go to serving endpoints only, with these.

@@ -32,7 +32,7 @@ pub(crate) trait FlowTable {
 pub(crate) type OpenFlowTable = Box<dyn FnMut() -> Result<Box<dyn FlowTable>, BackendError> + Send>;
 
 /// Deletes the stale flows; returns their number. If a listing fails, those that it had
-/// before are deleted all the same.
+/// before are deleted all the same; if a flow cannot be deleted, so are the others.
 ///
 /// `later` tells, once the flows are listed, what else is known by then. A flow that is
 /// stale by `rules` alone may have begun after them, and be as it should.
@@ -55,11 +55,32 @@ pub(super) fn sweep(
     latest.merge(later());
     let judge = FlowJudge::new(&latest, environment, &local);
     stale.retain(|flow| is_stale(&judge, flow));
-    let mut deleted = 0_usize;
+    let (deleted, refused) = delete(&mut *table, &stale);
+    listed.and(refused).map(|()| deleted)
+}
+
+/// How often the kernel may refuse to delete a flow within a job: if it refuses them all,
+/// there is no need to ask for each.
+const REFUSALS: usize = 16;
+
+/// Deletes flows; returns how many there were, and why one could not be deleted. It keeps
+/// nobody from the others: a kernel may hold on to single flows (`EBUSY` for those that are
+/// offloaded, before `ctnetlink_del_conntrack` was changed for Linux 6.4).
+fn delete(table: &mut dyn FlowTable, stale: &[Flow]) -> (usize, Result<(), BackendError>) {
+    let (mut deleted, mut refusals, mut first) = (0_usize, 0, Ok(()));
     for flow in stale {
-        deleted = deleted.saturating_add(usize::from(table.delete(&flow)?));
+        match table.delete(flow) {
+            Ok(was_there) => deleted = deleted.saturating_add(usize::from(was_there)),
+            Err(error) => {
+                first = first.and(Err(error));
+                refusals += 1;
+                if refusals == REFUSALS {
+                    break;
+                }
+            }
+        }
     }
-    listed.map(|()| deleted)
+    (deleted, first)
 }
 
 fn list(

@@ -19,6 +19,8 @@ const DESTINATION: &str = "10.96.0.1:53";
 const FIRST: &str = "10.244.0.1:8080";
 const SECOND: &str = "10.244.0.2:8080";
 const ELSEWHERE: &str = "192.0.2.1:53";
+/// The number of a flow that cannot be deleted.
+const STUCK: u32 = 99;
 const LISTED: Did = Did::Listed(Family::V4, Protocol::Udp, Flows::All);
 
 /// What the thread did.
@@ -63,6 +65,9 @@ impl FlowTable for FakeTable {
     }
 
     fn delete(&mut self, flow: &Flow) -> Result<bool, BackendError> {
+        if flow.id == STUCK {
+            return Err("busy".into());
+        }
         self.did.send(Did::Deleted(flow.id))?;
         Ok(true)
     }
@@ -183,6 +188,21 @@ fn until(what: &str, so: impl Fn() -> bool) {
         thread::sleep(Duration::from_millis(1));
     }
     panic!("{what}: still not");
+}
+
+#[test]
+fn a_flow_that_cannot_be_deleted_keeps_nobody_from_the_others() {
+    let (did, receiver) = channel();
+    let flows = vec![flow(STUCK, DESTINATION, FIRST), flow(1, DESTINATION, FIRST)];
+    let mut open: OpenFlowTable = Box::new(move || {
+        let (flows, fails) = (flows.clone(), Arc::default());
+        Ok(Box::new(FakeTable { flows, fails, did: did.clone() }))
+    });
+    let rules = rules(&[1, 2], &[2]);
+    let swept = sweep(&mut open, &rules, &Environment::default(), &FlowRules::default);
+    assert_eq!(swept.unwrap_err().to_string(), "busy", "it is tried again");
+    drop(open);
+    assert!(receiver.iter().any(|did| did == Did::Deleted(1)));
 }
 
 #[test]

@@ -7,6 +7,9 @@ use super::TrackedFlow;
 use crate::model::Protocol;
 use crate::plan::EndpointAddress;
 
+/// Former endpoints beyond this are not remembered; flows to them time out.
+const MOST_FORMER: usize = 10_000;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FlowRule {
     /// The serving endpoints of the owner; `None` if there is no owner any more, or only one
@@ -20,14 +23,20 @@ pub(super) struct FlowRule {
 impl FlowRule {
     /// Takes in an owner that is no more, or not as it was.
     pub(super) fn was_served_by(&mut self, endpoints: &[EndpointAddress]) {
-        self.former.get_or_insert_default().extend(endpoints);
+        let former = self.former.get_or_insert_default();
+        if former.len() < MOST_FORMER {
+            former.extend(endpoints);
+        }
     }
 
     /// Takes in what became known later.
     pub(super) fn replace(&mut self, later: FlowRule) {
         self.serving = later.serving;
         if let Some(former) = later.former {
-            self.former.get_or_insert_default().extend(former);
+            let known = self.former.get_or_insert_default();
+            if known.len() < MOST_FORMER {
+                known.extend(former);
+            }
         }
     }
 

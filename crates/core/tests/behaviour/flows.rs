@@ -202,3 +202,21 @@ fn families_are_apart() {
     assert_eq!(rules.suspects(Family::V4, Protocol::Tcp), Suspects::Nobody);
     assert_eq!(rules.suspects(Family::V6, Protocol::Udp), Suspects::Nobody);
 }
+
+#[test]
+fn what_is_known_does_not_grow_without_end_while_nobody_can_look_at_flows() {
+    let mut index = dns_with(vec![here("10.0.0.1")]);
+    let mut rules = FlowRules::default();
+    let mut sizes = Vec::new();
+    for round in 0..60_u16 {
+        // A thousand endpoints that were never there before.
+        let [high, low] = (round + 1).to_be_bytes();
+        let pods = (0..1000_u16).map(|pod| {
+            let [c, d] = pod.to_be_bytes();
+            here(&format!("10.{}.{c}.{d}", u16::from(high) * 256 + u16::from(low)))
+        });
+        rules.merge(noted(&mut index, [serve(pods.collect())]));
+        sizes.push(format!("{rules:?}").len());
+    }
+    assert_eq!(sizes.last(), sizes.get(40), "it stays as it is");
+}
