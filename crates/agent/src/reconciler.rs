@@ -194,7 +194,7 @@ impl Reconciler {
         let (kind, services, work) = match self.converge.take() {
             Some(reason) => self.converge_work(reason),
             None if changes.is_empty() => {
-                self.measure.arrived(Timestamp::now());
+                self.measure.nothing_to_do();
                 return None;
             }
             None => apply_work(changes),

@@ -84,11 +84,12 @@ async fn run_with_flows(
     servers.spawn(service_health::serve(news, health_receiver.clone()));
     let reconciler = Reconciler::new(config.clone(), read_interfaces).with_flows(flows);
     let answers = HealthAnswers::default();
+    let (mode, mode_receiver) = watch::channel(backend.facts.name);
     let relayed = Arc::new(Counters::default());
     if let Some(address) = config.metrics {
         let (health, loopback) = (health_receiver.clone(), Arc::clone(&relayed));
         let page = Page::new(reconciler.parts(&answers, failures, health, loopback));
-        servers.spawn(metrics::serve(address, page, backend.facts.name));
+        servers.spawn(metrics::serve(address, page, mode_receiver));
     }
     if let Some(address) = config.healthz {
         servers.spawn(health::serve(address, health_receiver, answers));
@@ -107,6 +108,7 @@ async fn run_with_flows(
         events,
         queries,
         health,
+        mode,
         address_events,
         route_localnet,
         recheck: recheck_interval(),
@@ -155,6 +157,8 @@ struct Agent {
     events: mpsc::Receiver<SourceEvent>,
     queries: mpsc::Receiver<Query>,
     health: watch::Sender<Health>,
+    /// The backend's name.
+    mode: watch::Sender<&'static str>,
     address_events: AddressEvents,
     route_localnet: RouteLocalnet,
     recheck: Interval,
@@ -199,6 +203,8 @@ impl Agent {
         if let Some(work) = self.reconciler.next_work(now) {
             self.backend.send(work)?;
         }
+        let name = self.backend.facts.name;
+        self.mode.send_if_modified(|current| std::mem::replace(current, name) != name);
         let health = self.reconciler.health();
         self.health.send_if_modified(|current| {
             let modified = *current != health;

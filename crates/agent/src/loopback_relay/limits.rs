@@ -50,7 +50,8 @@ impl Limits {
                  LimitNOFILE of systemd) of {WANTED} or more"
             );
         }
-        Limits::new(CONNECTIONS, FLOWS, allowed.saturating_sub(RESERVED))
+        let descriptors = allowed.saturating_sub(RESERVED);
+        Limits::new(CONNECTIONS, flows_within(descriptors), descriptors)
     }
 
     /// For a TCP connection and its other half.
@@ -70,6 +71,12 @@ impl Limits {
     }
 }
 
+/// Flows keep their descriptors for minutes. Where there are few, most are left to
+/// connections, and to ports that open.
+fn flows_within(descriptors: usize) -> usize {
+    FLOWS.min(descriptors / 4).max(1)
+}
+
 /// The soft limit now.
 fn raise_open_files() -> usize {
     let known = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX).min(WANTED);
@@ -80,4 +87,16 @@ fn raise_open_files() -> usize {
         return known(raised);
     }
     known(soft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_never_take_the_descriptors_that_connections_and_ports_need() {
+        for (descriptors, flows) in [(0, 1), (768, 192), (4096, FLOWS), (WANTED, FLOWS)] {
+            assert_eq!(flows_within(descriptors), flows, "{descriptors}");
+        }
+    }
 }

@@ -84,7 +84,14 @@ impl UdpRelay {
                  another address of this node",
             );
         }
-        let place = shared.limits.socket()?;
+        let Some(place) = shared.limits.socket() else {
+            shared.complain(
+                "no file descriptor is left for another UDP flow from ::1 to NodePorts; its \
+                 datagrams are dropped. Give this agent a higher limit on open files \
+                 (RLIMIT_NOFILE, LimitNOFILE of systemd)",
+            );
+            return None;
+        };
         let endpoint = self.choice.choose(&[])?;
         let present = Present::new(counters, |it| &it.flows, &self.note.active);
         let flow = Arc::new(Flow::begin(endpoint, present, place).ok()?);

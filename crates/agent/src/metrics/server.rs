@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use hyper::StatusCode;
 use prometheus_client::encoding::prometheus_text;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Page;
@@ -24,8 +25,8 @@ const CONNECTIONS: usize = 16;
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Serves the metrics paths until it is dropped. A port that is taken is no reason to
-/// stop: it is tried again.
-pub(crate) async fn serve(address: SocketAddr, page: Page, mode: &'static str) {
+/// stop: it is tried again. `mode` is the backend's name as it is now.
+pub(crate) async fn serve(address: SocketAddr, page: Page, mode: watch::Receiver<&'static str>) {
     let failed = |error: &io::Error| {
         warn!(
             %address,
@@ -40,8 +41,8 @@ pub(crate) async fn serve(address: SocketAddr, page: Page, mode: &'static str) {
     accept(listener, page, mode).await;
 }
 
-pub(super) async fn accept(listener: TcpListener, page: Page, mode: &'static str) {
-    http::accept(listener, CONNECTIONS, move |path| respond(path, &page, mode)).await;
+pub(super) async fn accept(listener: TcpListener, page: Page, mode: watch::Receiver<&'static str>) {
+    http::accept(listener, CONNECTIONS, move |path| respond(path, &page, *mode.borrow())).await;
 }
 
 fn respond(path: &str, page: &Page, mode: &'static str) -> Response {

@@ -78,9 +78,7 @@ impl SyncMetrics {
         if let Some(kind) = kind(call.kind) {
             self.syncs.get_or_create(&[("kind", kind), SUCCESS]).inc();
         }
-        for family in Family::BOTH {
-            self.last.get_or_create(&ip_family(family)).set(seconds(at.as_millisecond()));
-        }
+        self.up_to_date(at);
         let holds_events = CallKind::Converge(ConvergeReason::Failure);
         if call.kind == CallKind::Apply || call.kind == holds_events {
             self.event_to_kernel.observe(since_event.as_secs_f64());
@@ -89,6 +87,15 @@ impl SyncMetrics {
         self.sent(report);
         if call.repairs() && report.added + report.deleted > 0 {
             self.put_back.inc();
+        }
+    }
+
+    /// The kernel is as all events up to `at` want it, whether or not that took a call.
+    /// kube-proxy syncs after every event, and alerts compare the time of the last one with
+    /// this.
+    pub(crate) fn up_to_date(&self, at: Timestamp) {
+        for family in Family::BOTH {
+            self.last.get_or_create(&ip_family(family)).set(seconds(at.as_millisecond()));
         }
     }
 

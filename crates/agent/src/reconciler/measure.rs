@@ -104,6 +104,13 @@ impl Measure {
         self.metrics.programmed.set(&self.tally);
     }
 
+    /// All events so far leave the kernel as it is.
+    pub(super) fn nothing_to_do(&mut self) {
+        let at = Timestamp::now();
+        self.metrics.sync.up_to_date(at);
+        self.arrived(at);
+    }
+
     /// A call succeeded, and took `backend` on the backend's thread.
     pub(super) fn succeeded(
         &mut self,

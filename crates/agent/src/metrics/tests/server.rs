@@ -11,7 +11,8 @@ async fn each_path_has_kube_proxys_answer_and_others_have_none() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let metrics = LoopMetrics::default();
-    let server = tokio::spawn(accept(listener, page(&metrics), "nftables"));
+    let (mode, mode_receiver) = tokio::sync::watch::channel("nftables");
+    let server = tokio::spawn(accept(listener, page(&metrics), mode_receiver));
     let text = "content-type: text/plain; charset=utf-8\r\n";
     for (path, status, content_type, body) in [
         ("/healthz", "200", text, "\r\n\r\nok"),
@@ -30,6 +31,9 @@ async fn each_path_has_kube_proxys_answer_and_others_have_none() {
     let answer = get(address, "/metrics?name[]=any").await;
     let changes = "kubeproxy_sync_proxy_rules_service_changes_total";
     assert_eq!(sample(&answer, changes), Some(1.0), "{answer}");
+    mode.send_replace("ipvs");
+    let answer = get(address, "/proxyMode").await;
+    assert!(answer.ends_with("ipvs"), "the backend was changed: {answer}");
     server.abort();
 }
 
@@ -37,7 +41,8 @@ async fn each_path_has_kube_proxys_answer_and_others_have_none() {
 async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let server = tokio::spawn(serve(address, page(&LoopMetrics::default()), "nftables"));
+    let (_mode, mode_receiver) = tokio::sync::watch::channel("nftables");
+    let server = tokio::spawn(serve(address, page(&LoopMetrics::default()), mode_receiver));
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(!server.is_finished());
     drop(taken);

@@ -75,6 +75,23 @@ fn the_last_event_is_known_by_its_time_once_everything_is_listed() {
     assert!(synced >= scene.sample(queued));
 }
 
+#[test]
+fn an_event_that_changes_nothing_does_not_look_as_if_it_waited() {
+    let sample = |scene: &Scene, what: &str| {
+        let name = format!("kubeproxy_sync_proxy_rules_last_{what}_seconds");
+        scene.sample(&format!("{name}{{ip_family=\"IPv4\"}}")).unwrap()
+    };
+    let mut scene = Scene::new();
+    scene.list();
+    scene.succeed();
+    std::thread::sleep(Duration::from_millis(5));
+    scene.receive(slices(vec![slice("web", &[1]), slice("nobody", &[7])]));
+    let queued = sample(&scene, "queued_timestamp");
+    assert!(queued > sample(&scene, "timestamp"));
+    assert!(!scene.work(), "no service is another");
+    assert!(sample(&scene, "timestamp") >= queued);
+}
+
 /// An event that was triggered `seconds` after the agent started; or before, if negative.
 fn triggered(seconds: i64, lasts: &[u8]) -> SourceEvent {
     let time = Timestamp::now().as_millisecond() + seconds * 1000;
