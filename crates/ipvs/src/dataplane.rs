@@ -64,6 +64,8 @@ pub struct Dataplane {
     manager: Option<Manager>,
     environment: Environment,
     compared: Instant,
+    /// The table hands connections over.
+    hands_over: bool,
 }
 
 impl Dataplane {
@@ -84,6 +86,7 @@ impl Dataplane {
             manager,
             environment: Environment::default(),
             compared: Instant::now(),
+            hands_over: false,
         })
     }
 
@@ -97,10 +100,17 @@ impl Dataplane {
             none => none.insert(Manager::open(&self.options)?),
         };
         let before = manager.converge(plans, environment)?;
-        manager.verify()?;
+        // Once clients are led there, a server that is refused is no reason to stop.
+        if !self.hands_over {
+            manager.verify()?;
+        }
         self.table.set_ipvs(Ipvs::Serving);
         let table = self.table.converge(&mut plans.iter(), environment)?;
-        let after = manager.finish()?;
+        self.hands_over = true;
+        let after = manager.finish().unwrap_or_else(|error| {
+            warn!("what is not needed any more stays for now: {error}");
+            SyncReport::default()
+        });
         Ok(sum([before, table, after]))
     }
 
@@ -109,33 +119,39 @@ impl Dataplane {
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
-        if self.manager.is_none() {
-            self.manager = self.left_behind()?;
+        match &mut self.manager {
+            Some(manager) => {
+                // The table does not need IPVS, and goes on whatever becomes of it.
+                if let Err(error) = manager.repair(environment) {
+                    warn!("connections that IPVS still has may break: {error}");
+                }
+            }
+            None => self.manager = self.left_behind(environment)?,
         }
         let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
         self.table.set_ipvs(ipvs);
         let report = self.table.converge(&mut plans.iter(), environment)?;
-        if let Some(manager) = &mut self.manager {
-            manager.drain_all()?;
+        self.hands_over = false;
+        if let Some(Err(error)) = self.manager.as_mut().map(Manager::drain_all) {
+            warn!("IPVS does not know yet that it gets no new connections: {error}");
         }
         Ok(report)
     }
 
     /// What an earlier run left with IPVS.
-    fn left_behind(&self) -> Result<Option<Manager>, IpvsError> {
+    fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
         if !Registry::open(&self.options.registry)?.is_there()? {
             return Ok(None);
         }
-        match Manager::open(&self.options) {
-            Ok(mut manager) => {
-                manager.observe()?;
-                Ok(Some(manager))
-            }
-            Err(error) => {
+        let found = Manager::open(&self.options).and_then(|mut manager| {
+            manager.repair(environment)?;
+            Ok(manager)
+        });
+        Ok(found
+            .inspect_err(|error| {
                 warn!("what an earlier run left with IPVS cannot be drained: {error}");
-                Ok(None)
-            }
-        }
+            })
+            .ok())
     }
 
     /// Lets go of what nobody uses any more.
@@ -203,14 +219,15 @@ impl Backend for Dataplane {
         if self.table.is_disturbed()? {
             return Ok(true);
         }
-        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
-        match manager {
-            Some(manager) if self.compared.elapsed() >= COMPARE_EVERY => {
-                self.compared = Instant::now();
-                Ok(!manager.is_undisturbed()?)
-            }
-            _ => Ok(false),
+        let Some(manager) = &mut self.manager else { return Ok(false) };
+        if self.compared.elapsed() < COMPARE_EVERY {
+            return Ok(false);
         }
+        self.compared = Instant::now();
+        Ok(!match self.mode {
+            Mode::Ipvs => manager.is_undisturbed()?,
+            Mode::Nftables => manager.paths_are_undisturbed()?,
+        })
     }
 
     fn switch(
@@ -225,7 +242,7 @@ impl Backend for Dataplane {
         let from = std::mem::replace(&mut self.mode, to);
         let result = self.converge(plans, environment);
         if result.is_err() {
-            // The table has not changed, or the whole of it: it is the last step.
+            // The table has not changed: after it nothing fails.
             self.mode = from;
         }
         result

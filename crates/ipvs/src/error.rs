@@ -14,6 +14,11 @@ pub enum IpvsError {
     /// A setting of the kernel could not be made what it must be.
     #[error(transparent)]
     Sysctl(#[from] SysctlError),
+    /// The kernel has not taken the rules or routes that lead packets to IPVS.
+    #[error(
+        "packets would not reach IPVS: a routing rule or route is missing, and the log says why"
+    )]
+    NoPath,
     /// The kernel has not taken all virtual servers.
     #[error(
         "{missing} virtual servers are missing in IPVS, for example {example}: the log says why"

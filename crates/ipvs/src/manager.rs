@@ -1,6 +1,9 @@
 //! Virtual servers, the register of those that are ours, and the paths to them, kept as
 //! plans say.
 
+mod drain;
+mod observe;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +19,7 @@ use crate::error::IpvsError;
 use crate::options::IpvsOptions;
 use crate::paths::Paths;
 use crate::registry::Registry;
-use crate::servers::{Known, Servers, Steps};
+use crate::servers::{Servers, Steps};
 use crate::sysctl;
 use crate::wanted::{Settings, Wanted, wanted};
 
@@ -35,6 +38,10 @@ pub(crate) struct Manager {
     draining: Option<Draining>,
     /// What is to be done once the table leads nobody there.
     afterwards: Vec<Operation>,
+    /// The kernel refused something, so it is not as we know it.
+    incomplete: bool,
+    /// New connections go elsewhere, and not all destinations know yet.
+    drains: bool,
 }
 
 impl Manager {
@@ -52,6 +59,8 @@ impl Manager {
             timeouts: options.timeouts,
             draining: None,
             afterwards: Vec::new(),
+            incomplete: false,
+            drains: false,
         })
     }
 
@@ -65,42 +74,25 @@ impl Manager {
         if self.timeouts != Timeouts::default() {
             self.ipvs.set_timeouts(self.timeouts)?;
         }
-        self.registry.create()?;
         self.observe()?;
+        self.drains = false;
         self.settings.node_ports = node_ports(environment);
         self.plans = plans.iter().map(|plan| (plan.name.clone(), Arc::clone(plan))).collect();
         for plan in plans {
             self.claim(plan);
         }
-        let addresses: Vec<IpAddr> = self.servers.known().filter_map(|(key, _)| key.ip()).collect();
-        self.paths.reset(&environment.service_cidrs, addresses.into_iter());
+        for key in self.servers.wanted_of_others() {
+            warn!(
+                "virtual server {key} is not in the table of those that Portolan made, and is left \
+                 alone: connections to it go where it says. If no other program made it, delete \
+                 it (`ipvsadm -D`)"
+            );
+        }
+        self.paths.set_networks(&environment.service_cidrs);
         let keys = self.servers.keys();
         let report = self.settle(keys)?;
         self.paths.lead_all()?;
         Ok(report)
-    }
-
-    /// Reads what there is.
-    pub(crate) fn observe(&mut self) -> Result<(), IpvsError> {
-        self.paths.create()?;
-        let registered = self.registry.servers()?;
-        let mut ours = Vec::new();
-        let mut foreign = BTreeSet::new();
-        for server in self.ipvs.servers()? {
-            if registered.contains(&server.key) {
-                let destinations = self.ipvs.destinations(&server.key)?;
-                ours.push((server, destinations));
-            } else {
-                foreign.insert(server.key);
-            }
-        }
-        self.servers = Servers::observed(ours, foreign, Instant::now());
-        // What was left to do is worked out anew: a destination may be wanted again.
-        self.afterwards.clear();
-        let gone: Vec<ServerKey> =
-            registered.into_iter().filter(|key| !self.servers.has(key)).collect();
-        self.registry.delete(&gone)?;
-        Ok(())
     }
 
     /// Adds what changed plans need.
@@ -128,11 +120,11 @@ impl Manager {
             self.settings.node_ports = node_ports;
             plans.iter().for_each(|plan| keys.extend(self.claim(plan)));
         }
-        let addresses: Vec<IpAddr> = self.servers.known().filter_map(|(key, _)| key.ip()).collect();
-        self.paths.reset(&environment.service_cidrs, addresses.into_iter());
         let report = self.settle(keys)?;
-        self.paths.lead_all()?;
-        self.paths.prune()?;
+        if self.paths.set_networks(&environment.service_cidrs) {
+            self.paths.lead_all()?;
+            self.paths.prune()?;
+        }
         Ok(report)
     }
 
@@ -186,100 +178,15 @@ impl Manager {
     /// Does what has to be done once the table leads nobody there.
     pub(crate) fn finish(&mut self) -> Result<SyncReport, IpvsError> {
         let start = Instant::now();
-        let operations = std::mem::take(&mut self.afterwards);
+        let operations = self.afterwards.clone();
         self.execute(&operations)?;
+        self.afterwards.clear();
         Ok(SyncReport {
             deleted: operations.len(),
             transactions: operations.len(),
             kernel: start.elapsed(),
             ..SyncReport::default()
         })
-    }
-
-    /// Whether the kernel has every virtual server that clients are to be led to.
-    pub(crate) fn verify(&mut self) -> Result<(), IpvsError> {
-        let there: BTreeSet<ServerKey> =
-            self.ipvs.servers()?.into_iter().map(|server| server.key).collect();
-        let missing: Vec<&ServerKey> =
-            self.servers.wanted_keys().filter(|key| !there.contains(key)).collect();
-        match missing.first() {
-            None => Ok(()),
-            Some(first) => {
-                Err(IpvsError::Incomplete { missing: missing.len(), example: first.to_string() })
-            }
-        }
-    }
-
-    /// Whether the kernel has the virtual servers and the paths that we know, as we know them.
-    pub(crate) fn is_undisturbed(&mut self) -> Result<bool, IpvsError> {
-        let there: HashMap<ServerKey, _> =
-            self.ipvs.servers()?.into_iter().map(|server| (server.key, server)).collect();
-        let is_known = |(key, known): (&ServerKey, &Known)| there.get(key) == Some(&known.server);
-        Ok(self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
-    }
-
-    /// New connections go elsewhere; those that there are may stay until they end.
-    pub(crate) fn drain_all(&mut self) -> Result<(), IpvsError> {
-        self.plans.clear();
-        self.afterwards.clear();
-        let mut operations = Vec::new();
-        self.servers.drain_all(Instant::now(), &mut operations);
-        self.execute(&operations)?;
-        Ok(())
-    }
-
-    /// Deletes what nobody uses any more, or has waited for too long. Asks the kernel only
-    /// for servers that wait.
-    pub(crate) fn release(&mut self) -> Result<(), IpvsError> {
-        let deadline = Instant::now().checked_sub(self.drain_for);
-        let mut operations = Vec::new();
-        let mut gone = Vec::new();
-        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
-        for key in self.servers.draining().collect::<Vec<_>>() {
-            let states = self.ipvs.destinations(&key)?;
-            for state in states.iter().filter(|state| state.destination.weight == 0) {
-                draining.endpoints += 1;
-                draining.connections += u64::from(state.active) + u64::from(state.inactive);
-            }
-            if self.servers.release(key, &states, deadline, &mut operations) {
-                gone.push(key);
-            }
-        }
-        self.draining = Some(draining).filter(|it| it.endpoints > 0);
-        self.execute(&operations)?;
-        self.registry.delete(&gone)?;
-        let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
-        ips.iter().for_each(|ip| self.paths.leave_address(*ip));
-        self.paths.unlead(ips.into_iter())?;
-        Ok(())
-    }
-
-    /// What stays, as of the last [`Manager::release`].
-    pub(crate) const fn draining(&self) -> Option<&Draining> {
-        self.draining.as_ref()
-    }
-
-    /// Whether there is nothing left of ours.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.servers.is_empty()
-    }
-
-    /// Deletes all that is ours, whoever uses it. Returns what was deleted.
-    pub(crate) fn remove(&mut self) -> Result<Vec<String>, IpvsError> {
-        let registered = self.registry.servers()?;
-        let there = self.ipvs.servers()?.into_iter().map(|server| server.key);
-        let ours: Vec<ServerKey> = there.filter(|key| registered.contains(key)).collect();
-        let operations: Vec<Operation> =
-            ours.iter().copied().map(Operation::DeleteServer).collect();
-        self.execute(&operations)?;
-        let mut deleted: Vec<String> =
-            ours.iter().map(|key| format!("virtual server {key}")).collect();
-        if self.paths.remove()? > 0 {
-            deleted.push("routing rules and routes".to_owned());
-        }
-        deleted.extend(self.registry.remove()?);
-        self.servers = Servers::default();
-        Ok(deleted)
     }
 
     /// Executes and returns the servers that the kernel refused to add or change. What is
@@ -307,6 +214,7 @@ impl Manager {
                 }
                 operation => {
                     warn!("{}", failure.refusal);
+                    self.incomplete = true;
                     self.servers.not_done(operation);
                     if let Operation::AddServer(server) = operation {
                         self.registry.delete(&[server.key])?;

@@ -20,6 +20,8 @@ use tracing::warn;
 pub(crate) struct Paths {
     routing: Routing,
     rules: Vec<PolicyRule>,
+    /// Those that this kernel does not take: it lacks the family.
+    refused_rules: Vec<PolicyRule>,
     table: u32,
     /// The service networks.
     networks: Vec<IpNet>,
@@ -36,6 +38,7 @@ impl Paths {
         Ok(Paths {
             routing: Routing::open()?,
             rules: [false, true].map(rule).to_vec(),
+            refused_rules: Vec::new(),
             table,
             networks: Vec::new(),
             addresses: BTreeMap::new(),
@@ -52,7 +55,14 @@ impl Paths {
             .map(|rule| Operation::AddRule(*rule))
             .chain(superfluous.map(|rule| Operation::DeleteRule(*rule)))
             .collect();
-        self.execute(&operations)?;
+        let refused = self.execute(&operations)?;
+        let refused = refused.iter().filter_map(|index| operations.get(*index));
+        self.refused_rules = refused
+            .filter_map(|operation| match operation {
+                Operation::AddRule(rule) => Some(*rule),
+                _ => None,
+            })
+            .collect();
         let routes = self.routing.routes(self.table)?;
         self.routes = routes.into_iter().map(|route| route.network).collect();
         Ok(())
@@ -61,7 +71,8 @@ impl Paths {
     /// Whether the kernel has the rules, and the routes as we know them.
     pub(crate) fn is_undisturbed(&mut self) -> Result<bool, NetlinkError> {
         let rules = self.routing.rules()?;
-        if !self.rules.iter().all(|rule| rules.contains(rule)) {
+        let taken = self.rules.iter().filter(|rule| !self.refused_rules.contains(rule));
+        if !taken.into_iter().all(|rule| rules.contains(rule)) {
             return Ok(false);
         }
         let routes: BTreeSet<IpNet> =
@@ -69,9 +80,25 @@ impl Paths {
         Ok(routes == self.routes)
     }
 
-    /// Takes in the service networks and the addresses of all virtual servers.
-    pub(crate) fn reset(&mut self, networks: &[IpNet], addresses: impl Iterator<Item = IpAddr>) {
-        self.networks = IpNet::aggregate(&networks.to_vec());
+    /// Whether packets for every virtual server get there: what the kernel refused is
+    /// missed where there is a server of that family.
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_used = |v6: bool| self.addresses.keys().any(|ip| ip.is_ipv6() == v6);
+        let is_v6 = |network: &IpNet| matches!(network, IpNet::V6(_));
+        !self.refused_rules.iter().any(|rule| is_used(rule.v6))
+            && !self.wanted().difference(&self.routes).any(|network| is_used(is_v6(network)))
+    }
+
+    /// Takes in the service networks. Returns whether they are others than before.
+    pub(crate) fn set_networks(&mut self, networks: &[IpNet]) -> bool {
+        let networks = IpNet::aggregate(&networks.to_vec());
+        let is_other = networks != self.networks;
+        self.networks = networks;
+        is_other
+    }
+
+    /// Takes in the addresses of all virtual servers.
+    pub(crate) fn reset_addresses(&mut self, addresses: impl Iterator<Item = IpAddr>) {
         self.addresses.clear();
         addresses.for_each(|ip| self.use_address(ip));
     }

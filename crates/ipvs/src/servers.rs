@@ -7,6 +7,8 @@
 //!                                           nobody uses them any more
 //! ```
 
+mod view;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -62,25 +64,6 @@ pub(crate) struct Steps {
 }
 
 impl Servers {
-    /// Starts from what the kernel has: ours with their destinations, and those of others.
-    pub(crate) fn observed(
-        ours: Vec<(Server, Vec<DestinationState>)>,
-        foreign: BTreeSet<ServerKey>,
-        now: Instant,
-    ) -> Servers {
-        // What has another weight, or was changed otherwise, is set right when it is wanted.
-        let phase = |state: &DestinationState| {
-            let serves = state.destination.weight == FULL_WEIGHT && state.plain;
-            if serves { Phase::Serving } else { Phase::Draining(now) }
-        };
-        let known = |(server, states): (Server, Vec<DestinationState>)| {
-            let with_phase = |state: &DestinationState| (state.destination.address, phase(state));
-            let destinations = states.iter().map(with_phase).collect();
-            (server.key, Known { server, destinations })
-        };
-        Servers { known: ours.into_iter().map(known).collect(), foreign, ..Servers::default() }
-    }
-
     /// A Service no longer wants a server.
     pub(crate) fn withdraw(&mut self, service: &ObjectName, wanted: &Wanted) {
         let key = wanted.server.key;
@@ -96,36 +79,6 @@ impl Servers {
     pub(crate) fn claim(&mut self, service: &ObjectName, wanted: Wanted) {
         let claimant = (wanted.is_node_port, service.clone());
         self.claims.entry(wanted.server.key).or_default().insert(claimant, wanted);
-    }
-
-    /// Every server that is known or wanted.
-    pub(crate) fn keys(&self) -> BTreeSet<ServerKey> {
-        self.claims.keys().chain(self.known.keys()).copied().collect()
-    }
-
-    /// Whether a server is ours in the kernel.
-    pub(crate) fn has(&self, key: &ServerKey) -> bool {
-        self.known.contains_key(key)
-    }
-
-    /// Those that are ours in the kernel.
-    pub(crate) fn known(&self) -> impl Iterator<Item = (&ServerKey, &Known)> {
-        self.known.iter()
-    }
-
-    /// Those that have something to wait for.
-    pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
-        self.draining.iter().copied()
-    }
-
-    /// Whether none of them is left.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
-
-    /// Those that clients are led to, but for what others made.
-    pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
-        self.claims.keys().filter(|key| !self.foreign.contains(key))
     }
 
     /// Nobody wants any server any more, but all connections may stay where they are.
@@ -150,7 +103,10 @@ impl Servers {
                 self.known.remove(key);
                 self.draining.remove(key);
             }
-            Operation::AddDestination(key, destination) => {
+            Operation::AddDestination(key, destination)
+            | Operation::ChangeDestination(key, destination)
+                if destination.weight > 0 =>
+            {
                 if let Some(known) = self.known.get_mut(key) {
                     known.destinations.remove(&destination.address);
                 }

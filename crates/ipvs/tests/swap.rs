@@ -6,6 +6,8 @@
 mod clients;
 #[path = "swap/node.rs"]
 mod node;
+#[path = "swap/trouble.rs"]
+mod trouble;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -194,3 +194,29 @@ fn when_all_drains_flows_of_udp_stay_too() {
     assert_eq!(operations, [weigh(UDP, 1, 0)]);
     assert_eq!(servers.draining().collect::<Vec<_>>(), [key(UDP)]);
 }
+
+#[test]
+fn what_has_waited_goes_on_waiting_when_the_kernel_is_looked_at_again() {
+    let there = || vec![(server(TCP), vec![state(1, 0, 1), state(2, 1, 1)])];
+    let early = Instant::now();
+    let before = Servers::observed(there(), BTreeSet::new(), early);
+    let later = early + Duration::from_secs(600);
+    let mut servers = Servers::observed(there(), BTreeSet::new(), later);
+    servers.keep_waiting_since(&before);
+    want(&mut servers, None, TCP);
+    let mut operations = Vec::new();
+    servers.release(key(TCP), &[state(1, 0, 1), state(2, 0, 1)], Some(early), &mut operations);
+    let gone = Operation::DeleteDestination(key(TCP), pod(1));
+    assert_eq!(operations, [gone], "the second has only begun to wait");
+}
+
+#[test]
+fn a_destination_that_was_refused_is_not_taken_for_one_that_serves() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    want(&mut servers, Some(wanted(TCP, &[1])), TCP);
+    want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    servers.not_done(&weigh(TCP, 2, 1));
+    let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
+    assert_eq!(steps.destinations, [add(2)]);
+}

@@ -1,5 +1,6 @@
 //! A node with pods of its own and others, one service, and the backend in one of its modes.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ fn address(v6: bool, v4_text: &str, v6_text: &str) -> IpAddr {
     if v6 { v6_text } else { v4_text }.parse().unwrap()
 }
 
-fn pod(v6: bool, number: u8) -> IpAddr {
+pub(crate) fn pod(v6: bool, number: u8) -> IpAddr {
     address(v6, &format!("10.180.0.{number}"), &format!("fd00:10:180::{number}"))
 }
 
@@ -68,6 +69,34 @@ impl Node {
         self.topology
             .node()
             .run(|| backend.switch(to.name(), &mut plans.iter(), environment).map(|_| ()))
+    }
+
+    /// Only these pods are endpoints from now on.
+    pub(crate) fn serve(&mut self, numbers: &[u8]) {
+        let mut slice = slice(self.v6);
+        let kept: Vec<IpAddr> = numbers.iter().map(|number| pod(self.v6, *number)).collect();
+        slice.endpoints.retain(|endpoint| kept.contains(&endpoint.address));
+        self.index.apply(Update::EndpointSliceApplied(slice));
+        let changes = self.index.take_changes();
+        let backend = &mut self.backend;
+        self.topology.node().run(|| backend.apply(&changes).unwrap());
+    }
+
+    /// What the agent does after others have disturbed it.
+    pub(crate) fn converge(&mut self) {
+        let (backend, index, environment) = (&mut self.backend, &self.index, &self.environment);
+        self.topology.node().run(|| backend.converge(&mut index.plans(), environment).unwrap());
+    }
+
+    /// Who answers new connections from a pod and from outside, asked often enough to meet
+    /// everybody.
+    pub(crate) fn answers(&self) -> BTreeSet<IpAddr> {
+        let ask = |(client, address): (IpAddr, SocketAddr)| {
+            let probe = Probe::new(client, portolan_lab::Protocol::Tcp, address);
+            self.topology.probe_repeatedly(&probe.within(Duration::from_secs(10)), 12)
+        };
+        let outcomes = self.frontends().into_iter().flat_map(ask);
+        outcomes.map(|outcome| outcome.endpoint().unwrap().ip()).collect()
     }
 
     /// Another process takes over, without a word from this one. Returns how much it sent.

@@ -1,0 +1,86 @@
+//! Letting go of what gets no new connections.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use portolan_core::Draining;
+use portolan_netlink::ipvs::{Operation, ServerKey};
+
+use super::Manager;
+use crate::error::IpvsError;
+use crate::servers::Servers;
+
+impl Manager {
+    /// New connections go elsewhere; those that there are may stay until they end.
+    pub(crate) fn drain_all(&mut self) -> Result<(), IpvsError> {
+        self.plans.clear();
+        self.afterwards.clear();
+        self.drains = true;
+        let mut operations = Vec::new();
+        self.servers.drain_all(Instant::now(), &mut operations);
+        self.execute(&operations)?;
+        self.drains = false;
+        Ok(())
+    }
+
+    /// Deletes what nobody uses any more, or has waited for too long. Asks the kernel only
+    /// for servers that wait.
+    pub(crate) fn release(&mut self) -> Result<(), IpvsError> {
+        if self.drains {
+            // It failed when it was asked for, and is not known to what extent.
+            self.observe()?;
+            self.drain_all()?;
+        }
+        self.finish()?;
+        let deadline = Instant::now().checked_sub(self.drain_for);
+        let mut operations = Vec::new();
+        let mut gone = Vec::new();
+        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
+        for key in self.servers.draining().collect::<Vec<_>>() {
+            let states = self.ipvs.destinations(&key)?;
+            for state in states.iter().filter(|state| state.destination.weight == 0) {
+                draining.endpoints += 1;
+                draining.connections += u64::from(state.active) + u64::from(state.inactive);
+            }
+            if self.servers.release(key, &states, deadline, &mut operations) {
+                gone.push(key);
+            }
+        }
+        self.draining = Some(draining).filter(|it| it.endpoints > 0);
+        self.execute(&operations)?;
+        self.registry.delete(&gone)?;
+        let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
+        ips.iter().for_each(|ip| self.paths.leave_address(*ip));
+        self.paths.unlead(ips.into_iter())?;
+        Ok(())
+    }
+
+    /// What stays, as of the last [`Manager::release`].
+    pub(crate) const fn draining(&self) -> Option<&Draining> {
+        self.draining.as_ref()
+    }
+
+    /// Whether there is nothing left of ours.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.servers.is_empty()
+    }
+
+    /// Deletes all that is ours, whoever uses it. Returns what was deleted.
+    pub(crate) fn remove(&mut self) -> Result<Vec<String>, IpvsError> {
+        let registered = self.registry.servers()?;
+        let there = self.ipvs.servers()?.into_iter().map(|server| server.key);
+        let is_ours = |key: &ServerKey| registered.contains(key) || self.servers.has(key);
+        let ours: Vec<ServerKey> = there.filter(is_ours).collect();
+        let operations: Vec<Operation> =
+            ours.iter().copied().map(Operation::DeleteServer).collect();
+        self.execute(&operations)?;
+        let mut deleted: Vec<String> =
+            ours.iter().map(|key| format!("virtual server {key}")).collect();
+        if self.paths.remove()? > 0 {
+            deleted.push("routing rules and routes".to_owned());
+        }
+        deleted.extend(self.registry.remove()?);
+        self.servers = Servers::default();
+        Ok(deleted)
+    }
+}

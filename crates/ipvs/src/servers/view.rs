@@ -1,0 +1,83 @@
+//! What there is: as the kernel had it when it was looked at, and as it is known now.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
+
+use super::{FULL_WEIGHT, Known, Phase, Servers};
+
+impl Servers {
+    /// Starts from what the kernel has: ours with their destinations, and those of others.
+    pub(crate) fn observed(
+        ours: Vec<(Server, Vec<DestinationState>)>,
+        foreign: BTreeSet<ServerKey>,
+        now: Instant,
+    ) -> Servers {
+        // What has another weight, or was changed otherwise, is set right when it is wanted.
+        let phase = |state: &DestinationState| {
+            let serves = state.destination.weight == FULL_WEIGHT && state.plain;
+            if serves { Phase::Serving } else { Phase::Draining(now) }
+        };
+        let known = |(server, states): (Server, Vec<DestinationState>)| {
+            let with_phase = |state: &DestinationState| (state.destination.address, phase(state));
+            let destinations = states.iter().map(with_phase).collect();
+            (server.key, Known { server, destinations })
+        };
+        Servers { known: ours.into_iter().map(known).collect(), foreign, ..Servers::default() }
+    }
+
+    /// What has waited since an earlier observation goes on waiting since then.
+    pub(crate) fn keep_waiting_since(&mut self, before: &Servers) {
+        for (key, known) in &mut self.known {
+            let Some(before) = before.known.get(key) else { continue };
+            for (address, phase) in &mut known.destinations {
+                if let (Phase::Draining(since), Some(Phase::Draining(earlier))) =
+                    (&mut *phase, before.destinations.get(address))
+                {
+                    *since = (*since).min(*earlier);
+                }
+            }
+        }
+    }
+
+    /// Whether we have made this server, as it is.
+    pub(crate) fn is_known_as(&self, server: &Server) -> bool {
+        self.known.get(&server.key).is_some_and(|known| known.server == *server)
+    }
+
+    /// Those that clients are led to, although others made them.
+    pub(crate) fn wanted_of_others(&self) -> impl Iterator<Item = &ServerKey> {
+        self.foreign.iter().filter(|key| self.claims.contains_key(key))
+    }
+
+    /// Every server that is known or wanted.
+    pub(crate) fn keys(&self) -> BTreeSet<ServerKey> {
+        self.claims.keys().chain(self.known.keys()).copied().collect()
+    }
+
+    /// Whether a server is ours in the kernel.
+    pub(crate) fn has(&self, key: &ServerKey) -> bool {
+        self.known.contains_key(key)
+    }
+
+    /// Those that are ours in the kernel.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&ServerKey, &Known)> {
+        self.known.iter()
+    }
+
+    /// Those that have something to wait for.
+    pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
+        self.draining.iter().copied()
+    }
+
+    /// Whether none of them is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Those that clients are led to, but for what others made.
+    pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
+        self.claims.keys().filter(|key| !self.foreign.contains(key))
+    }
+}

@@ -1,0 +1,94 @@
+//! What others and the kernel do to a backend in either mode.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use portolan_ipvs::Mode;
+use portolan_lab::namespaced_as_superuser;
+use portolan_netlink::nftables::{Batch, Connection, Family};
+use portolan_netlink::route::{Operation, Routing};
+
+use crate::clients::Clients;
+use crate::node::{Node, pod};
+
+const LONG: Duration = Duration::from_secs(600);
+
+/// `nft flush ruleset`
+fn flush_ruleset() {
+    let mut batch = Batch::new(None);
+    let mut connection = Connection::open().unwrap();
+    for family in [Family::Ip, Family::Ip6] {
+        for table in connection.tables(family).unwrap() {
+            batch.delete_table(family, &table.name);
+        }
+    }
+    connection.commit(&mut batch).unwrap();
+}
+
+#[test]
+fn after_the_ruleset_was_flushed_virtual_servers_are_still_ours() {
+    let name = "trouble::after_the_ruleset_was_flushed_virtual_servers_are_still_ours";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        node.run(flush_ruleset);
+        node.converge();
+        node.serve(&[1, 2]);
+        assert_eq!(node.answers(), BTreeSet::from([pod(false, 1), pod(false, 2)]));
+        node.serve(&[3]);
+        assert_eq!(node.answers(), BTreeSet::from([pod(false, 3)]));
+        assert_eq!(node.restart(Mode::Ipvs), 0, "the next process knows them as its own");
+    });
+}
+
+#[test]
+fn what_drains_after_a_restart_keeps_its_routes_until_its_last_port_is_gone() {
+    let name = "trouble::what_drains_after_a_restart_keeps_its_routes_until_its_last_port_is_gone";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        // TCP on every address, and nobody on UDP, whose servers go first.
+        let mut clients = Clients::connect(&node, 10, 0);
+        node.restart(Mode::Nftables);
+        for _ in 0..3 {
+            node.look();
+            clients.talk("while IPVS drains");
+        }
+    });
+}
+
+#[test]
+fn what_drains_gets_its_routing_rules_and_routes_back() {
+    let name = "trouble::what_drains_gets_its_routing_rules_and_routes_back";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        let mut clients = Clients::connect(&node, 10, 5);
+        node.switch(Mode::Nftables).unwrap();
+        node.run(|| {
+            let mut routing = Routing::open().unwrap();
+            let rules = routing.rules().unwrap();
+            let table = rules.first().unwrap().table;
+            let routes = routing.routes(table).unwrap();
+            let gone = rules.into_iter().map(Operation::DeleteRule);
+            let gone = gone.chain(routes.into_iter().map(Operation::DeleteRoute));
+            assert_eq!(routing.execute(&gone.collect::<Vec<_>>()).unwrap(), []);
+        });
+        node.converge();
+        clients.talk("after others deleted what leads to IPVS");
+    });
+}
+
+#[test]
+fn a_backend_that_packets_would_not_reach_is_not_changed_to() {
+    let name = "trouble::a_backend_that_packets_would_not_reach_is_not_changed_to";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(true, Mode::Nftables, LONG);
+        let sysctl = "net.ipv6.conf.lo.disable_ipv6";
+        node.topology.node().set_sysctl(sysctl, "1").unwrap();
+        let refused = node.switch(Mode::Ipvs).unwrap_err().to_string();
+        assert!(refused.contains("packets would not reach IPVS"), "{refused}");
+        node.converge();
+        assert!(!node.is_new_connection_with_ipvs());
+        node.topology.node().set_sysctl(sysctl, "0").unwrap();
+        node.switch(Mode::Ipvs).unwrap();
+        assert!(node.is_new_connection_with_ipvs());
+    });
+}
