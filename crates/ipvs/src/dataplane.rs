@@ -24,6 +24,7 @@ use tracing::{info, warn};
 use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::options::IpvsOptions;
+use crate::paths::{PATHS, Paths};
 use crate::registry::Registry;
 
 /// How often the kernel's virtual servers are compared with ours: nothing tells when
@@ -264,8 +265,10 @@ fn sum<const N: usize>(reports: [SyncReport; N]) -> SyncReport {
 /// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns
 /// what was deleted; connections that IPVS has end.
 pub fn cleanup(options: &IpvsOptions) -> Result<Vec<String>, IpvsError> {
-    match Registry::open(&options.registry)?.is_there()? {
-        true => Manager::open(options)?.remove(),
-        false => Ok(Vec::new()),
+    if Registry::open(&options.registry)?.is_there()? {
+        return Manager::open(options)?.remove();
     }
+    // Others may have deleted the register; rules and routes say themselves whose they are.
+    let removed = Paths::of(options)?.remove()?;
+    Ok(if removed > 0 { vec![PATHS.to_owned()] } else { Vec::new() })
 }

@@ -47,11 +47,10 @@ pub(crate) struct Manager {
 impl Manager {
     /// Opens the conversations; changes nothing.
     pub(crate) fn open(options: &IpvsOptions) -> Result<Manager, IpvsError> {
-        let mark = 1 << (options.mark_bit & 31);
         Ok(Manager {
             ipvs: Ipvs::open()?,
             registry: Registry::open(&options.registry)?,
-            paths: Paths::open(mark, options.rule_priority, options.route_table)?,
+            paths: Paths::of(options)?,
             servers: Servers::default(),
             settings: Settings { scheduler: options.scheduler.clone(), ..Settings::default() },
             plans: HashMap::new(),

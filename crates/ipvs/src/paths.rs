@@ -15,6 +15,11 @@ use portolan_netlink::NetlinkError;
 use portolan_netlink::route::{LocalRoute, Operation, PolicyRule, Routing};
 use tracing::warn;
 
+use crate::options::IpvsOptions;
+
+/// What [`Paths::remove`] removes, for people.
+pub(crate) const PATHS: &str = "routing rules and routes";
+
 /// The rule and the routes.
 #[derive(Debug)]
 pub(crate) struct Paths {
@@ -33,7 +38,9 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// Opens the conversation; changes nothing.
-    pub(crate) fn open(mark: u32, priority: u32, table: u32) -> Result<Paths, NetlinkError> {
+    pub(crate) fn of(options: &IpvsOptions) -> Result<Paths, NetlinkError> {
+        let mark = 1 << (options.mark_bit & 31);
+        let (priority, table) = (options.rule_priority, options.route_table);
         let rule = |v6| PolicyRule { v6, priority, mark, mask: mark, table };
         Ok(Paths {
             routing: Routing::open()?,

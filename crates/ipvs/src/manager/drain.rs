@@ -8,6 +8,7 @@ use portolan_netlink::ipvs::{Operation, ServerKey};
 
 use super::Manager;
 use crate::error::IpvsError;
+use crate::paths::PATHS;
 use crate::servers::Servers;
 
 impl Manager {
@@ -77,7 +78,7 @@ impl Manager {
         let mut deleted: Vec<String> =
             ours.iter().map(|key| format!("virtual server {key}")).collect();
         if self.paths.remove()? > 0 {
-            deleted.push("routing rules and routes".to_owned());
+            deleted.push(PATHS.to_owned());
         }
         deleted.extend(self.registry.remove()?);
         self.servers = Servers::default();
