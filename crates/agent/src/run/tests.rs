@@ -24,6 +24,17 @@ use super::*;
 use crate::config::{LocalPodDetection, NodePortSelection};
 use crate::testing::*;
 
+/// Runs on a runtime whose clock goes on only when nothing is left to do.
+fn with_paused_clock(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(work);
+    runtime.shutdown_background();
+}
+
 /// Without a thread for flows.
 async fn run_with(
     config: Config,

@@ -91,7 +91,7 @@ fn faults(packet: &Packet, outcomes: &[Outcome], is_node: impl Fn(IpAddr) -> boo
                 faults.extend(wrong_source(packet, seen_source.ip(), &is_node));
             }
             (expected, outcome) => {
-                faults.insert(format!("expected {expected:?}, seen {}", without_ports(outcome)));
+                faults.insert(format!("expected {expected:?}, seen {}", outcome.without_ports()));
             }
         }
     }
@@ -103,16 +103,6 @@ fn wrong_source(packet: &Packet, seen: IpAddr, is_node: impl Fn(IpAddr) -> bool)
     let right = if packet.masqueraded { is_node(seen) } else { seen == packet.source };
     let wanted = if packet.masqueraded { "a node address" } else { "its own" };
     (!right).then(|| format!("was seen as coming from {seen} and not from {wanted}"))
-}
-
-/// The same text for the same fault, whatever the port it was sent from.
-fn without_ports(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Answered { endpoint, seen_source } => {
-            format!("an answer of {endpoint} to {}", seen_source.ip())
-        }
-        other => format!("{other:?}"),
-    }
 }
 
 #[cfg(test)]

@@ -97,7 +97,8 @@ impl Packet {
                     ));
                 }
                 (expected, outcome) => {
-                    faults.insert(format!("should be {expected:?}, is {}", without_ports(outcome)));
+                    faults
+                        .insert(format!("should be {expected:?}, is {}", outcome.without_ports()));
                 }
             }
         }
@@ -131,16 +132,6 @@ pub(super) fn wrong_source(
         }
         (false, _) if ip != from => Some(format!("was seen as coming from {ip} and not its own")),
         _ => None,
-    }
-}
-
-/// The same text for the same fault, whatever the port it was sent from.
-fn without_ports(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Answered { endpoint, seen_source } => {
-            format!("an answer of {endpoint} to {}", seen_source.ip())
-        }
-        other => format!("{other:?}"),
     }
 }
 

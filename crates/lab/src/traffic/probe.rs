@@ -107,6 +107,16 @@ impl Probe {
 }
 
 impl Outcome {
+    /// The same text for the same outcome, whatever the port that the probe was sent from.
+    pub(crate) fn without_ports(&self) -> String {
+        match self {
+            Self::Answered { endpoint, seen_source } => {
+                format!("an answer of {endpoint} to {}", seen_source.ip())
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
     /// The endpoint that answered, if one did.
     #[must_use]
     pub fn endpoint(&self) -> Option<SocketAddr> {

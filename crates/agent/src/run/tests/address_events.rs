@@ -16,12 +16,7 @@ const FLOOD: usize = 1000;
 fn with_agent<F: Future<Output = ()>>(test: impl FnOnce(Harness, Arc<AtomicUsize>) -> F) {
     let networks = vec![network("192.0.2.0/24"), network("2001:db8::/64")];
     let config = Config { node_ports: NodePortSelection::Networks(networks), ..config() };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    with_paused_clock(async {
         let (open, kernel) = fake_backend();
         let looks = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&looks);
@@ -37,7 +32,6 @@ fn with_agent<F: Future<Output = ()>>(test: impl FnOnce(Harness, Arc<AtomicUsize
         agent.answer(Answer::Succeed);
         test(agent, looks).await;
     });
-    runtime.shutdown_background();
 }
 
 /// What the backend is adapted to in the end: steps between may or may not be seen.

@@ -10,15 +10,7 @@ const PORT: u16 = 32000;
 fn load_balancers_are_answered_from_the_first_sync_to_the_end() {
     let name = "run::tests::health_checks::\
                 load_balancers_are_answered_from_the_first_sync_to_the_end";
-    namespaced(name, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(from_start_to_end());
-        runtime.shutdown_background();
-    });
+    namespaced(name, || with_paused_clock(from_start_to_end()));
 }
 
 async fn from_start_to_end() {

@@ -13,15 +13,11 @@ fn localhost_is_opened_only_if_asked_for_and_only_after_a_sync_that_succeeded() 
     let name = "run::tests::localhost::\
                 localhost_is_opened_only_if_asked_for_and_only_after_a_sync_that_succeeded";
     namespaced(name, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        for wanted in [false, true] {
-            runtime.block_on(sync_twice(wanted));
-        }
-        runtime.shutdown_background();
+        with_paused_clock(async {
+            for wanted in [false, true] {
+                sync_twice(wanted).await;
+            }
+        });
     });
 }
 

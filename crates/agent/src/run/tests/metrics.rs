@@ -11,15 +11,7 @@ const SYNCS: &str = "portolan_syncs_total{kind=\"changes\",result=\"success\"}";
 fn every_path_answers_while_the_backend_works_and_the_page_says_what_waits() {
     let name = "run::tests::metrics::\
                 every_path_answers_while_the_backend_works_and_the_page_says_what_waits";
-    namespaced(name, || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(ask_a_busy_agent());
-        runtime.shutdown_background();
-    });
+    namespaced(name, || with_paused_clock(ask_a_busy_agent()));
 }
 
 async fn ask_a_busy_agent() {
