@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use crate::error::IpvsError;
 use crate::manager::Manager;
+use crate::mode::Mode;
 use crate::options::IpvsOptions;
 use crate::paths::{PATHS, Paths};
 use crate::registry::Registry;
@@ -30,30 +31,6 @@ use crate::registry::Registry;
 /// How often the kernel's virtual servers are compared with ours: nothing tells when
 /// others change them.
 const COMPARE_EVERY: Duration = Duration::from_secs(60);
-
-/// Which way new connections take to endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The table balances and translates them.
-    Nftables,
-    /// The table hands them to IPVS.
-    Ipvs,
-}
-
-impl Mode {
-    /// The mode that operators call so.
-    pub fn from_name(name: &str) -> Option<Mode> {
-        [Mode::Nftables, Mode::Ipvs].into_iter().find(|mode| mode.name() == name)
-    }
-
-    /// What operators call it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Nftables => "nftables",
-            Mode::Ipvs => "ipvs",
-        }
-    }
-}
 
 /// Both backends, of which one has the new connections.
 #[derive(Debug)]
@@ -67,6 +44,8 @@ pub struct Dataplane {
     compared: Instant,
     /// The table hands connections over.
     hands_over: bool,
+    /// There is another backend to go on with.
+    switching: bool,
 }
 
 impl Dataplane {
@@ -88,6 +67,7 @@ impl Dataplane {
             environment: Environment::default(),
             compared: Instant::now(),
             hands_over: false,
+            switching: false,
         })
     }
 
@@ -101,9 +81,12 @@ impl Dataplane {
             none => none.insert(Manager::open(&self.options)?),
         };
         let before = manager.converge(plans, environment)?;
-        // Once clients are led there, a server that is refused is no reason to stop.
         if !self.hands_over {
-            manager.verify()?;
+            manager.verify_paths()?;
+        }
+        // Otherwise one server that is refused must not keep the others from their clients.
+        if self.switching {
+            manager.verify_servers()?;
         }
         self.table.set_ipvs(Ipvs::Serving);
         let table = self.table.converge(&mut plans.iter(), environment)?;
@@ -158,14 +141,22 @@ impl Dataplane {
     /// Lets go of what nobody uses any more.
     fn release(&mut self) -> Result<(), BackendError> {
         let Some(manager) = &mut self.manager else { return Ok(()) };
-        manager.release()?;
-        if self.mode == Mode::Nftables && manager.is_empty() {
-            manager.remove()?;
-            self.manager = None;
-            self.table.set_ipvs(Ipvs::Unused);
-            self.table.adapt(&self.environment)?;
-            info!("IPVS has no connections of Portolan any more, and all of it is removed");
+        if self.mode == Mode::Ipvs {
+            return Ok(manager.release()?);
         }
+        match manager.release_to_the_end() {
+            Ok(false) => return Ok(()),
+            Ok(true) => {}
+            Err(error) => {
+                // The table does not need IPVS.
+                warn!("what IPVS still has is looked at again: {error}");
+                return Ok(());
+            }
+        }
+        self.manager = None;
+        self.table.set_ipvs(Ipvs::Unused);
+        self.table.adapt(&self.environment)?;
+        info!("IPVS has no connections of Portolan any more, and all of it is removed");
         Ok(())
     }
 }
@@ -241,7 +232,9 @@ impl Backend for Dataplane {
             return Err(format!("there is no backend {to:?}").into());
         };
         let from = std::mem::replace(&mut self.mode, to);
+        self.switching = true;
         let result = self.converge(plans, environment);
+        self.switching = false;
         if result.is_err() {
             // The table has not changed: after it nothing fails.
             self.mode = from;

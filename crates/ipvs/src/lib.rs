@@ -17,6 +17,7 @@
 mod dataplane;
 mod error;
 mod manager;
+mod mode;
 mod options;
 mod paths;
 mod registry;
@@ -24,8 +25,9 @@ mod servers;
 mod sysctl;
 mod wanted;
 
-pub use dataplane::{Dataplane, Mode, cleanup};
+pub use dataplane::{Dataplane, cleanup};
 pub use error::IpvsError;
+pub use mode::Mode;
 pub use options::IpvsOptions;
 pub use portolan_netlink::ipvs::Timeouts;
 pub use sysctl::SysctlError;

@@ -80,18 +80,24 @@ impl Manager {
         for plan in plans {
             self.claim(plan);
         }
-        for key in self.servers.wanted_of_others() {
-            warn!(
-                "virtual server {key} is not in the table of those that Portolan made, and is left \
-                 alone: connections to it go where it says. If no other program made it, delete \
-                 it (`ipvsadm -D`)"
-            );
-        }
+        self.tell_of_others();
         self.paths.set_networks(&environment.service_cidrs);
         let keys = self.servers.keys();
         let report = self.settle(keys)?;
         self.paths.lead_all()?;
         Ok(report)
+    }
+
+    fn tell_of_others(&self) {
+        let mut of_others = self.servers.wanted_of_others();
+        if let Some(first) = of_others.next() {
+            warn!(
+                "virtual server {first} and {} others are not in the table of those that Portolan \
+                 made, and are left alone: connections to them go where they say. If no other \
+                 program made them, delete them (`ipvsadm -D`)",
+                of_others.count()
+            );
+        }
     }
 
     /// Adds what changed plans need.

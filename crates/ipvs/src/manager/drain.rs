@@ -56,14 +56,20 @@ impl Manager {
         Ok(())
     }
 
+    /// As [`Manager::release`], where no new connections come; removes all that is left when
+    /// nothing is used any more, and then returns `true`.
+    pub(crate) fn release_to_the_end(&mut self) -> Result<bool, IpvsError> {
+        self.release()?;
+        if !self.servers.is_empty() {
+            return Ok(false);
+        }
+        self.remove()?;
+        Ok(true)
+    }
+
     /// What stays, as of the last [`Manager::release`].
     pub(crate) const fn draining(&self) -> Option<&Draining> {
         self.draining.as_ref()
-    }
-
-    /// Whether there is nothing left of ours.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.servers.is_empty()
     }
 
     /// Deletes all that is ours, whoever uses it. Returns what was deleted.

@@ -64,12 +64,13 @@ impl Manager {
         Ok(registered)
     }
 
-    /// Whether the kernel has every virtual server that clients are to be led to, and the
-    /// paths there.
-    pub(crate) fn verify(&mut self) -> Result<(), IpvsError> {
-        if !self.paths.is_complete() {
-            return Err(IpvsError::NoPath);
-        }
+    /// Whether the kernel has all that makes packets reach IPVS.
+    pub(crate) fn verify_paths(&self) -> Result<(), IpvsError> {
+        if self.paths.is_complete() { Ok(()) } else { Err(IpvsError::NoPath) }
+    }
+
+    /// Whether the kernel has every virtual server that clients are to be led to.
+    pub(crate) fn verify_servers(&mut self) -> Result<(), IpvsError> {
         let there: BTreeSet<ServerKey> =
             self.ipvs.servers()?.into_iter().map(|server| server.key).collect();
         let missing: Vec<&ServerKey> =
