@@ -131,7 +131,7 @@ impl FlowRules {
     /// Takes in what became known later than this.
     ///
     /// Where flows cannot be looked at for long, what is known does not grow without end:
-    /// flows of frontends beyond [`FlowRules::MOST`] time out.
+    /// flows of frontends beyond a hundred thousand time out.
     pub fn merge(&mut self, later: FlowRules) {
         if self.is_empty() {
             *self = later;
