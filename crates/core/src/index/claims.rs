@@ -1,6 +1,8 @@
 //! Who owns which frontend.
 //!
-//! The older of two services that claim one frontend has it; the other one waits. Every
+//! Of two services that claim one frontend, the one whose ClusterIP it is has it, else the
+//! older one; the other one waits. An external address, which anybody may write into a
+//! Service of their own, thus takes no connection from a ClusterIP (CVE-2020-8554). Every
 //! operation costs as much as the claims of the service it is about.
 
 use std::cmp::Ordering;
@@ -112,7 +114,7 @@ impl Registry {
 }
 
 /// A service that claims some frontend, and the field by which it does. Ordered by the
-/// right to have it: the oldest first, then by name.
+/// right to have it: ClusterIPs first, then the oldest, then by name.
 #[derive(Clone, Debug)]
 struct Claimant {
     service: Arc<Service>,
@@ -124,13 +126,20 @@ impl Claimant {
         &self.service.name
     }
 
+    fn has_cluster_ip(&self) -> bool {
+        matches!(self.field, Field::ClusterIp(_))
+    }
+
     /// A service of unknown age counts as newest.
-    fn seniority(&self) -> (bool, Option<i64>, &ObjectName) {
-        (self.service.created.is_none(), self.service.created, self.name())
+    fn seniority(&self) -> (bool, bool, Option<i64>, &ObjectName) {
+        let Service { created, .. } = *self.service;
+        (!self.has_cluster_ip(), created.is_none(), created, self.name())
     }
 
     fn problem(&self, key: &FrontendKey, owner: &Claimant) -> Problem {
-        let reason = if self.service.created == owner.service.created {
+        let reason = if owner.has_cluster_ip() && !self.has_cluster_ip() {
+            "has it as its ClusterIP"
+        } else if self.service.created == owner.service.created {
             "comes first by name"
         } else {
             "is older"

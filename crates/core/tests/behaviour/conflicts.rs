@@ -188,21 +188,62 @@ fn node_ports_of_different_families_are_no_conflict() {
     assert_eq!(problems(&index), [""; 0]);
 }
 
+/// A Service with a ClusterIP of its own, on which it is contested by nobody.
+fn external(service_name: &str, created: i64, address: &str, balancer: bool) -> Service {
+    let (load_balancer_ips, external_ips) =
+        if balancer { (ips(&[address]), vec![]) } else { (vec![], ips(&[address])) };
+    let own = service(service_name, &["10.96.0.2"]);
+    Service { created: Some(created), load_balancer_ips, external_ips, ..own }
+}
+
 #[test]
-fn an_address_is_contested_whatever_the_field_it_stands_in() {
+fn a_cluster_ip_is_taken_by_no_external_address_however_old() {
     let shared = "10.96.0.1";
-    let with = |external_ips: &[&str], load_balancer_ips: &[&str]| Service {
-        external_ips: ips(external_ips),
-        load_balancer_ips: ips(load_balancer_ips),
-        ..service("b", &["10.96.0.2"])
-    };
-    for (other, field) in [
-        (with(&[shared], &[]), "spec.externalIPs[0]"),
-        (with(&[], &[shared]), "status.loadBalancer.ingress"),
-    ] {
-        let index =
-            index([Update::ServiceApplied(other), Update::ServiceApplied(service("a", &[shared]))]);
-        let problems = index.problems();
-        assert_eq!(problems.iter().map(|p| p.field.as_str()).collect::<Vec<_>>(), [field]);
+    for (balancer, field) in [(true, "status.loadBalancer.ingress"), (false, "spec.externalIPs[0]")]
+    {
+        let old = external("a", 1, shared, balancer);
+        let new = Service { created: Some(2), ..service("b", &[shared]) };
+        let index = index([Update::ServiceApplied(old), Update::ServiceApplied(new)]);
+        let plan = index.plan(&name("b")).unwrap();
+        assert_eq!(destinations(&plan.ports[0]), [Destination::ClusterIp(ip(shared))]);
+        assert_eq!(
+            problems(&index),
+            [format!(
+                "Service shop/a: {field}: TCP port 80 of {shared} is skipped: \
+                 it belongs to Service shop/b, which has it as its ClusterIP"
+            )]
+        );
     }
+}
+
+#[test]
+fn a_new_cluster_ip_displaces_an_external_address_which_returns_after_it() {
+    let shared = "10.96.0.1";
+    let served = |index: &Index, destination: Destination| {
+        let plan = index.plan(&name("a")).unwrap();
+        destinations(&plan.ports[0]).contains(&destination)
+    };
+    let mut index = index([Update::ServiceApplied(external("a", 1, shared, false))]);
+    let destination = Destination::ExternalIp(ip(shared));
+    assert!(served(&index, destination));
+    let changes = apply(&mut index, Update::ServiceApplied(service("b", &[shared])));
+    assert_eq!(changes.len(), 2);
+    assert!(!served(&index, destination));
+    assert_eq!(apply(&mut index, Update::ServiceDeleted(name("b"))).len(), 2);
+    assert!(served(&index, destination));
+}
+
+#[test]
+fn external_addresses_are_contested_whatever_the_field_they_stand_in() {
+    let shared = "192.0.2.1";
+    let index = index([
+        Update::ServiceApplied(external("a", 1, shared, true)),
+        Update::ServiceApplied(Service {
+            cluster_ips: ips(&["10.96.0.3"]),
+            ..external("b", 2, shared, false)
+        }),
+    ]);
+    let problems = index.problems();
+    let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["spec.externalIPs[0]"]);
 }

@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn the_oldest_service_that_wants_a_frontend_has_it(steps in steps()) {
+    fn the_service_whose_cluster_ip_it_is_else_the_oldest_has_a_frontend(steps in steps()) {
         let cluster = Cluster::after(steps);
         let index = told(cluster.lists());
         let owned: BTreeMap<_, _> = index

@@ -90,17 +90,22 @@ pub(crate) fn frontends(plan: &ServicePlan) -> Vec<Key> {
 }
 
 /// Who must have which frontend: every service is planned as if it were alone, and then
-/// the oldest takes first.
+/// the oldest takes first, all ClusterIPs before everything else.
 pub(crate) fn owners(cluster: &Cluster) -> BTreeMap<Key, ObjectName> {
     let mut services: Vec<&Service> = cluster.services.values().collect();
     services.sort_by_key(|service| (service.created.unwrap_or(i64::MAX), service.name.clone()));
     let mut owners = BTreeMap::new();
-    for service in services {
-        let mut alone = Index::new(NODE);
-        alone.apply(Update::ServiceApplied(service.clone()));
-        alone.take_changes();
-        for key in alone.plans().flat_map(|plan| frontends(plan)) {
-            owners.entry(key).or_insert_with(|| service.name.clone());
+    for takes_cluster_ips in [true, false] {
+        for service in &services {
+            let mut alone = Index::new(NODE);
+            alone.apply(Update::ServiceApplied((*service).clone()));
+            alone.take_changes();
+            let all = alone.plans().flat_map(|plan| frontends(plan));
+            let is_cluster_ip =
+                |key: &Key| key.1.is_some_and(|ip| service.cluster_ips.contains(&ip));
+            for key in all.filter(|key| is_cluster_ip(key) == takes_cluster_ips) {
+                owners.entry(key).or_insert_with(|| service.name.clone());
+            }
         }
     }
     owners

@@ -25,7 +25,7 @@ pub(super) struct Claim<'a> {
 }
 
 /// Who has the packet's port of an address, or as a NodePort if there is none. Of all
-/// Services that claim it, the oldest has it.
+/// Services that claim it, the one whose ClusterIP it is has it, else the oldest.
 pub(super) fn owner<'a>(
     cluster: &'a Cluster,
     packet: &Packet,
@@ -33,7 +33,7 @@ pub(super) fn owner<'a>(
 ) -> Option<Claim<'a>> {
     let mut services: Vec<&Service> = cluster.services.values().collect();
     services.sort_by_key(|service| service.created.unwrap_or(i64::MAX));
-    services.into_iter().find_map(|service| {
+    let claims = services.into_iter().filter_map(|service| {
         let of = claimed(service, packet, address)?;
         let number = packet.destination.port();
         let port = service.ports.iter().find(|port| {
@@ -41,7 +41,8 @@ pub(super) fn owner<'a>(
             port.protocol == packet.protocol && has == Some(number)
         })?;
         Some(Claim { service, port, of })
-    })
+    });
+    claims.min_by_key(|claim| claim.of != Kind::ClusterIp)
 }
 
 /// The ClusterIP and port of a claim's Service, unless an older Service has them.
@@ -72,15 +73,6 @@ fn cluster_ip(service: &Service, family: Family) -> Option<IpAddr> {
     let is_of_family = |address: &IpAddr| Family::of(*address) == family;
     let served = service.service_type != ServiceType::ExternalName;
     service.cluster_ips.iter().copied().find(is_of_family).filter(|_| served)
-}
-
-/// Whether a Service has a port of this address as its ClusterIP.
-pub(super) fn has_port_of(cluster: &Cluster, packet: &Packet, address: IpAddr) -> bool {
-    cluster.services.values().flat_map(|service| &service.ports).any(|port| {
-        let destination = SocketAddr::new(address, port.port);
-        let there = Packet { destination, protocol: port.protocol, ..*packet };
-        owner(cluster, &there, Some(address)).is_some_and(|claim| claim.of == Kind::ClusterIp)
-    })
 }
 
 /// Whether a Service has this ClusterIP, whatever its ports.

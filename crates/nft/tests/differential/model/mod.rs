@@ -20,8 +20,6 @@ use crate::cluster::Cluster;
 use crate::packet::{Origin, Packet};
 use crate::world::{Addresses, NODE};
 
-const UNDEFINED_PORT: &str = "a ClusterIP without this port";
-
 /// What must become of a packet, and by which rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prediction {
@@ -75,15 +73,6 @@ pub(crate) fn predict(cluster: &Cluster, packet: &Packet) -> Prediction {
     Prediction { verdict, because, service: None, home: None }
 }
 
-/// Whether the product is known not to agree: older Services have every port of a ClusterIP,
-/// as an external address of theirs, and a port that nobody has is asked for. kube-proxy
-/// rejects it; here no plan tells the backend of the ClusterIP.
-pub(crate) fn is_known_to_differ(cluster: &Cluster, packet: &Packet) -> bool {
-    let address = packet.destination.ip();
-    predict(cluster, packet).because == UNDEFINED_PORT
-        && !claims::has_port_of(cluster, packet, address)
-}
-
 fn takes_node_ports(cluster: &Cluster, packet: &Packet) -> bool {
     let address = packet.destination.ip();
     if address.is_loopback() {
@@ -106,7 +95,7 @@ fn unclaimed(cluster: &Cluster, packet: &Packet) -> (Verdict, &'static str) {
     if is_node_address(address) || address.is_loopback() {
         (Verdict::Untouched, "the node's own address")
     } else if claims::is_cluster_ip(cluster, address) {
-        (Verdict::Refused, UNDEFINED_PORT)
+        (Verdict::Refused, "a ClusterIP without this port")
     } else if cluster.environment.service_cidrs.iter().any(|network| network.contains(&address)) {
         (Verdict::Silent, "an address of a ServiceCIDR that no Service has")
     } else {
