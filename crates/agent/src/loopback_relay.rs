@@ -21,10 +21,13 @@
 //!   it, it is reset.
 //! * A refused datagram is not told to its client.
 //! * Connections end with the agent.
+//! * Where connections end with their endpoint ([`portolan_core::WhenEndpointGone`]), both
+//!   ends are reset at once, whichever of the two words the Service has.
 
 mod board;
 mod carry;
 mod choice;
+mod connection_table;
 mod counters;
 mod flow_table;
 mod limits;

@@ -13,13 +13,21 @@ use tracing::debug;
 /// given up about as many later. Longer than a network that is mended may have been away.
 const ENDPOINT_IDLE: u32 = 600;
 
-/// Carries bytes both ways until both ends have closed, or one is broken. Each end hears
-/// of a half-close and of a reset of the other.
-pub(super) async fn carry(mut client: TcpStream, mut upstream: TcpStream) {
+/// Carries bytes both ways until both ends have closed, or one is broken, or `ended`
+/// returns, which resets both. Each end hears of a half-close and of a reset of the other.
+pub(super) async fn carry(
+    mut client: TcpStream,
+    mut upstream: TcpStream,
+    ended: impl Future<Output = ()>,
+) {
     if let Err(error) = prepare(&client, &upstream) {
         debug!("a connection from ::1: {error}");
     }
-    if let Err(error) = exchange(&mut client, &mut upstream).await {
+    let carried = tokio::select! {
+        carried = exchange(&mut client, &mut upstream) => carried,
+        () = ended => Err(io::Error::other("its endpoint serves no longer")),
+    };
+    if let Err(error) = carried {
         debug!("a connection from ::1: {error}");
         reset(client);
         reset(upstream);

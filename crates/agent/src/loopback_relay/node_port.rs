@@ -37,11 +37,11 @@ impl From<Transport> for Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) service: ObjectName,
-    /// Whom new clients are given, each with equal probability. Never empty: where nobody
-    /// serves, nobody listens, and the kernel refuses.
+    /// Whom new clients are given, each with equal probability. If there is none, nobody
+    /// listens, and the kernel refuses.
     pub(crate) endpoints: Vec<EndpointAddress>,
-    /// UDP only, else empty: with whom a flow may stay. Sorted.
-    pub(crate) serving: Vec<EndpointAddress>,
+    /// With whom a flow or a connection may stay, sorted; `None`: with anybody.
+    pub(crate) serving: Option<Vec<EndpointAddress>>,
     /// How long an endpoint is kept after the last new connection.
     pub(crate) affinity: Option<Duration>,
 }
@@ -68,14 +68,21 @@ pub(super) fn targets(plan: &ServicePlan) -> Option<Targets> {
     (!targets.is_empty()).then_some(targets)
 }
 
-/// A process of the node is inside, as it is for the rules.
+/// A process of the node is inside, as it is for the rules. Where nobody takes new clients,
+/// connections may have to end all the same.
 fn target(plan: &ServicePlan, port: &PortPlan, traffic: Traffic) -> Option<Target> {
     let (Traffic::Everyone(action) | Traffic::ByOrigin { inside: action, .. }) = traffic;
-    let Action::Balance(pool) = action else { return None };
-    let endpoints = port.pool(pool).to_vec();
-    let affinity = port.affinity.map(|it| Duration::from_secs(it.timeout_seconds.into()));
-    let (service, serving) = (plan.name.clone(), port.serving.clone());
-    (!endpoints.is_empty()).then_some(Target { service, endpoints, serving, affinity })
+    let endpoints = match action {
+        Action::Balance(pool) => port.pool(pool).to_vec(),
+        Action::Reject | Action::Drop => Vec::new(),
+    };
+    let ends_connections = port.protocol == Protocol::Tcp && port.needs_serving();
+    (ends_connections || !endpoints.is_empty()).then(|| Target {
+        service: plan.name.clone(),
+        endpoints,
+        serving: port.needs_serving().then(|| port.serving.clone()),
+        affinity: port.affinity.map(|it| Duration::from_secs(it.timeout_seconds.into())),
+    })
 }
 
 #[cfg(test)]

@@ -45,20 +45,29 @@ impl RelaySet {
                 wanted.extend(targets);
             }
         }
-        for node_port in left.into_iter().filter(|it| !wanted.contains_key(it)) {
+        let listens = |target: &Target| !target.endpoints.is_empty();
+        for node_port in left.into_iter().filter(|it| !wanted.get(it).is_some_and(listens)) {
             self.close(node_port).await;
         }
         for (node_port, target) in wanted {
-            self.serve(node_port, target);
+            self.end_what_may_not_stay(node_port, &target);
+            if listens(&target) {
+                self.serve(node_port, target);
+            }
+        }
+    }
+
+    fn end_what_may_not_stay(&self, node_port: NodePort, target: &Target) {
+        let Some(serving) = &target.serving else { return };
+        match node_port.transport {
+            Transport::Tcp => self.shared.connections.keep_only(node_port.port, serving),
+            Transport::Udp => self.shared.flows.keep_only(node_port.port, serving),
         }
     }
 
     fn serve(&mut self, node_port: NodePort, target: Target) {
         match self.relays.get(&node_port) {
             Some(relay) => {
-                if node_port.transport == Transport::Udp {
-                    self.shared.flows.keep_only(node_port.port, &target.serving);
-                }
                 relay.note.belongs_to(target.service.clone());
                 relay.choice.tell(target);
             }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::board::{Board, PortNote};
+use super::connection_table::ConnectionTable;
 use super::counters::Counters;
 use super::flow_table::FlowTable;
 use super::limits::{Limits, Place};
@@ -27,6 +28,7 @@ pub(super) struct Shared {
     pub(super) board: Arc<Board>,
     pub(super) limits: Limits,
     pub(super) flows: FlowTable,
+    pub(super) connections: Arc<ConnectionTable>,
     /// Where datagrams are while they change sockets. There may be thousands of sockets,
     /// and one thread.
     scratch: Mutex<Vec<u8>>,
@@ -40,6 +42,7 @@ impl Shared {
             board,
             limits,
             flows: FlowTable::default(),
+            connections: Arc::default(),
             scratch: Mutex::new(vec![0; LONGEST_DATAGRAM]),
             absence_told: AtomicBool::new(false),
             complained: Mutex::new(None),

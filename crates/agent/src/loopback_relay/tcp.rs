@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
+use portolan_core::EndpointAddress;
 use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -14,6 +15,7 @@ use tracing::debug;
 use super::board::PortNote;
 use super::carry::{carry, reset};
 use super::choice::SharedChoice;
+use super::connection_table::Entry;
 use super::counters::Present;
 use super::limits::Place;
 use super::shared::Shared;
@@ -64,6 +66,7 @@ impl TcpRelay {
         };
         counters.count(|it| &it.accepted);
         let connection = Connection {
+            port: self.note.node_port.port,
             choice: self.choice.clone(),
             shared: Arc::clone(&self.shared),
             _present: Present::new(counters, |it| &it.connections, &self.note.active),
@@ -75,6 +78,8 @@ impl TcpRelay {
 
 /// A client that was let in.
 struct Connection {
+    /// The NodePort, host byte order.
+    port: u16,
     choice: SharedChoice,
     shared: Arc<Shared>,
     _present: Present,
@@ -90,7 +95,7 @@ impl Connection {
             _ = client.ready(Interest::ERROR) => return,
         };
         match upstream {
-            Some(upstream) => carry(client, upstream).await,
+            Some((upstream, mut entry)) => carry(client, upstream, entry.ended()).await,
             None => {
                 self.shared.counters().count(|it| &it.unreachable);
                 reset(client);
@@ -98,18 +103,28 @@ impl Connection {
         }
     }
 
-    async fn connect(&self) -> Option<TcpStream> {
+    async fn connect(&self) -> Option<(TcpStream, Entry)> {
         let mut tried = Vec::new();
         while tried.len() < ATTEMPTS {
             let endpoint = self.choice.choose(&tried)?;
             tried.push(endpoint);
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(SocketAddr::from(endpoint))).await {
-                Ok(Ok(upstream)) => return Some(upstream),
-                Ok(Err(error)) => debug!("from ::1 to endpoint {endpoint}: {error}"),
-                Err(_) => debug!("from ::1 to endpoint {endpoint}: no answer"),
+            // Entered before anything is waited for, so that no news of it are missed.
+            let mut entry = self.shared.connections.enter(self.port, endpoint);
+            match connect_to(endpoint, &mut entry).await {
+                Ok(upstream) => return Some((upstream, entry)),
+                Err(error) => debug!("from ::1 to endpoint {endpoint}: {error}"),
             }
         }
         None
+    }
+}
+
+async fn connect_to(endpoint: EndpointAddress, entry: &mut Entry) -> io::Result<TcpStream> {
+    let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(SocketAddr::from(endpoint)));
+    tokio::select! {
+        biased;
+        () = entry.ended() => Err(io::Error::other("it serves no longer")),
+        connected = connecting => connected.map_err(|_| io::Error::other("no answer"))?,
     }
 }
 

@@ -56,8 +56,11 @@ impl Scene {
         endpoints: &[EndpointAddress],
         affinity: Option<Duration>,
     ) {
-        let targets = target("web", endpoints, affinity).map(|it| Targets::from([(node_port, it)]));
-        self.take_in(changed([("web", targets)])).await;
+        let target = target("web", endpoints, affinity).map(|target| match node_port.transport {
+            Transport::Tcp => Target { serving: None, ..target },
+            Transport::Udp => target,
+        });
+        self.take_in(changed([("web", target.map(|it| [(node_port, it)].into()))])).await;
     }
 
     fn report(&self) -> LoopbackReport {
@@ -85,7 +88,7 @@ fn target(
     let mut endpoints = endpoints.to_vec();
     endpoints.sort_unstable();
     let service = ObjectName::new("shop", service);
-    let serving = endpoints.clone();
+    let serving = Some(endpoints.clone());
     (!endpoints.is_empty()).then_some(Target { service, endpoints, serving, affinity })
 }
 

@@ -15,7 +15,7 @@ fn target(lasts: &[u16], affinity: Option<Duration>) -> Target {
     Target {
         service: ObjectName::new("shop", "web"),
         endpoints: lasts.iter().map(|last| endpoint(*last)).collect(),
-        serving: Vec::new(),
+        serving: None,
         affinity,
     }
 }

@@ -41,9 +41,10 @@ fn served(ports: Vec<PortPlan>) -> Vec<(Transport, u16, usize)> {
     let name = ObjectName::new("shop", "web");
     let plan = ServicePlan { name: name.clone(), ports, health_check: None };
     let targets = targets(&plan).unwrap_or_default();
-    for target in targets.values() {
+    for (node_port, target) in &targets {
         assert_eq!(target.service, name);
-        assert_eq!(target.serving, endpoints(&[1, 2, 3]));
+        let serving = (node_port.transport == Transport::Udp).then(|| endpoints(&[1, 2, 3]));
+        assert_eq!(target.serving, serving);
         assert_eq!(target.affinity, Some(Duration::from_secs(90)));
     }
     let served = targets
@@ -81,5 +82,22 @@ fn a_process_of_the_node_gets_what_the_policy_has_for_those_inside() {
     for (traffic, expected) in cases {
         let served = served(vec![port(Family::V6, Protocol::Tcp, 30_080, traffic)]);
         assert_eq!(served.first().map(|it| it.2), expected, "{traffic:?}");
+    }
+}
+
+#[test]
+fn connections_of_tcp_may_have_to_end_also_where_nobody_takes_new_ones() {
+    for when_endpoint_gone in [WhenEndpointGone::Drop, WhenEndpointGone::Reset] {
+        for (action, takes) in [(CLUSTER, 2), (Action::Reject, 0), (Action::Drop, 0)] {
+            let plain = port(Family::V6, Protocol::Tcp, 30_080, Traffic::Everyone(action));
+            let plan = ServicePlan {
+                name: ObjectName::new("shop", "web"),
+                ports: vec![PortPlan { when_endpoint_gone, ..plain }],
+                health_check: None,
+            };
+            let target = targets(&plan).unwrap().into_values().next().unwrap();
+            assert_eq!(target.endpoints.len(), takes);
+            assert_eq!(target.serving, Some(endpoints(&[1, 2, 3])));
+        }
     }
 }

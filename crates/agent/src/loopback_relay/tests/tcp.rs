@@ -1,5 +1,7 @@
 //! Connections.
 
+mod endings;
+
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 
@@ -201,26 +203,6 @@ fn with_affinity_every_connection_goes_to_one_endpoint_until_it_is_gone() {
             endpoints.retain(|endpoint| !kept.contains(&endpoint.port));
             assert_eq!(endpoints.len(), before - 1);
         }
-    });
-}
-
-#[test]
-fn connections_outlive_their_endpoint_and_their_node_port() {
-    isolated("tcp::connections_outlive_their_endpoint_and_their_node_port", async {
-        let mut scene = Scene::new();
-        let (mut client, mut server) = connection(&mut scene).await;
-        let other = telling_endpoint().await;
-        scene.serve(TCP, &[other]).await;
-        assert_eq!(endpoints_of(20).await, BTreeSet::from([other.port]));
-        for step in ["the endpoint is another", "there is no endpoint"] {
-            client.write_u8(7).await.unwrap();
-            assert_eq!(server.read_u8().await.unwrap(), 7, "{step}");
-            server.write_u8(8).await.unwrap();
-            assert_eq!(client.read_u8().await.unwrap(), 8, "{step}");
-            scene.serve(TCP, &[]).await;
-        }
-        let refused = connect().await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     });
 }
 
