@@ -1,11 +1,11 @@
 //! Warnings that tests count.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// Counts the warnings of this thread.
 #[derive(Clone, Default)]
@@ -35,8 +35,13 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
+/// While tracing knows a single subscriber, it asks only the thread that comes to a place
+/// first whether anybody listens there, and that may be the thread of another test.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Warnings::default()));
+
 /// Counts until the guard is dropped.
 pub(crate) fn count_warnings() -> (Warnings, DefaultGuard) {
+    LazyLock::force(&SECOND);
     let warnings = Warnings::default();
     (warnings.clone(), set_default(warnings))
 }
