@@ -16,8 +16,11 @@ pub(crate) struct Wanted {
     pub(crate) server: Server,
     /// Where new connections go, with equal probability. Sorted, not empty.
     pub(crate) destinations: Arc<[SocketAddr]>,
-    /// Where flows of UDP may stay besides. Sorted.
+    /// Where connections may stay besides, if they may not stay anywhere. Sorted.
     pub(crate) may_stay: Arc<[SocketAddr]>,
+    /// Connections end if their endpoint is in neither: flows of UDP, and TCP where the
+    /// Service asks for it.
+    pub(crate) ends_elsewhere: bool,
     /// The Service and its port, for people.
     pub(crate) comment: Arc<str>,
     /// Whether the address is one that takes NodePorts. A Service that has the address for
@@ -52,6 +55,7 @@ pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnM
                     server: server(port, SocketAddr::new(ip, frontend.port), settings),
                     destinations: Arc::clone(destinations),
                     may_stay: Arc::clone(&may_stay),
+                    ends_elsewhere: port.needs_serving(),
                     comment: Arc::clone(&comment),
                     is_node_port: frontend.destination == Destination::NodePort,
                 });
@@ -104,8 +108,8 @@ fn addresses(endpoints: &[EndpointAddress]) -> Arc<[SocketAddr]> {
     endpoints.iter().map(|endpoint| SocketAddr::from(*endpoint)).collect()
 }
 
-/// Whether connections of a protocol outlive the moment in which their endpoint goes.
-pub(crate) fn has_connections(key: &ServerKey) -> bool {
+/// Whether connections of a protocol outlive their Service.
+pub(crate) const fn has_connections(key: &ServerKey) -> bool {
     match key {
         ServerKey::Address { protocol, .. } => *protocol != Protocol::Udp.number(),
         ServerKey::Mark { .. } => true,

@@ -33,6 +33,7 @@ fn wanted(protocol: u8, destinations: &[u8]) -> Wanted {
         server: server(protocol),
         destinations: pods(destinations),
         may_stay: pods(&[]),
+        ends_elsewhere: protocol == UDP,
         comment: "default/web".into(),
         is_node_port: false,
     }
@@ -109,6 +110,40 @@ fn a_flow_of_udp_stays_only_with_an_endpoint_that_still_serves() {
         let new = Wanted { may_stay: pods(may_stay), ..wanted(UDP, &[2]) };
         assert_eq!(want(&mut servers, Some(new), UDP).afterwards, [expected], "{may_stay:?}");
     }
+}
+
+#[test]
+fn connections_of_tcp_end_where_the_service_asks_for_it_unless_the_endpoint_still_serves() {
+    for (may_stay, ends_elsewhere, expected) in [
+        (&[1][..], true, weigh(TCP, 1, 0)),
+        (&[], true, Operation::DeleteDestination(key(TCP), pod(1))),
+        (&[], false, weigh(TCP, 1, 0)),
+    ] {
+        let mut servers = Servers::default();
+        let want_ending = |servers: &mut Servers, destinations: &[u8]| {
+            let may_stay = pods(may_stay);
+            let new = Wanted { may_stay, ends_elsewhere, ..wanted(TCP, destinations) };
+            want(servers, Some(new), TCP)
+        };
+        want_ending(&mut servers, &[1, 2]);
+        let what = format!("{may_stay:?} {ends_elsewhere}");
+        assert_eq!(want_ending(&mut servers, &[2]).afterwards, [expected], "{what}");
+        // A Service that is deleted takes its wishes with it.
+        let deleted = want(&mut servers, None, TCP).afterwards;
+        assert_eq!(deleted, [weigh(TCP, 2, 0)], "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_nobody_wants_and_that_waits_for_nobody_goes_at_once() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(UDP, &[1])), UDP);
+    let deleted = Operation::DeleteDestination(key(UDP), pod(1));
+    let expected = [deleted, Operation::DeleteServer(key(UDP))];
+    assert_eq!(want(&mut servers, None, UDP).afterwards, expected);
+    assert!(servers.is_empty());
+    let again = want(&mut servers, Some(wanted(UDP, &[1])), UDP);
+    assert_eq!((again.register.len(), again.servers.len()), (1, 1));
 }
 
 #[test]
