@@ -127,9 +127,18 @@ impl Servers {
         if self.foreign.contains(&key) {
             return;
         }
-        let wanted = self.claims.get(&key).and_then(|claims| claims.values().next());
-        let Some(wanted) = wanted else {
-            self.abandon(key, now, &mut steps.afterwards);
+        let wanted = self.claims.get(&key).and_then(first);
+        let Some(wanted) = wanted.filter(|wanted| !wanted.destinations.is_empty()) else {
+            let stay = wanted.map_or(Stay::without_service(&key), Stay::of);
+            let Some(known) = self.known.get_mut(&key) else { return };
+            known.retire(stay, now, &mut steps.afterwards);
+            if known.destinations.is_empty() {
+                steps.afterwards.push(Operation::DeleteServer(key));
+                self.known.remove(&key);
+                self.draining.remove(&key);
+            } else {
+                self.draining.insert(key);
+            }
             return;
         };
         let known = self.known.entry(key).or_insert_with(|| {
@@ -147,19 +156,6 @@ impl Servers {
             self.draining.insert(key);
         } else {
             self.draining.remove(&key);
-        }
-    }
-
-    /// Nobody wants a server any more: it waits for its connections, or goes at once.
-    fn abandon(&mut self, key: ServerKey, now: Instant, operations: &mut Vec<Operation>) {
-        let Some(known) = self.known.get_mut(&key) else { return };
-        known.retire(Stay::without_service(&key), now, operations);
-        if known.destinations.is_empty() {
-            operations.push(Operation::DeleteServer(key));
-            self.known.remove(&key);
-            self.draining.remove(&key);
-        } else {
-            self.draining.insert(key);
         }
     }
 
@@ -190,7 +186,7 @@ impl Servers {
             }
             _ => true,
         });
-        let goes = known.destinations.is_empty() && !self.claims.contains_key(&key);
+        let goes = known.destinations.is_empty() && !self.claims.get(&key).is_some_and(serves);
         if goes {
             operations.push(Operation::DeleteServer(key));
             self.known.remove(&key);
@@ -200,6 +196,16 @@ impl Servers {
         }
         goes
     }
+}
+
+/// Who has a server.
+fn first(claims: &BTreeMap<Claimant, Wanted>) -> Option<&Wanted> {
+    claims.values().next()
+}
+
+/// Whether new connections go anywhere.
+fn serves(claims: &BTreeMap<Claimant, Wanted>) -> bool {
+    first(claims).is_some_and(|wanted| !wanted.destinations.is_empty())
 }
 
 impl Known {

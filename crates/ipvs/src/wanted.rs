@@ -14,7 +14,8 @@ use portolan_netlink::ipvs::{Server, ServerKey};
 pub(crate) struct Wanted {
     /// The virtual server.
     pub(crate) server: Server,
-    /// Where new connections go, with equal probability. Sorted, not empty.
+    /// Where new connections go, with equal probability. Sorted; empty where they are refused
+    /// or dropped, and where there is a virtual server only for those that it has.
     pub(crate) destinations: Arc<[SocketAddr]>,
     /// Where connections may stay besides, if they may not stay anywhere. Sorted.
     pub(crate) may_stay: Arc<[SocketAddr]>,
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
 
 /// Hands out the virtual servers that a plan wants.
 pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnMut(Wanted)) {
+    let nowhere: Arc<[SocketAddr]> = Arc::new([]);
     for port in &plan.ports {
         let pools = [Pool::Cluster, Pool::Local].map(|pool| addresses(port.pool(pool)));
         let may_stay = addresses(&port.serving);
@@ -47,9 +49,12 @@ pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnM
             name => format!("{}:{name}", plan.name).into(),
         };
         for frontend in &port.frontends {
-            let Some(pool) = pool(frontend) else { continue };
             let [cluster, local] = &pools;
-            let destinations = if pool == Pool::Cluster { cluster } else { local };
+            let destinations = match pool(frontend) {
+                Some(Pool::Cluster) => cluster,
+                Some(Pool::Local) => local,
+                None => &nowhere,
+            };
             for ip in frontend_addresses(frontend, port.family, &settings.node_ports) {
                 emit(Wanted {
                     server: server(port, SocketAddr::new(ip, frontend.port), settings),

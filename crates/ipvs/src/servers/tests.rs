@@ -135,6 +135,36 @@ fn connections_of_tcp_end_where_the_service_asks_for_it_unless_the_endpoint_stil
 }
 
 #[test]
+fn where_no_endpoint_is_left_there_is_a_server_only_for_connections_that_may_stay() {
+    for (protocol, may_stay, ends_elsewhere, stays) in [
+        (TCP, &[][..], false, true),
+        (TCP, &[1][..], true, true),
+        (TCP, &[], true, false),
+        (UDP, &[1], true, true),
+        (UDP, &[], true, false),
+    ] {
+        let mut servers = Servers::default();
+        want(&mut servers, Some(wanted(protocol, &[1])), protocol);
+        let may_stay = pods(may_stay);
+        let nowhere = Wanted { may_stay, ends_elsewhere, ..wanted(protocol, &[]) };
+        let steps = want(&mut servers, Some(nowhere.clone()), protocol);
+        let key = key(protocol);
+        let what = format!("{nowhere:?}");
+        let expected = match stays {
+            true => vec![weigh(protocol, 1, 0)],
+            false => vec![Operation::DeleteDestination(key, pod(1)), Operation::DeleteServer(key)],
+        };
+        assert_eq!(steps.afterwards, expected, "{what}");
+        assert_eq!(servers.wanted_keys().count(), 0, "{what}");
+        if stays {
+            assert!(servers.release(key, &[], None, &mut Vec::new()), "{what}");
+        }
+        assert!(servers.is_empty(), "{what}");
+        assert_eq!(want(&mut servers, Some(nowhere), protocol), Steps::default(), "{what}");
+    }
+}
+
+#[test]
 fn a_server_that_nobody_wants_and_that_waits_for_nobody_goes_at_once() {
     let mut servers = Servers::default();
     want(&mut servers, Some(wanted(UDP, &[1])), UDP);
@@ -215,9 +245,10 @@ fn an_address_of_its_own_comes_before_a_node_port_on_the_same_address() {
     servers.claim(&ObjectName::new("a", "node-port"), node_port);
     let steps = want(&mut servers, Some(wanted(TCP, &[2])), TCP);
     assert_eq!(steps.destinations, [add(2)]);
+    let steps = want(&mut servers, Some(wanted(TCP, &[])), TCP);
+    assert_eq!(steps.destinations, [], "the table leads nobody to the NodePort");
     let steps = want(&mut servers, None, TCP);
     assert_eq!(steps.destinations, [add(1)]);
-    assert_eq!(steps.afterwards, [weigh(TCP, 2, 0)]);
 }
 
 #[test]
