@@ -66,9 +66,9 @@ fn the_kernel_does_to_every_packet_what_the_model_predicts() {
             environment,
             keeps_ports: true,
             seeds: &[2],
-            rounds: 2,
-            packets: 700,
-            rules: 12,
+            rounds: 1,
+            packets: 400,
+            rules: 8,
         });
     });
 }

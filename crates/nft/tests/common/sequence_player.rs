@@ -25,7 +25,7 @@ pub(crate) struct Proxy {
 }
 
 /// Plays only sequences whose names contain this; for whoever looks into one of them.
-const ONLY: &str = "PORTOLAN_SEQUENCE";
+pub(crate) const ONLY: &str = "PORTOLAN_SEQUENCE";
 
 /// Each sequence as it is in one family, and in the other one if it has it.
 pub(crate) fn by_name(all: &Sequences) -> Vec<Vec<Sequence>> {

@@ -1,16 +1,17 @@
-//! Ports of the node's own addresses that Services have left.
+//! Addresses and ports that Services have left, where virtual servers may still wait for
+//! connections. Such a server sees what is delivered on the node, and what the node sends.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use portolan_core::{Family, Protocol};
+use portolan_core::Protocol;
 
 use crate::model::{Prediction, Verdict};
-use crate::packet::Packet;
+use crate::packet::{Origin, Packet};
 use crate::play::Observed;
 use crate::world::Addresses;
 
-/// The ports of the node on which clients were once served.
+/// Where clients were once served.
 #[derive(Default)]
 pub(crate) struct PortsLeft {
     served: BTreeSet<(Protocol, SocketAddr)>,
@@ -20,23 +21,23 @@ impl PortsLeft {
     /// Remembers who was served where.
     pub(crate) fn note(&mut self, observed: &Observed) {
         let Packet { protocol, destination, .. } = observed.packet;
-        let own = Addresses::of(Family::of(destination.ip())).node;
-        if own.contains(&destination.ip())
-            && matches!(observed.prediction.verdict, Verdict::Balanced { .. })
-        {
+        if matches!(observed.prediction.verdict, Verdict::Balanced { .. }) {
             self.served.insert((protocol, destination));
         }
     }
 
-    /// Whether a port that no Service has any more may still be waiting for connections.
+    /// Whether a packet for what no Service has any more may still meet a virtual server.
     pub(crate) fn concern(&self, packet: &Packet, prediction: &Prediction) -> bool {
-        prediction.verdict == Verdict::Untouched
+        let own = Addresses::of(packet.family()).node;
+        let is_seen = packet.origin() == Origin::Node || own.contains(&packet.destination.ip());
+        is_seen
+            && prediction.verdict == Verdict::Untouched
             && self.served.contains(&(packet.protocol, packet.destination))
     }
 
-    /// What must become of a packet to such a port.
+    /// What must become of such a packet.
     pub(crate) fn prediction(before: Prediction) -> Prediction {
-        let because = "the node's own address, and a port that a Service has left";
+        let because = "an address and port that a Service has left";
         Prediction { verdict: Verdict::Left, because, ..before }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Proxy {
     pub(crate) open: fn(&Cluster) -> Box<dyn Backend>,
     /// What a backend is told of the node.
     pub(crate) environment: fn(&Environment) -> Environment,
-    /// A port of the node's own that a Service has left is not free at once.
+    /// What a Service has left is not always free at once.
     pub(crate) keeps_ports: bool,
     /// The seeds, if none is asked for.
     pub(crate) seeds: &'static [u64],
