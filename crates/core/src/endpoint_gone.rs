@@ -24,8 +24,8 @@ use crate::model::Protocol;
 ///
 /// A Service that is deleted takes its annotation with it: connections are kept.
 ///
-/// This holds where nftables balances. IPVS has connections in a table of its own, which
-/// nothing here looks at.
+/// With IPVS the same holds, but for [`WhenEndpointGone::Drop`]: it is as
+/// [`WhenEndpointGone::Reset`], as IPVS sends nothing anywhere that begins no connection.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

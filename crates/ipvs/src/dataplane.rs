@@ -27,6 +27,7 @@ use crate::mode::Mode;
 use crate::options::IpvsOptions;
 use crate::paths::{PATHS, Paths};
 use crate::registry::Registry;
+use crate::strays::{resetting, resetting_changes};
 
 /// How often the kernel's virtual servers are compared with ours: nothing tells when
 /// others change them.
@@ -89,7 +90,8 @@ impl Dataplane {
             manager.verify_servers()?;
         }
         self.table.set_ipvs(Ipvs::Serving);
-        let table = self.table.converge(&mut plans.iter(), environment)?;
+        let resetting: Vec<_> = plans.iter().map(resetting).collect();
+        let table = self.table.converge(&mut resetting.iter(), environment)?;
         self.hands_over = true;
         let after = manager.finish().unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
@@ -187,7 +189,7 @@ impl Backend for Dataplane {
         let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
         let Some(manager) = manager else { return self.table.apply(changes) };
         let before = manager.change(changes)?;
-        let table = self.table.apply(changes)?;
+        let table = self.table.apply(&resetting_changes(changes))?;
         let after = manager.finish()?;
         Ok(sum([before, table, after]))
     }

@@ -11,6 +11,7 @@
 //! | `servers` | what is wanted and what there is → what to do, in two halves; draining |
 //! | `registry` | which virtual servers are ours |
 //! | `paths` | the routing rule and routes that make packets for services reach IPVS |
+//! | `strays` | what becomes of TCP packets that begin nothing |
 //! | `manager` | the above against the kernel |
 //! | `dataplane` | table and manager as one backend, in one of two modes |
 
@@ -22,6 +23,7 @@ mod options;
 mod paths;
 mod registry;
 mod servers;
+mod strays;
 mod sysctl;
 mod wanted;
 

@@ -171,13 +171,8 @@ impl Manager {
         let destinations: Vec<Operation> =
             destinations.into_iter().filter(|operation| !is_of(operation, &refused)).collect();
         self.execute(&destinations)?;
-        let sent = servers.len() + destinations.len();
-        Ok(SyncReport {
-            added: sent,
-            transactions: sent,
-            kernel: start.elapsed(),
-            ..SyncReport::default()
-        })
+        let added = servers.len() + destinations.len();
+        Ok(report(SyncReport { added, ..SyncReport::default() }, start))
     }
 
     /// Does what has to be done once the table leads nobody there.
@@ -186,12 +181,9 @@ impl Manager {
         let operations = self.afterwards.clone();
         self.execute(&operations)?;
         self.afterwards.clear();
-        Ok(SyncReport {
-            deleted: operations.len(),
-            transactions: operations.len(),
-            kernel: start.elapsed(),
-            ..SyncReport::default()
-        })
+        let gone: Vec<ServerKey> = operations.iter().filter_map(deleted_server).collect();
+        self.let_go(&gone)?;
+        Ok(report(SyncReport { deleted: operations.len(), ..SyncReport::default() }, start))
     }
 
     /// Executes and returns the servers that the kernel refused to add or change. What is
@@ -230,6 +222,21 @@ impl Manager {
         }
         Ok(refused)
     }
+}
+
+fn deleted_server(operation: &Operation) -> Option<ServerKey> {
+    match operation {
+        Operation::DeleteServer(key) => Some(*key),
+        _ => None,
+    }
+}
+
+/// The report of requests since then, each by itself.
+fn report(sent: SyncReport, start: Instant) -> SyncReport {
+    let transactions = sent.added + sent.deleted;
+    // Nothing sent is nothing to report.
+    let kernel = if transactions > 0 { start.elapsed() } else { Duration::ZERO };
+    SyncReport { transactions, kernel, ..sent }
 }
 
 fn is_gone(operation: &Operation, refusal: &Refusal) -> bool {

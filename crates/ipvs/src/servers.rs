@@ -127,10 +127,16 @@ impl Servers {
         if self.foreign.contains(&key) {
             return;
         }
-        let wanted = self.claims.get(&key).and_then(|claims| claims.values().next());
-        let Some(wanted) = wanted else {
-            if let Some(known) = self.known.get_mut(&key) {
-                known.retire(&[], &[], now, &mut steps.afterwards);
+        let wanted = self.claims.get(&key).and_then(first);
+        let Some(wanted) = wanted.filter(|wanted| !wanted.destinations.is_empty()) else {
+            let stay = wanted.map_or(Stay::without_service(&key), Stay::of);
+            let Some(known) = self.known.get_mut(&key) else { return };
+            known.retire(stay, now, &mut steps.afterwards);
+            if known.destinations.is_empty() {
+                steps.afterwards.push(Operation::DeleteServer(key));
+                self.known.remove(&key);
+                self.draining.remove(&key);
+            } else {
                 self.draining.insert(key);
             }
             return;
@@ -145,7 +151,7 @@ impl Servers {
             known.server = wanted.server.clone();
         }
         known.serve(&wanted.destinations, &mut steps.destinations);
-        known.retire(&wanted.destinations, &wanted.may_stay, now, &mut steps.afterwards);
+        known.retire(Stay::of(wanted), now, &mut steps.afterwards);
         if known.is_waiting() {
             self.draining.insert(key);
         } else {
@@ -180,7 +186,7 @@ impl Servers {
             }
             _ => true,
         });
-        let goes = known.destinations.is_empty() && !self.claims.contains_key(&key);
+        let goes = known.destinations.is_empty() && !self.claims.get(&key).is_some_and(serves);
         if goes {
             operations.push(Operation::DeleteServer(key));
             self.known.remove(&key);
@@ -190,6 +196,16 @@ impl Servers {
         }
         goes
     }
+}
+
+/// Who has a server.
+fn first(claims: &BTreeMap<Claimant, Wanted>) -> Option<&Wanted> {
+    claims.values().next()
+}
+
+/// Whether new connections go anywhere.
+fn serves(claims: &BTreeMap<Claimant, Wanted>) -> bool {
+    first(claims).is_some_and(|wanted| !wanted.destinations.is_empty())
 }
 
 impl Known {
@@ -212,23 +228,17 @@ impl Known {
         }
     }
 
-    /// Lets all other destinations have no new connections. Those of UDP are deleted at
-    /// once unless they still serve: a client that keeps its socket would never notice that
-    /// nobody is there.
-    fn retire(
-        &mut self,
-        wanted: &[SocketAddr],
-        may_stay: &[SocketAddr],
-        now: Instant,
-        operations: &mut Vec<Operation>,
-    ) {
+    /// Lets all other destinations have no new connections. Where those that they have may
+    /// not stay they are deleted at once, and the kernel forgets their connections
+    /// (`net.ipv4.vs.expire_nodest_conn`): a client of UDP that keeps its socket would never
+    /// notice that nobody is there.
+    fn retire(&mut self, stay: Stay<'_>, now: Instant, operations: &mut Vec<Operation>) {
         let key = self.server.key;
-        let connected = has_connections(&key);
         self.destinations.retain(|address, phase| {
-            if wanted.binary_search(address).is_ok() {
+            if stay.serving.binary_search(address).is_ok() {
                 return true;
             }
-            if !connected && may_stay.binary_search(address).is_err() {
+            if stay.ends_elsewhere && stay.besides.binary_search(address).is_err() {
                 operations.push(Operation::DeleteDestination(key, *address));
                 return false;
             }
@@ -239,6 +249,31 @@ impl Known {
             }
             true
         });
+    }
+}
+
+/// Where the connections of a server may stay.
+#[derive(Clone, Copy, Debug)]
+struct Stay<'a> {
+    /// Where new ones go.
+    serving: &'a [SocketAddr],
+    /// Where else.
+    besides: &'a [SocketAddr],
+    /// Nowhere else than there.
+    ends_elsewhere: bool,
+}
+
+impl Stay<'_> {
+    fn of(wanted: &Wanted) -> Stay<'_> {
+        Stay {
+            serving: &wanted.destinations,
+            besides: &wanted.may_stay,
+            ends_elsewhere: wanted.ends_elsewhere,
+        }
+    }
+
+    const fn without_service(key: &ServerKey) -> Stay<'static> {
+        Stay { serving: &[], besides: &[], ends_elsewhere: !has_connections(key) }
     }
 }
 

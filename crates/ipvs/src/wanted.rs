@@ -14,10 +14,14 @@ use portolan_netlink::ipvs::{Server, ServerKey};
 pub(crate) struct Wanted {
     /// The virtual server.
     pub(crate) server: Server,
-    /// Where new connections go, with equal probability. Sorted, not empty.
+    /// Where new connections go, with equal probability. Sorted; empty where they are refused
+    /// or dropped, and where there is a virtual server only for those that it has.
     pub(crate) destinations: Arc<[SocketAddr]>,
-    /// Where flows of UDP may stay besides. Sorted.
+    /// Where connections may stay besides, if they may not stay anywhere. Sorted.
     pub(crate) may_stay: Arc<[SocketAddr]>,
+    /// Connections end if their endpoint is in neither: flows of UDP, and TCP where the
+    /// Service asks for it.
+    pub(crate) ends_elsewhere: bool,
     /// The Service and its port, for people.
     pub(crate) comment: Arc<str>,
     /// Whether the address is one that takes NodePorts. A Service that has the address for
@@ -36,6 +40,7 @@ pub(crate) struct Settings {
 
 /// Hands out the virtual servers that a plan wants.
 pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnMut(Wanted)) {
+    let nowhere: Arc<[SocketAddr]> = Arc::new([]);
     for port in &plan.ports {
         let pools = [Pool::Cluster, Pool::Local].map(|pool| addresses(port.pool(pool)));
         let may_stay = addresses(&port.serving);
@@ -44,14 +49,18 @@ pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnM
             name => format!("{}:{name}", plan.name).into(),
         };
         for frontend in &port.frontends {
-            let Some(pool) = pool(frontend) else { continue };
             let [cluster, local] = &pools;
-            let destinations = if pool == Pool::Cluster { cluster } else { local };
+            let destinations = match pool(frontend) {
+                Some(Pool::Cluster) => cluster,
+                Some(Pool::Local) => local,
+                None => &nowhere,
+            };
             for ip in frontend_addresses(frontend, port.family, &settings.node_ports) {
                 emit(Wanted {
                     server: server(port, SocketAddr::new(ip, frontend.port), settings),
                     destinations: Arc::clone(destinations),
                     may_stay: Arc::clone(&may_stay),
+                    ends_elsewhere: port.needs_serving(),
                     comment: Arc::clone(&comment),
                     is_node_port: frontend.destination == Destination::NodePort,
                 });
@@ -104,8 +113,8 @@ fn addresses(endpoints: &[EndpointAddress]) -> Arc<[SocketAddr]> {
     endpoints.iter().map(|endpoint| SocketAddr::from(*endpoint)).collect()
 }
 
-/// Whether connections of a protocol outlive the moment in which their endpoint goes.
-pub(crate) fn has_connections(key: &ServerKey) -> bool {
+/// Whether connections of a protocol outlive their Service.
+pub(crate) const fn has_connections(key: &ServerKey) -> bool {
     match key {
         ServerKey::Address { protocol, .. } => *protocol != Protocol::Udp.number(),
         ServerKey::Mark { .. } => true,

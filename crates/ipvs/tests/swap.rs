@@ -6,6 +6,8 @@
 mod clients;
 #[path = "swap/node.rs"]
 mod node;
+#[path = "swap/ports.rs"]
+mod ports;
 #[path = "swap/trouble.rs"]
 mod trouble;
 

@@ -23,6 +23,15 @@ fn every_sequence_has_a_name_of_its_own_makes_sense_and_shows_something_after_ev
 }
 
 #[test]
+fn everything_that_ipvs_cannot_do_is_something_that_a_sequence_does() {
+    let all = Sequences::load().unwrap();
+    let on_ipvs = all.clone().on_ipvs().unwrap();
+    for family in IpFamily::BOTH {
+        assert_ne!(all.in_family(family).unwrap(), on_ipvs.in_family(family).unwrap());
+    }
+}
+
+#[test]
 fn every_packet_of_a_sequence_is_of_its_family() {
     let all = Sequences::load().unwrap();
     for family in IpFamily::BOTH {

@@ -55,9 +55,9 @@ pub(crate) enum Statement {
     Translated,
     /// The masquerade mark is set.
     Marked(u32),
-    /// Sets the masquerade mark.
+    /// Sets a mark of the packet.
     Mark(u32),
-    /// Clears the masquerade mark, which is set.
+    /// Flips a mark of the packet: clears one that is set.
     Unmark(u32),
     /// A mark of the connection is set.
     ConnectionMarked(u32),

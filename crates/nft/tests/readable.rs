@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use portolan_core::{Backend as _, ServicePlan, SyncReport};
 use portolan_lab::{Namespace, namespaced};
-use portolan_nft::{NftBackend, NftOptions, Ruleset, render};
+use portolan_nft::{Ipvs, NftBackend, NftOptions, Ruleset, render};
 
 use self::mixed_services::mixed_services;
 use self::nft_json::comparable;
@@ -95,6 +95,30 @@ fn a_listing_loads_again_and_makes_the_same_table() {
                 assert_eq!(converge(&plans), SyncReport::default(), "{nft}");
                 assert_eq!(nft.list(), listing, "{nft}");
             });
+        }
+    });
+}
+
+#[test]
+fn a_listing_of_a_table_that_hands_connections_over_loads_again_too() {
+    namespaced("a_listing_of_a_table_that_hands_connections_over_loads_again_too", || {
+        let plans = mixed_services(20);
+        for ipvs in [Ipvs::Draining, Ipvs::Serving] {
+            let converge = || {
+                let mut backend =
+                    NftBackend::open(NftOptions { ipvs, ..NftOptions::default() }).unwrap();
+                backend.converge(&mut plans.iter(), &common::environment()).unwrap()
+            };
+            let namespace = Namespace::new("programmed").unwrap();
+            assert_ne!(namespace.run(converge), SyncReport::default());
+            for nft in Nft::all_that_load() {
+                let listing = namespace.run(|| nft.list());
+                Namespace::new("loaded").unwrap().run(|| {
+                    nft.load(&listing);
+                    assert_eq!(converge(), SyncReport::default(), "{nft} {ipvs:?}");
+                    assert_eq!(nft.list(), listing, "{nft} {ipvs:?}");
+                });
+            }
         }
     });
 }

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use portolan_core::backend::BackendError;
 use portolan_core::{Backend, Change, Environment, ServicePlan, SyncReport};
 use portolan_lab::namespaced;
-use portolan_lab::sequence::{Cluster, Expected, IpFamily, Sequence, Sequences};
+use portolan_lab::sequence::{Cluster, Expected, Sequence, Sequences};
 use portolan_nft::{NftBackend, NftOptions};
 
-/// Plays only sequences whose names contain this; for whoever looks into one of them.
-const ONLY: &str = "PORTOLAN_SEQUENCE";
+use self::sequence_player::Proxy;
 
 fn open(objects: &Cluster) -> Box<dyn Backend> {
     let masquerade_all = objects.settings.masquerade_all;
@@ -24,31 +23,16 @@ fn open(objects: &Cluster) -> Box<dyn Backend> {
     Box::new(NftBackend::open(options).unwrap())
 }
 
-/// Each sequence as it is in one family, and in the other one if it has it.
-fn sequences() -> Vec<Vec<Sequence>> {
-    let all = Sequences::load().unwrap();
-    let mut groups: Vec<Vec<Sequence>> = Vec::new();
-    for sequence in IpFamily::BOTH.into_iter().flat_map(|it| all.in_family(it).unwrap()) {
-        let same = |group: &&mut Vec<Sequence>| {
-            group.first().is_some_and(|first| first.name == sequence.name)
-        };
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(sequence),
-            None => groups.push(vec![sequence]),
-        }
-    }
-    groups
+fn proxy(open: fn(&Cluster) -> Box<dyn Backend>) -> Proxy {
+    Proxy { open, environment: sequence_objects::environment, at_once: 4 }
 }
 
 #[test]
 fn after_every_step_packets_reach_whom_they_should_and_nothing_is_left_to_send() {
     let name = "after_every_step_packets_reach_whom_they_should_and_nothing_is_left_to_send";
     namespaced(name, || {
-        let mut groups = sequences();
-        if let Ok(wanted) = std::env::var(ONLY) {
-            groups.retain(|group| group.iter().any(|it| it.name.contains(&wanted)));
-        }
-        let faults = sequence_player::play_all(groups, &open);
+        let groups = sequence_player::chosen(&Sequences::load().unwrap());
+        let faults = sequence_player::play_all(groups, &proxy(open));
         assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     });
 }
@@ -115,10 +99,11 @@ fn both_ways(group: Vec<Sequence>) -> Vec<Sequence> {
 fn a_node_that_nobody_programs_leaves_every_packet_alone_and_fails_in_every_sequence() {
     let name = "a_node_that_nobody_programs_leaves_every_packet_alone_and_fails_in_every_sequence";
     namespaced(name, || {
-        let groups: Vec<_> = sequences().into_iter().map(both_ways).collect();
+        let all = sequence_player::by_name(&Sequences::load().unwrap());
+        let groups: Vec<_> = all.into_iter().map(both_ways).collect();
         let expectant = groups.iter().map(|group| sequence_player::title(group.last().unwrap()));
         let expectant: Vec<String> = expectant.collect();
-        let faults = sequence_player::play_all(groups, &idle);
+        let faults = sequence_player::play_all(groups, &proxy(idle));
         let touched: Vec<&String> = faults.iter().filter(|it| it.starts_with(UNTOUCHED)).collect();
         assert!(touched.is_empty(), "{touched:#?}");
         for title in expectant {

@@ -112,7 +112,14 @@ fn places(name: &str) -> Result<Vec<Place>> {
 pub(super) fn passed_on(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Vec<(String, String)> {
-    let known = ["PROPTEST_", "RUST_BACKTRACE", "RUST_LOG", "RUST_TEST_"];
+    let known = [
+        "PORTOLAN_MODEL_",
+        "PORTOLAN_SEQUENCE",
+        "PROPTEST_",
+        "RUST_BACKTRACE",
+        "RUST_LOG",
+        "RUST_TEST_",
+    ];
     variables.filter(|(name, _)| known.iter().any(|known| name.starts_with(known))).collect()
 }
 

@@ -36,7 +36,10 @@ impl Kernel {
 /// not among them: they ask how each `nft` reads our table, which no kernel changes.
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan", "flows"),
+    ("portolan", "ipvs_flows"),
+    ("portolan-ipvs", "ipvs_differential"),
     ("portolan-ipvs", "ipvs_scenarios"),
+    ("portolan-ipvs", "ipvs_sequences"),
     ("portolan-ipvs", "ipvs_swap"),
     ("portolan-netlink", "ipvs"),
     ("portolan-netlink", "kernel"),

@@ -3,13 +3,14 @@
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use portolan_lab::{Protocol, namespaced};
+use portolan_lab::Protocol;
 use portolan_netlink::conntrack::{Conntrack, Flow};
 use portolan_netlink::nftables::{
     BaseChain, Batch, Chain, ChainKind, Connection, CtKey, Expression, Hook, Policy, Register,
     Rule, Table,
 };
 
+use crate::namespaced;
 use crate::scene::{Addresses, FAMILIES, PATIENCE, Scene, address, ip, is_translated};
 
 const TCP: u8 = 6;

@@ -7,3 +7,8 @@ mod early;
 mod gone;
 mod scene;
 mod udp;
+
+use portolan_lab::namespaced;
+
+/// What balances connections.
+const BACKEND: &str = "nftables";

@@ -107,7 +107,8 @@ impl Scene {
         let log = File::create(self.directory.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
         command
-            .args(["run", "--node-name", "here", "--nodeport-addresses", node_network])
+            .args(["run", "--backend", crate::BACKEND, "--node-name", "here"])
+            .args(["--nodeport-addresses", node_network])
             .args(["--cluster-cidr", pod_network, "--healthz-bind-address="])
             .args(["--metrics-bind-address=", "--control-socket=", "--source"])
             .arg(format!("dir:{}", self.directory.path().join("manifests").display()))

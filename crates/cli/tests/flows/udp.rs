@@ -4,9 +4,10 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use portolan_lab::{Protocol, namespaced};
+use portolan_lab::Protocol;
 use portolan_netlink::conntrack::Flow;
 
+use crate::namespaced;
 use crate::scene::{Addresses, FAMILIES, PATIENCE, Scene, address, ip, is_translated};
 
 const NODE_PORT: u16 = 30053;

@@ -49,11 +49,15 @@ impl Manager {
         }
         self.draining = Some(draining).filter(|it| it.endpoints > 0);
         self.execute(&operations)?;
-        self.registry.delete(&gone)?;
+        self.let_go(&gone)
+    }
+
+    /// These servers are deleted: they are ours no longer, and nothing leads there.
+    pub(super) fn let_go(&mut self, gone: &[ServerKey]) -> Result<(), IpvsError> {
+        self.registry.delete(gone)?;
         let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
         ips.iter().for_each(|ip| self.paths.leave_address(*ip));
-        self.paths.unlead(ips.into_iter())?;
-        Ok(())
+        Ok(self.paths.unlead(ips.into_iter())?)
     }
 
     /// As [`Manager::release`], where no new connections come; removes all that is left when

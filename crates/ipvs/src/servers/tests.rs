@@ -33,6 +33,7 @@ fn wanted(protocol: u8, destinations: &[u8]) -> Wanted {
         server: server(protocol),
         destinations: pods(destinations),
         may_stay: pods(&[]),
+        ends_elsewhere: protocol == UDP,
         comment: "default/web".into(),
         is_node_port: false,
     }
@@ -112,6 +113,70 @@ fn a_flow_of_udp_stays_only_with_an_endpoint_that_still_serves() {
 }
 
 #[test]
+fn connections_of_tcp_end_where_the_service_asks_for_it_unless_the_endpoint_still_serves() {
+    for (may_stay, ends_elsewhere, expected) in [
+        (&[1][..], true, weigh(TCP, 1, 0)),
+        (&[], true, Operation::DeleteDestination(key(TCP), pod(1))),
+        (&[], false, weigh(TCP, 1, 0)),
+    ] {
+        let mut servers = Servers::default();
+        let want_ending = |servers: &mut Servers, destinations: &[u8]| {
+            let may_stay = pods(may_stay);
+            let new = Wanted { may_stay, ends_elsewhere, ..wanted(TCP, destinations) };
+            want(servers, Some(new), TCP)
+        };
+        want_ending(&mut servers, &[1, 2]);
+        let what = format!("{may_stay:?} {ends_elsewhere}");
+        assert_eq!(want_ending(&mut servers, &[2]).afterwards, [expected], "{what}");
+        // A Service that is deleted takes its wishes with it.
+        let deleted = want(&mut servers, None, TCP).afterwards;
+        assert_eq!(deleted, [weigh(TCP, 2, 0)], "{what}");
+    }
+}
+
+#[test]
+fn where_no_endpoint_is_left_there_is_a_server_only_for_connections_that_may_stay() {
+    for (protocol, may_stay, ends_elsewhere, stays) in [
+        (TCP, &[][..], false, true),
+        (TCP, &[1][..], true, true),
+        (TCP, &[], true, false),
+        (UDP, &[1], true, true),
+        (UDP, &[], true, false),
+    ] {
+        let mut servers = Servers::default();
+        want(&mut servers, Some(wanted(protocol, &[1])), protocol);
+        let may_stay = pods(may_stay);
+        let nowhere = Wanted { may_stay, ends_elsewhere, ..wanted(protocol, &[]) };
+        let steps = want(&mut servers, Some(nowhere.clone()), protocol);
+        let key = key(protocol);
+        let what = format!("{nowhere:?}");
+        let expected = match stays {
+            true => vec![weigh(protocol, 1, 0)],
+            false => vec![Operation::DeleteDestination(key, pod(1)), Operation::DeleteServer(key)],
+        };
+        assert_eq!(steps.afterwards, expected, "{what}");
+        assert_eq!(servers.wanted_keys().count(), 0, "{what}");
+        if stays {
+            assert!(servers.release(key, &[], None, &mut Vec::new()), "{what}");
+        }
+        assert!(servers.is_empty(), "{what}");
+        assert_eq!(want(&mut servers, Some(nowhere), protocol), Steps::default(), "{what}");
+    }
+}
+
+#[test]
+fn a_server_that_nobody_wants_and_that_waits_for_nobody_goes_at_once() {
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(UDP, &[1])), UDP);
+    let deleted = Operation::DeleteDestination(key(UDP), pod(1));
+    let expected = [deleted, Operation::DeleteServer(key(UDP))];
+    assert_eq!(want(&mut servers, None, UDP).afterwards, expected);
+    assert!(servers.is_empty());
+    let again = want(&mut servers, Some(wanted(UDP, &[1])), UDP);
+    assert_eq!((again.register.len(), again.servers.len()), (1, 1));
+}
+
+#[test]
 fn what_drains_is_deleted_when_nobody_uses_it_or_when_it_took_too_long() {
     let mut servers = Servers::default();
     want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
@@ -180,9 +245,10 @@ fn an_address_of_its_own_comes_before_a_node_port_on_the_same_address() {
     servers.claim(&ObjectName::new("a", "node-port"), node_port);
     let steps = want(&mut servers, Some(wanted(TCP, &[2])), TCP);
     assert_eq!(steps.destinations, [add(2)]);
+    let steps = want(&mut servers, Some(wanted(TCP, &[])), TCP);
+    assert_eq!(steps.destinations, [], "the table leads nobody to the NodePort");
     let steps = want(&mut servers, None, TCP);
     assert_eq!(steps.destinations, [add(1)]);
-    assert_eq!(steps.afterwards, [weigh(TCP, 2, 0)]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
-use super::{FULL_WEIGHT, Known, Phase, Servers};
+use super::{FULL_WEIGHT, Known, Phase, Servers, serves};
 
 impl Servers {
     /// Starts from what the kernel has: ours with their destinations, and those of others.
@@ -48,7 +48,7 @@ impl Servers {
 
     /// Those that clients are led to, although others made them.
     pub(crate) fn wanted_of_others(&self) -> impl Iterator<Item = &ServerKey> {
-        self.foreign.iter().filter(|key| self.claims.contains_key(key))
+        self.foreign.iter().filter(|key| self.claims.get(key).is_some_and(serves))
     }
 
     /// Every server that is known or wanted.
@@ -78,6 +78,7 @@ impl Servers {
 
     /// Those that clients are led to, but for what others made.
     pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
-        self.claims.keys().filter(|key| !self.foreign.contains(key))
+        let served = self.claims.iter().filter(|(_, claims)| serves(claims)).map(|(key, _)| key);
+        served.filter(|key| !self.foreign.contains(key))
     }
 }

@@ -76,7 +76,12 @@ impl Node {
         let mut slice = slice(self.v6);
         let kept: Vec<IpAddr> = numbers.iter().map(|number| pod(self.v6, *number)).collect();
         slice.endpoints.retain(|endpoint| kept.contains(&endpoint.address));
-        self.index.apply(Update::EndpointSliceApplied(slice));
+        self.update(Update::EndpointSliceApplied(slice));
+    }
+
+    /// The backend follows what a source reports.
+    pub(crate) fn update(&mut self, update: Update) {
+        self.index.apply(update);
         let changes = self.index.take_changes();
         let backend = &mut self.backend;
         self.topology.node().run(|| backend.apply(&changes).unwrap());

@@ -11,6 +11,7 @@
 mod cast;
 mod cluster;
 mod data;
+mod deviation;
 mod hosts;
 mod keep;
 mod packets;
@@ -24,6 +25,7 @@ pub use self::cluster::{
     Cluster, Endpoint, IpMode, Node, NodePorts, Policy, Port, Service, Settings, Slice, TargetPort,
 };
 pub use self::data::{Ask, Expected, Packet, Sequence, Step};
+use self::deviation::Deviation;
 pub use self::hosts::shared_topology;
 pub use self::play::Play;
 
@@ -57,6 +59,9 @@ const TOPICS: [(&str, &str); 7] = [
     ("source-ranges.yaml", include_str!("../../data/sequences/source-ranges.yaml")),
 ];
 
+/// What IPVS cannot do.
+const ON_IPVS: &str = include_str!("../../data/sequences/ipvs.yaml");
+
 impl Sequences {
     /// Reads the data.
     ///
@@ -70,6 +75,19 @@ impl Sequences {
             raw.extend(read::<Vec<Value>>(file, text)?);
         }
         Ok(Sequences { cast, raw })
+    }
+
+    /// The same sequences as they are played on IPVS: `ipvs.yaml` says what is another there,
+    /// and why.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Sequences::load`].
+    pub fn on_ipvs(mut self) -> Result<Sequences, SequenceError> {
+        for deviation in read::<Vec<Deviation>>("ipvs.yaml", ON_IPVS)? {
+            deviation.apply(&mut self.raw)?;
+        }
+        Ok(self)
     }
 
     /// The sequences as they are in one family, without those that it does not have.

@@ -69,7 +69,7 @@ impl Packet {
                 endpoints.iter().map(|ip| SocketAddr::new(*ip, self.target_port)).collect()
             }
             Expected::Untouched => [self.destination()].into(),
-            Expected::Refused | Expected::Silent => BTreeSet::new(),
+            Expected::Refused | Expected::Unreachable | Expected::Silent => BTreeSet::new(),
         }
     }
 
@@ -80,7 +80,8 @@ impl Packet {
         for outcome in outcomes {
             match (&self.then, outcome) {
                 (Expected::Refused, Outcome::Refused(refusal)) if *refusal == self.refusal() => {}
-                (Expected::Silent, Outcome::Silent) => {}
+                (Expected::Unreachable, Outcome::Refused(Refusal::Icmp))
+                | (Expected::Silent, Outcome::Silent) => {}
                 (
                     Expected::Answered(_) | Expected::Untouched,
                     Outcome::Answered { endpoint, seen_source },
@@ -168,7 +169,8 @@ mod tests {
             (packet("[10.0.1.1]", true), answer("10.0.1.1:8080", "192.168.0.2:4711")),
             (packet("untouched", false), answer("172.30.0.41:80", "10.0.0.2:4711")),
             (packet("refused", false), Outcome::Refused(Refusal::Reset)),
-            (udp, icmp),
+            (udp, icmp.clone()),
+            (packet("unreachable", false), icmp),
             (packet("silent", false), Outcome::Silent),
         ] {
             assert_eq!(judge(&packet, std::slice::from_ref(&outcome)), [""; 0], "{outcome:?}");
@@ -189,6 +191,8 @@ mod tests {
             (packet("refused", false), Outcome::Refused(Refusal::Icmp)),
             (packet("refused", false), Outcome::Silent),
             (packet("refused", false), answer("172.30.0.41:80", "10.0.0.2:4711")),
+            (packet("unreachable", false), Outcome::Refused(Refusal::Reset)),
+            (packet("unreachable", false), Outcome::Silent),
             (packet("silent", false), Outcome::Refused(Refusal::Reset)),
             (packet("silent", false), answer("172.30.0.41:80", "10.0.0.2:4711")),
         ] {

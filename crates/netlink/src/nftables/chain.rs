@@ -37,7 +37,7 @@ pub enum ChainKind {
     Filter,
     /// `nat`: sees the first packet of each connection.
     Nat,
-    /// `route`: reroutes packets that it changes. Portolan has none.
+    /// `route`: reroutes packets that it changes.
     Route,
 }
 

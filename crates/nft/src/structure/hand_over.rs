@@ -20,13 +20,16 @@ const HAND_OVER: &str = "hand-over";
 /// After connection tracking (-200) and before routing. No nft has a name here.
 const CARRY_PRIORITY: i32 = -130;
 
+/// After IPVS has translated what this node sends (`ip_vs_ops4`: -98). No nft has a name here.
+const REROUTE_PRIORITY: i32 = -85;
+
 impl FamilySettings {
     /// The chains that exist because IPVS has connections, or gets them.
     pub(super) fn ipvs_chains(&self) -> Vec<Chain> {
         match self.ipvs {
             Ipvs::Unused => Vec::new(),
-            Ipvs::Draining => vec![self.carry()],
-            Ipvs::Serving => vec![self.carry(), self.hand_over()],
+            Ipvs::Draining => vec![self.carry(), self.reroute()],
+            Ipvs::Serving => vec![self.carry(), self.reroute(), self.hand_over()],
         }
     }
 
@@ -41,6 +44,27 @@ impl FamilySettings {
         let bit = self.ipvs_mark;
         let rule = vec![Statement::ConnectionMarked(bit), Statement::Forth, Statement::Mark(bit)];
         Chain { name: "ipvs-connections".to_owned(), base: Some(base), rules: vec![rule] }
+    }
+
+    /// What this node sends to an endpoint that is itself. IPVS translates it and leaves it on
+    /// the way to the service's address (`ip_vs_nat_xmit`, v6.1), which leads out of the node.
+    /// A chain of this kind finds the way anew for packets whose mark it changes, so it flips
+    /// one that nobody asks for any more.
+    fn reroute(&self) -> Chain {
+        let base = BaseChain {
+            kind: ChainKind::Route,
+            hook: Hook::Output,
+            priority: REROUTE_PRIORITY,
+            policy: Policy::Accept,
+        };
+        let bit = self.ipvs_mark;
+        let rule = vec![
+            Statement::ConnectionMarked(bit),
+            Statement::Forth,
+            Statement::DestinationIsLocal,
+            Statement::Unmark(bit),
+        ];
+        Chain { name: "ipvs-endpoints-here".to_owned(), base: Some(base), rules: vec![rule] }
     }
 
     fn hand_over(&self) -> Chain {

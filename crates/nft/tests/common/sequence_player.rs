@@ -9,27 +9,59 @@ use std::time::Duration;
 
 use portolan_core::{Backend, Environment, Index, SyncReport};
 use portolan_lab::Topology;
-use portolan_lab::sequence::{Cast, Cluster, Sequence, Step, shared_topology};
+use portolan_lab::sequence::{Cast, Cluster, IpFamily, Sequence, Sequences, Step, shared_topology};
 
 use crate::sequence_objects;
 
-/// Makes a backend that has seen nothing, for objects with these settings.
-pub(crate) type Open = dyn Fn(&Cluster) -> Box<dyn Backend> + Sync;
+/// What programs the node under test.
+pub(crate) struct Proxy {
+    /// Makes a backend that has seen nothing, for objects with these settings.
+    pub(crate) open: fn(&Cluster) -> Box<dyn Backend>,
+    /// What a backend is told of the node.
+    pub(crate) environment: fn(&Cluster, &Cast) -> Environment,
+    /// On how many nodes. Most of a sequence is waiting, for silence or for clients to be
+    /// forgotten; but the kernel is slow where many namespaces come and go.
+    pub(crate) at_once: usize,
+}
 
-/// Most of a sequence is waiting, for silence or for clients to be forgotten; but the kernel is
-/// slow where many namespaces come and go.
-const AT_ONCE: usize = 4;
+/// Plays only sequences whose names contain this; for whoever looks into one of them.
+pub(crate) const ONLY: &str = "PORTOLAN_SEQUENCE";
+
+/// Each sequence as it is in one family, and in the other one if it has it.
+pub(crate) fn by_name(all: &Sequences) -> Vec<Vec<Sequence>> {
+    let mut groups: Vec<Vec<Sequence>> = Vec::new();
+    for sequence in IpFamily::BOTH.into_iter().flat_map(|it| all.in_family(it).unwrap()) {
+        let same = |group: &&mut Vec<Sequence>| {
+            group.first().is_some_and(|first| first.name == sequence.name)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(sequence),
+            None => groups.push(vec![sequence]),
+        }
+    }
+    groups
+}
+
+/// The same, of those that were asked for.
+pub(crate) fn chosen(all: &Sequences) -> Vec<Vec<Sequence>> {
+    let mut groups = by_name(all);
+    if let Ok(wanted) = std::env::var(ONLY) {
+        groups.retain(|group| group.iter().any(|it| it.name.contains(&wanted)));
+        assert!(!groups.is_empty(), "no sequence has {wanted:?} in its name");
+    }
+    groups
+}
 
 /// Plays the sequences of each group one after the other on one node, and the groups side by
 /// side; returns what is wrong, by sequence.
-pub(crate) fn play_all(groups: Vec<Vec<Sequence>>, open: &Open) -> Vec<String> {
+pub(crate) fn play_all(groups: Vec<Vec<Sequence>>, proxy: &Proxy) -> Vec<String> {
     let waiting = Mutex::new(VecDeque::from(groups));
     let faults = Mutex::new(Vec::new());
     scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..proxy.at_once {
             scope.spawn(|| {
                 while let Some(group) = { waiting.lock().unwrap().pop_front() } {
-                    let seen = play(&group, open);
+                    let seen = play(&group, proxy);
                     faults.lock().unwrap().extend(seen);
                 }
             });
@@ -45,31 +77,32 @@ pub(crate) fn title(sequence: &Sequence) -> String {
     format!("{}, {:?}", sequence.name, sequence.cast.as_ref().unwrap().family)
 }
 
-fn play(group: &[Sequence], open: &Open) -> Vec<String> {
+fn play(group: &[Sequence], proxy: &Proxy) -> Vec<String> {
     let mut topology = shared_topology(group).unwrap().build().unwrap();
     for (name, value) in group.iter().flat_map(|sequence| &sequence.sysctls) {
         topology.node().set_sysctl(name, value).unwrap();
     }
     let mut faults = Vec::new();
     for sequence in group {
-        faults.extend(play_on(&mut topology, sequence, open));
+        faults.extend(play_on(&mut topology, sequence, proxy));
     }
     faults
 }
 
-fn play_on(topology: &mut Topology, sequence: &Sequence, open: &Open) -> Vec<String> {
+fn play_on(topology: &mut Topology, sequence: &Sequence, proxy: &Proxy) -> Vec<String> {
     let cast = sequence.cast.as_ref().unwrap();
     let mut play = sequence.begin();
-    let mut node = Node { topology, index: Index::new(sequence_objects::NODE), running: None };
+    let index = Index::new(sequence_objects::NODE);
+    let mut node = Node { proxy, topology, index, running: None };
     let mut first = None;
     let mut faults = Vec::new();
     for step in &sequence.steps {
         sleep(Duration::from_millis(step.wait));
         let objects = sequence.take(step, &mut play).unwrap();
         first.get_or_insert_with(|| interface(&objects));
-        let mut seen = Vec::from_iter(node.take(step, objects, cast, open));
+        let mut seen = Vec::from_iter(node.take(step, objects, cast));
         seen.extend(play.observe(step, node.topology));
-        seen.extend(node.has_nothing_to_do(open));
+        seen.extend(node.has_nothing_to_do());
         let place = format!("{}, {}", title(sequence), step.when);
         faults.extend(seen.into_iter().map(|fault| format!("{place}: {fault}")));
     }
@@ -86,6 +119,7 @@ fn interface(objects: &Cluster) -> BTreeSet<IpAddr> {
 
 /// The node under test.
 struct Node<'a> {
+    proxy: &'a Proxy,
     topology: &'a mut Topology,
     index: Index,
     running: Option<Running>,
@@ -101,15 +135,15 @@ struct Running {
 impl Node<'_> {
     /// Takes in what changed since the last step, as the agent does: plans first, then the
     /// environment; or all of it by a backend that has just started.
-    fn take(&mut self, step: &Step, objects: Cluster, cast: &Cast, open: &Open) -> Option<String> {
+    fn take(&mut self, step: &Step, objects: Cluster, cast: &Cast) -> Option<String> {
         let before = self.running.take();
         let had = before.as_ref().map_or(interface(&objects), |it| interface(&it.objects));
         self.follow_interface(&had, &interface(&objects), cast);
         let known = before.as_ref().map(|running| &running.objects);
         sequence_objects::tell(&mut self.index, known, &objects, cast);
         let changes = self.index.take_changes();
-        let environment = sequence_objects::environment(&objects, cast);
-        let (index, mut fault) = (&self.index, None);
+        let environment = (self.proxy.environment)(&objects, cast);
+        let (index, open, mut fault) = (&self.index, self.proxy.open, None);
         let backend = self.topology.node().run(|| match before {
             Some(mut running) if !step.restart => {
                 running.backend.apply(&changes).unwrap();
@@ -142,9 +176,9 @@ impl Node<'_> {
     }
 
     /// What the backend left undone: a new one finds the kernel as it should be.
-    fn has_nothing_to_do(&self, open: &Open) -> Option<String> {
+    fn has_nothing_to_do(&self) -> Option<String> {
         let Running { objects, environment, .. } = self.running.as_ref()?;
-        let index = &self.index;
+        let (index, open) = (&self.index, self.proxy.open);
         let report = self
             .topology
             .node()

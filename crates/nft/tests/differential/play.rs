@@ -148,6 +148,11 @@ impl Observed {
                 }
             }
             Verdict::Untouched => self.judge_answers(&untouched, &is_node, &mut faults),
+            Verdict::Left => {
+                if self.outcomes.iter().any(|it| *it != Outcome::Refused(Refusal::Icmp)) {
+                    self.judge_answers(&untouched, &is_node, &mut faults);
+                }
+            }
             Verdict::Refused => self.judge(|it| self.is_refusal(it), &mut faults),
             Verdict::Silent => self.judge(|it| *it == Outcome::Silent, &mut faults),
         }

@@ -3,15 +3,16 @@
 
 use std::ops::RangeInclusive;
 
-use portolan_core::{Backend as _, Index, SyncReport};
+use portolan_core::{Backend, Environment, Index, SyncReport};
 use portolan_lab::Topology;
-use portolan_nft::{NftBackend, NftOptions};
 
 use crate::clients::Clients;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::model::predict;
 use crate::play::send;
+use crate::ports_left::PortsLeft;
+use crate::run::Proxy;
 use crate::tally::Tally;
 use crate::world::NODE;
 use crate::{generate, packets, report};
@@ -28,12 +29,14 @@ const KEPT: usize = 40;
 pub(crate) struct Session {
     pub(crate) tally: Tally,
     clients: Clients,
+    ports_left: PortsLeft,
     /// How often packets were sent.
     steps: u16,
 }
 
 /// One cluster on one node.
 pub(crate) struct Round<'a> {
+    proxy: &'a Proxy,
     topology: &'a Topology,
     seed: u64,
     number: u64,
@@ -41,30 +44,42 @@ pub(crate) struct Round<'a> {
     dice: Dice,
     cluster: Cluster,
     index: Index,
-    backend: NftBackend,
+    backend: Box<dyn Backend>,
 }
 
 impl<'a> Round<'a> {
     /// Another cluster, programmed over whatever the last one left in the kernel.
-    pub(crate) fn new(topology: &'a Topology, seed: u64, number: u64) -> Round<'a> {
+    pub(crate) fn new(
+        proxy: &'a Proxy,
+        topology: &'a Topology,
+        seed: u64,
+        number: u64,
+    ) -> Round<'a> {
         let mut dice = Dice::new(seed, number);
         let cluster = generate::cluster(&mut dice);
         let mut index = Index::new(NODE);
         cluster.listed().into_iter().for_each(|update| index.apply(update));
         index.take_changes();
-        let backend = topology.node().run(|| NftBackend::open(options(&cluster)).unwrap());
-        let mut round = Round { topology, seed, number, step: 0, dice, cluster, index, backend };
+        let backend = topology.node().run(|| (proxy.open)(&cluster));
+        let step = 0;
+        let mut round =
+            Round { proxy, topology, seed, number, step, dice, cluster, index, backend };
         round.start();
         round
     }
 
     /// As the agent does when it starts.
     fn start(&mut self) -> SyncReport {
-        let Round { topology, cluster, index, backend, .. } = self;
+        let environment = self.environment();
+        let Round { proxy, topology, cluster, index, backend, .. } = self;
         topology.node().run(|| {
-            *backend = NftBackend::open(options(cluster)).unwrap();
-            backend.converge(&mut index.plans(), &cluster.environment).unwrap()
+            *backend = (proxy.open)(cluster);
+            backend.converge(&mut index.plans(), &environment).unwrap()
         })
+    }
+
+    fn environment(&self) -> Environment {
+        (self.proxy.environment)(&self.cluster.environment)
     }
 
     /// Changes the cluster again and again.
@@ -87,16 +102,17 @@ impl<'a> Round<'a> {
     }
 
     fn change(&mut self) {
-        let before = self.cluster.environment.clone();
+        let before = self.environment();
         for update in generate::edit(&mut self.dice, &mut self.cluster) {
             self.index.apply(update);
         }
         let changes = self.index.take_changes();
-        let Round { topology, cluster, backend, .. } = self;
+        let after = self.environment();
+        let Round { topology, backend, .. } = self;
         topology.node().run(|| {
             backend.apply(&changes).unwrap();
-            if before != cluster.environment {
-                backend.adapt(&cluster.environment).unwrap();
+            if before != after {
+                backend.adapt(&after).unwrap();
             }
             assert!(!backend.is_disturbed().unwrap(), "by nobody");
         });
@@ -107,9 +123,15 @@ impl<'a> Round<'a> {
         session.clients.forget(&self.cluster);
         let mut packets = packets::packets(&mut self.dice, &self.cluster, PACKETS);
         packets.extend(self.dice.several(&session.clients.packets(), KEPT));
-        let predicted = packets.into_iter().map(|it| (it, predict(&self.cluster, &it))).collect();
+        let predict = |packet| {
+            let prediction = predict(&self.cluster, &packet);
+            let left = self.proxy.keeps_ports && session.ports_left.concern(&packet, &prediction);
+            (packet, if left { PortsLeft::prediction(prediction) } else { prediction })
+        };
+        let predicted = packets.into_iter().map(predict).collect();
         for observed in send(self.topology, &mut self.dice, predicted) {
             session.tally.count(&observed);
+            session.ports_left.note(&observed);
             let is_node = |address| self.topology.is_node_address(address);
             let mut faults = observed.faults(is_node, &ports);
             if observed.is_sticky() {
@@ -142,8 +164,4 @@ impl<'a> Round<'a> {
     fn place(&self) -> String {
         format!("PORTOLAN_MODEL_SEED={} round {} step {}", self.seed, self.number, self.step)
     }
-}
-
-fn options(cluster: &Cluster) -> NftOptions {
-    NftOptions { masquerade_all: cluster.masquerade_all, ..NftOptions::default() }
 }

@@ -33,6 +33,7 @@ impl Tally {
             Verdict::Balanced { sticky: true, .. } => "kept",
             Verdict::Balanced { .. } => "balanced",
             Verdict::Untouched => "untouched",
+            Verdict::Left => "left",
             Verdict::Refused => "refused",
             Verdict::Silent => "silent",
         };

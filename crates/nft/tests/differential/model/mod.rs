@@ -43,6 +43,8 @@ pub(crate) enum Verdict {
     },
     /// It goes where it was sent to.
     Untouched,
+    /// It goes where it was sent to, or who sent it is told by ICMP that nobody is there.
+    Left,
     /// Who sent it is told at once.
     Refused,
     /// Nobody ever answers.
