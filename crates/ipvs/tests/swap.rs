@@ -6,6 +6,8 @@
 mod clients;
 #[path = "swap/node.rs"]
 mod node;
+#[path = "swap/schedulers.rs"]
+mod schedulers;
 #[path = "swap/trouble.rs"]
 mod trouble;
 
