@@ -165,7 +165,7 @@ impl Manager {
         &mut self,
         keys: impl IntoIterator<Item = ServerKey>,
     ) -> Result<SyncReport, IpvsError> {
-        let start = Instant::now();
+        let (start, sent_before) = (Instant::now(), self.bytes_sent());
         let mut steps = Steps::default();
         for key in keys {
             self.servers.settle(key, &self.schedulers, start, &mut steps);
@@ -183,8 +183,9 @@ impl Manager {
         self.execute(&destinations)?;
         let sent = servers.len() + destinations.len();
         Ok(SyncReport {
-            added: sent,
-            transactions: sent,
+            added: register.len() + sent,
+            transactions: usize::from(!register.is_empty()) + sent,
+            bytes: self.bytes_since(sent_before),
             kernel: start.elapsed(),
             ..SyncReport::default()
         })
@@ -192,16 +193,26 @@ impl Manager {
 
     /// Does what has to be done once the table leads nobody there.
     pub(crate) fn finish(&mut self) -> Result<SyncReport, IpvsError> {
-        let start = Instant::now();
+        let (start, sent_before) = (Instant::now(), self.bytes_sent());
         let operations = self.afterwards.clone();
         self.execute(&operations)?;
         self.afterwards.clear();
         Ok(SyncReport {
             deleted: operations.len(),
             transactions: operations.len(),
+            bytes: self.bytes_since(sent_before),
             kernel: start.elapsed(),
             ..SyncReport::default()
         })
+    }
+
+    /// Bytes of all that was sent so far to change something.
+    fn bytes_sent(&self) -> u64 {
+        self.ipvs.bytes_sent() + self.registry.bytes_sent() + self.paths.bytes_sent()
+    }
+
+    fn bytes_since(&self, before: u64) -> usize {
+        usize::try_from(self.bytes_sent().saturating_sub(before)).unwrap_or(usize::MAX)
     }
 
     /// Executes and returns the servers that the kernel refused to add or change. What is
