@@ -81,11 +81,15 @@ fn print_help() {
         println!("    {:<8} {}", lane.name, lane.purpose);
     }
     println!("cargo xtask vm [--kernel 5.10|6.1|6.12|newest|all|host]... [-p PACKAGE]");
-    println!("               [--test NAME]... [FILTER]... [-- ARGUMENT...]");
+    println!("               [--release] [--test NAME]... [FILTER]... [-- ARGUMENT...]");
     println!("                                    run tests on other kernels, emulated: 6.1 and");
     println!(
         "                                    the programs of the lane unless others are named"
     );
+    println!(
+        "cargo xtask vm --bench               print what 5,000 Services x 4 endpoints cost on"
+    );
+    println!("                                    nftables and on IPVS, in the same machine");
     println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
     println!("                                    and print the variables that name it");
 }

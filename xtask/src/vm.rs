@@ -35,8 +35,8 @@ pub fn run(options: &Options) -> Result<()> {
     let mut rows = Vec::new();
     for place in &options.places {
         let outcome = match place {
-            Place::Host => machine::run_here(&programs),
-            Place::Kernel(kernel) => emulate(*kernel, &programs, &built),
+            Place::Host => machine::run_here(&programs, &options.variables),
+            Place::Kernel(kernel) => emulate(*kernel, &programs, &built, &options.variables),
         };
         match outcome {
             Ok((release, finished)) => {
@@ -58,6 +58,7 @@ fn emulate(
     kernel: Kernel,
     programs: &[Program],
     built: &programs::Built,
+    variables: &[(String, String)],
 ) -> Result<(String, Vec<Finished>)> {
     if std::env::consts::ARCH != "x86_64" {
         bail!("the emulated machine has x86-64 processors, and programs built here do not fit");
@@ -68,7 +69,10 @@ fn emulate(
     let modules = modules::in_load_order(&linux.modules)?;
     let job = Job {
         modules: modules.iter().map(|it| image::place_of(&it.name)).collect(),
-        variables: options::passed_on(std::env::vars()),
+        variables: options::passed_on(std::env::vars())
+            .into_iter()
+            .chain(variables.iter().cloned())
+            .collect(),
         programs: programs.to_vec(),
     };
     let archive = directory.path().join("initramfs");

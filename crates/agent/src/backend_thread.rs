@@ -75,6 +75,8 @@ pub(crate) struct BackendFacts {
     pub(crate) name: &'static str,
     pub(crate) atomic: bool,
     pub(crate) draining: Option<Draining>,
+    /// What Services ask for and do not get although they are served.
+    pub(crate) problems: Vec<String>,
 }
 
 impl BackendFacts {
@@ -83,6 +85,7 @@ impl BackendFacts {
             name: backend.name(),
             atomic: backend.atomic(),
             draining: backend.draining(),
+            problems: backend.problems(),
         }
     }
 }

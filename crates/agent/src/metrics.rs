@@ -15,6 +15,7 @@
 //! cluster: the page is as long for 50,000 services as for one.
 
 mod changes;
+mod draining;
 mod flows;
 mod health;
 mod input;
@@ -31,6 +32,7 @@ mod tests;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::changes::ChangeMetrics;
+pub(crate) use self::draining::DrainingMetrics;
 pub(crate) use self::flows::FlowMetrics;
 pub(crate) use self::health::HealthAnswers;
 pub(crate) use self::input::{InputMetrics, ProblemCounts};
@@ -46,6 +48,7 @@ pub(crate) struct LoopMetrics {
     pub(crate) sync: SyncMetrics,
     pub(crate) changes: ChangeMetrics,
     pub(crate) programmed: ProgrammedMetrics,
+    pub(crate) draining: DrainingMetrics,
     pub(crate) input: InputMetrics,
 }
 
@@ -54,6 +57,7 @@ impl LoopMetrics {
         self.sync.register(registry);
         self.changes.register(registry);
         self.programmed.register(registry);
+        self.draining.register(registry);
         self.input.register(registry);
     }
 }

@@ -29,7 +29,10 @@ pub(crate) fn plan_table<'a>(
                 ]);
                 let on_loopback =
                     loopback.and_then(|it| loopback_text::note(it, &plan.name, port, frontend));
-                for further in further(port, frontend).into_iter().chain(on_loopback) {
+                let scheduler = scheduler(plan, frontend);
+                for further in
+                    further(port, frontend).into_iter().chain(scheduler).chain(on_loopback)
+                {
                     let empty = String::new;
                     table.push([name.clone(), empty(), empty(), empty(), further]);
                 }
@@ -115,6 +118,15 @@ fn further(port: &PortPlan, frontend: &Frontend) -> Vec<String> {
         }
     }
     further
+}
+
+/// What the Service asks IPVS for, whatever balances now.
+fn scheduler(plan: &ServicePlan, frontend: &Frontend) -> Option<String> {
+    let balanced = match frontend.traffic {
+        Traffic::Everyone(action) => balances(action),
+        Traffic::ByOrigin { inside, outside } => balances(inside) || balances(outside),
+    };
+    plan.ipvs_scheduler.filter(|_| balanced).map(|it| format!("where IPVS balances: {it}"))
 }
 
 fn balances(action: Action) -> bool {

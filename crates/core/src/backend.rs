@@ -87,6 +87,9 @@ pub struct SyncReport {
 pub struct Draining {
     /// The backend that has them.
     pub backend: String,
+    /// Virtual servers with such endpoints.
+    #[serde(default)]
+    pub servers: usize,
     /// Endpoints of frontends that wait for theirs to end.
     pub endpoints: usize,
     /// How many there are, as far as the kernel counts them; flows of UDP and connections
@@ -137,6 +140,13 @@ pub trait Backend: Send {
     /// [`Backend::is_disturbed`]; `None` if there are none.
     fn draining(&self) -> Option<Draining> {
         None
+    }
+
+    /// What Services ask for and do not get although they are served, as of the last call;
+    /// one sentence each, with what the operator should check. Few, however many Services
+    /// there are.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Whether others may have changed what this backend keeps in the kernel since the

@@ -43,7 +43,12 @@ pub(crate) fn compile(
     // Plans stay in memory, and most services have a single port.
     ports.shrink_to_fit();
     let health_check = health_check(service, slices, viewpoint.node_name, &ports);
-    (!ports.is_empty()).then(|| ServicePlan { name: service.name.clone(), ports, health_check })
+    (!ports.is_empty()).then(|| ServicePlan {
+        name: service.name.clone(),
+        ports,
+        health_check,
+        ipvs_scheduler: service.ipvs_scheduler,
+    })
 }
 
 /// Plans one port in one family; `claims` are those of this port that the Service owns.

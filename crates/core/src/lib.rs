@@ -20,6 +20,7 @@ mod endpoint_gone;
 pub mod flows;
 mod health_check;
 mod index;
+mod ipvs_scheduler;
 mod merge;
 pub mod model;
 pub mod plan;
@@ -33,6 +34,7 @@ pub use backend::{Backend, BackendError, Draining, Environment, SyncReport};
 pub use endpoint_gone::WhenEndpointGone;
 pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};
+pub use ipvs_scheduler::{IpvsScheduler, NoScheduler};
 pub use model::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, NodeInfo, ObjectName,
     Protocol, Service, ServicePort, ServiceType, SessionAffinity,

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint_gone::WhenEndpointGone;
+use crate::ipvs_scheduler::IpvsScheduler;
 
 /// An address family. Every port of a service is planned once per family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -181,6 +182,9 @@ pub struct Service {
     pub health_check_node_port: Option<u16>,
     /// The annotation `portolan.dev/tcp-when-endpoint-gone`.
     pub tcp_when_endpoint_gone: WhenEndpointGone,
+    /// The annotation `portolan.dev/ipvs-scheduler`, or kube-router's: how IPVS picks an
+    /// endpoint. `None` leaves it to the node.
+    pub ipvs_scheduler: Option<IpvsScheduler>,
 }
 
 impl Service {
@@ -200,6 +204,7 @@ impl Service {
             session_affinity: None,
             health_check_node_port: None,
             tcp_when_endpoint_gone: WhenEndpointGone::Keep,
+            ipvs_scheduler: None,
         }
     }
 }

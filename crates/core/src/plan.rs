@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoint_gone::WhenEndpointGone;
 use crate::health_check::HealthCheck;
+use crate::ipvs_scheduler::IpvsScheduler;
 use crate::model::{Family, ObjectName, Protocol, SessionAffinity};
 
 /// Everything that a Service makes a node do.
@@ -23,6 +24,9 @@ pub struct ServicePlan {
     pub ports: Vec<PortPlan>,
     /// What load balancers are told of it, if they are to ask. No matter of the backend.
     pub health_check: Option<HealthCheck>,
+    /// How IPVS picks an endpoint; `None` leaves it to the node. No matter of nftables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipvs_scheduler: Option<IpvsScheduler>,
 }
 
 /// One port of a Service in one family.

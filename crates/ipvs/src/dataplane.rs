@@ -27,6 +27,7 @@ use crate::mode::Mode;
 use crate::options::IpvsOptions;
 use crate::paths::{PATHS, Paths};
 use crate::registry::Registry;
+use crate::report::sum;
 use crate::strays::{resetting, resetting_changes};
 
 /// How often the kernel's virtual servers are compared with ours: nothing tells when
@@ -208,6 +209,13 @@ impl Backend for Dataplane {
         self.manager.as_ref()?.draining().cloned()
     }
 
+    fn problems(&self) -> Vec<String> {
+        match (&self.manager, self.mode) {
+            (Some(manager), Mode::Ipvs) => manager.problems(),
+            _ => Vec::new(),
+        }
+    }
+
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
         self.release()?;
         if self.table.is_disturbed()? {
@@ -219,7 +227,10 @@ impl Backend for Dataplane {
         }
         self.compared = Instant::now();
         Ok(!match self.mode {
-            Mode::Ipvs => manager.is_undisturbed()?,
+            Mode::Ipvs => {
+                manager.try_schedulers_again()?;
+                manager.is_undisturbed()?
+            }
             Mode::Nftables => manager.paths_are_undisturbed()?,
         })
     }
@@ -243,18 +254,6 @@ impl Backend for Dataplane {
         }
         result
     }
-}
-
-fn sum<const N: usize>(reports: [SyncReport; N]) -> SyncReport {
-    let mut total = SyncReport::default();
-    for report in reports {
-        total.added += report.added;
-        total.deleted += report.deleted;
-        total.transactions += report.transactions;
-        total.bytes += report.bytes;
-        total.kernel += report.kernel;
-    }
-    total
 }
 
 /// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns

@@ -19,6 +19,14 @@ pub enum IpvsError {
         "packets would not reach IPVS: a routing rule or route is missing, and the log says why"
     )]
     NoPath,
+    /// The kernel lacks the scheduler that Services have which do not choose one.
+    #[error(
+        "this kernel has no scheduler {name} for IPVS (--ipvs-scheduler): is its module ip_vs_{name} there, and may it be loaded? `modprobe ip_vs_{name}` on the node tells"
+    )]
+    NoScheduler {
+        /// Its name.
+        name: String,
+    },
     /// The kernel has not taken all virtual servers.
     #[error(
         "{missing} virtual servers are missing in IPVS, for example {example}: the log says why"

@@ -8,6 +8,7 @@
 //! | module | |
 //! |---|---|
 //! | `wanted` | plan → virtual servers |
+//! | `schedulers` | which of them the kernel has, and what balances where it lacks one |
 //! | `servers` | what is wanted and what there is → what to do, in two halves; draining |
 //! | `registry` | which virtual servers are ours |
 //! | `paths` | the routing rule and routes that make packets for services reach IPVS |
@@ -22,6 +23,8 @@ mod mode;
 mod options;
 mod paths;
 mod registry;
+mod report;
+mod schedulers;
 mod servers;
 mod strays;
 mod sysctl;

@@ -3,6 +3,7 @@
 
 mod drain;
 mod observe;
+mod scheduling;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::error::IpvsError;
 use crate::options::IpvsOptions;
 use crate::paths::Paths;
 use crate::registry::Registry;
+use crate::schedulers::{Scheduler, Schedulers};
 use crate::servers::{Servers, Steps};
 use crate::sysctl;
 use crate::wanted::{Settings, Wanted, wanted};
@@ -31,6 +33,7 @@ pub(crate) struct Manager {
     registry: Registry,
     paths: Paths,
     servers: Servers,
+    schedulers: Schedulers,
     settings: Settings,
     plans: HashMap<ObjectName, Arc<ServicePlan>>,
     drain_for: Duration,
@@ -47,12 +50,14 @@ pub(crate) struct Manager {
 impl Manager {
     /// Opens the conversations; changes nothing.
     pub(crate) fn open(options: &IpvsOptions) -> Result<Manager, IpvsError> {
+        let scheduler = Scheduler::of_node(&options.scheduler);
         Ok(Manager {
             ipvs: Ipvs::open()?,
             registry: Registry::open(&options.registry)?,
             paths: Paths::of(options)?,
             servers: Servers::default(),
-            settings: Settings { scheduler: options.scheduler.clone(), ..Settings::default() },
+            schedulers: Schedulers::new(scheduler.clone()),
+            settings: Settings { scheduler, ..Settings::default() },
             plans: HashMap::new(),
             drain_for: options.drain_for,
             timeouts: options.timeouts,
@@ -74,6 +79,7 @@ impl Manager {
             self.ipvs.set_timeouts(self.timeouts)?;
         }
         self.observe()?;
+        self.schedulers.try_again();
         self.drains = false;
         self.settings.node_ports = node_ports(environment);
         self.plans = plans.iter().map(|plan| (plan.name.clone(), Arc::clone(plan))).collect();
@@ -153,12 +159,16 @@ impl Manager {
         keys
     }
 
-    /// Does for these servers what has to be done before the table leads clients there.
-    fn settle(&mut self, keys: BTreeSet<ServerKey>) -> Result<SyncReport, IpvsError> {
-        let start = Instant::now();
+    /// Does for these servers what has to be done before the table leads clients there, with
+    /// schedulers of which it is known whether the kernel has them.
+    fn settle_all(
+        &mut self,
+        keys: impl IntoIterator<Item = ServerKey>,
+    ) -> Result<SyncReport, IpvsError> {
+        let (start, sent_before) = (Instant::now(), self.bytes_sent());
         let mut steps = Steps::default();
         for key in keys {
-            self.servers.settle(key, start, &mut steps);
+            self.servers.settle(key, &self.schedulers, start, &mut steps);
         }
         let Steps { register, servers, destinations, afterwards } = steps;
         self.afterwards.extend(afterwards);
@@ -171,19 +181,42 @@ impl Manager {
         let destinations: Vec<Operation> =
             destinations.into_iter().filter(|operation| !is_of(operation, &refused)).collect();
         self.execute(&destinations)?;
-        let added = servers.len() + destinations.len();
-        Ok(report(SyncReport { added, ..SyncReport::default() }, start))
+        let sent = SyncReport {
+            added: register.len() + servers.len() + destinations.len(),
+            transactions: usize::from(!register.is_empty()) + servers.len() + destinations.len(),
+            ..SyncReport::default()
+        };
+        Ok(self.report(sent, start, sent_before))
     }
 
     /// Does what has to be done once the table leads nobody there.
     pub(crate) fn finish(&mut self) -> Result<SyncReport, IpvsError> {
-        let start = Instant::now();
+        let (start, sent_before) = (Instant::now(), self.bytes_sent());
         let operations = self.afterwards.clone();
         self.execute(&operations)?;
         self.afterwards.clear();
         let gone: Vec<ServerKey> = operations.iter().filter_map(deleted_server).collect();
         self.let_go(&gone)?;
-        Ok(report(SyncReport { deleted: operations.len(), ..SyncReport::default() }, start))
+        let sent = SyncReport {
+            deleted: operations.len(),
+            transactions: operations.len(),
+            ..SyncReport::default()
+        };
+        Ok(self.report(sent, start, sent_before))
+    }
+
+    /// Bytes of all that was sent so far to change something.
+    fn bytes_sent(&self) -> u64 {
+        self.ipvs.bytes_sent() + self.registry.bytes_sent() + self.paths.bytes_sent()
+    }
+
+    /// Completes the report of what was sent since then.
+    fn report(&self, sent: SyncReport, start: Instant, sent_before: u64) -> SyncReport {
+        let bytes = self.bytes_sent().saturating_sub(sent_before);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        // Nothing sent is nothing to report.
+        let kernel = if sent.transactions > 0 { start.elapsed() } else { Duration::ZERO };
+        SyncReport { bytes, kernel, ..sent }
     }
 
     /// Executes and returns the servers that the kernel refused to add or change. What is
@@ -205,22 +238,33 @@ impl Manager {
                          connections to it go where that program says",
                         server.key
                     );
-                    self.registry.delete(&[server.key])?;
+                    self.disown(server.key)?;
                     self.servers.is_of_others(server.key);
                     refused.insert(server.key);
+                }
+                Operation::AddServer(server) | Operation::ChangeServer(server)
+                    if failure.refusal.lacks_scheduler() =>
+                {
+                    refused.extend(self.lacks_scheduler(operation, server)?);
                 }
                 operation => {
                     warn!("{}", failure.refusal);
                     self.incomplete = true;
                     self.servers.not_done(operation);
                     if let Operation::AddServer(server) = operation {
-                        self.registry.delete(&[server.key])?;
+                        self.disown(server.key)?;
                         refused.insert(server.key);
                     }
                 }
             }
         }
         Ok(refused)
+    }
+
+    /// A server was registered as ours, but has not been added.
+    fn disown(&mut self, key: ServerKey) -> Result<(), IpvsError> {
+        key.ip().iter().for_each(|ip| self.paths.leave_address(*ip));
+        Ok(self.registry.delete(&[key])?)
     }
 }
 
@@ -229,14 +273,6 @@ fn deleted_server(operation: &Operation) -> Option<ServerKey> {
         Operation::DeleteServer(key) => Some(*key),
         _ => None,
     }
-}
-
-/// The report of requests since then, each by itself.
-fn report(sent: SyncReport, start: Instant) -> SyncReport {
-    let transactions = sent.added + sent.deleted;
-    // Nothing sent is nothing to report.
-    let kernel = if transactions > 0 { start.elapsed() } else { Duration::ZERO };
-    SyncReport { transactions, kernel, ..sent }
 }
 
 fn is_gone(operation: &Operation, refusal: &Refusal) -> bool {

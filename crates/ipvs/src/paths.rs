@@ -53,6 +53,11 @@ impl Paths {
         })
     }
 
+    /// Bytes of all changes that were sent so far.
+    pub(crate) const fn bytes_sent(&self) -> u64 {
+        self.routing.bytes_sent()
+    }
+
     /// Makes the rules what they should be, and finds out which routes there are.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let there = self.routing.rules()?;

@@ -24,12 +24,18 @@ const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
 pub(crate) struct Registry {
     connection: Connection,
     table: String,
+    bytes_sent: u64,
 }
 
 impl Registry {
     /// Opens the conversation; changes nothing.
     pub(crate) fn open(table: &str) -> Result<Registry, NetlinkError> {
-        Ok(Registry { connection: Connection::open()?, table: table.to_owned() })
+        Ok(Registry { connection: Connection::open()?, table: table.to_owned(), bytes_sent: 0 })
+    }
+
+    /// Bytes of all transactions that were sent so far.
+    pub(crate) const fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
     }
 
     /// Makes the tables, if they are not there.
@@ -119,7 +125,8 @@ impl Registry {
 
     fn commit(&mut self, batch: &mut Batch) -> Result<(), NetlinkError> {
         if !batch.is_empty() {
-            self.connection.commit(batch)?;
+            let receipt = self.connection.commit(batch)?;
+            self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::time::Instant;
 use portolan_core::ObjectName;
 use portolan_netlink::ipvs::{Destination, DestinationState, Operation, Server, ServerKey};
 
+use crate::schedulers::Schedulers;
 use crate::wanted::{Wanted, has_connections};
 
 /// The weight of a destination that gets new connections.
@@ -29,6 +30,8 @@ pub(crate) type Claimant = (bool, ObjectName);
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     claims: HashMap<ServerKey, BTreeMap<Claimant, Wanted>>,
+    /// How many claims ask for each scheduler.
+    asked: BTreeMap<String, usize>,
     known: HashMap<ServerKey, Known>,
     /// Those of `known` that have something to wait for.
     draining: BTreeSet<ServerKey>,
@@ -68,22 +71,39 @@ impl Servers {
     pub(crate) fn withdraw(&mut self, service: &ObjectName, wanted: &Wanted) {
         let key = wanted.server.key;
         if let Some(claims) = self.claims.get_mut(&key) {
-            claims.remove(&(wanted.is_node_port, service.clone()));
+            let gone = claims.remove(&(wanted.is_node_port, service.clone()));
             if claims.is_empty() {
                 self.claims.remove(&key);
             }
+            self.asks_no_longer(gone);
         }
     }
 
     /// A Service wants a server.
     pub(crate) fn claim(&mut self, service: &ObjectName, wanted: Wanted) {
         let claimant = (wanted.is_node_port, service.clone());
-        self.claims.entry(wanted.server.key).or_default().insert(claimant, wanted);
+        match self.asked.get_mut(&wanted.server.scheduler) {
+            Some(count) => *count += 1,
+            None => drop(self.asked.insert(wanted.server.scheduler.clone(), 1)),
+        }
+        let before = self.claims.entry(wanted.server.key).or_default().insert(claimant, wanted);
+        self.asks_no_longer(before);
+    }
+
+    fn asks_no_longer(&mut self, gone: Option<Wanted>) {
+        let Some(Wanted { server: Server { scheduler, .. }, .. }) = gone else { return };
+        if let Some(count) = self.asked.get_mut(&scheduler) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.asked.remove(&scheduler);
+            }
+        }
     }
 
     /// Nobody wants any server any more, but all connections may stay where they are.
     pub(crate) fn drain_all(&mut self, now: Instant, operations: &mut Vec<Operation>) {
         self.claims.clear();
+        self.asked.clear();
         for (key, known) in &mut self.known {
             for (address, phase) in &mut known.destinations {
                 if *phase == Phase::Serving {
@@ -102,6 +122,12 @@ impl Servers {
             Operation::AddServer(Server { key, .. }) => {
                 self.known.remove(key);
                 self.draining.remove(key);
+            }
+            Operation::ChangeServer(Server { key, .. }) => {
+                // Whatever it has now, it is not what is wanted.
+                if let Some(known) = self.known.get_mut(key) {
+                    known.server.scheduler.clear();
+                }
             }
             Operation::AddDestination(key, destination)
             | Operation::ChangeDestination(key, destination)
@@ -123,7 +149,13 @@ impl Servers {
     }
 
     /// Works out what makes one server what is wanted of it, and takes it for done.
-    pub(crate) fn settle(&mut self, key: ServerKey, now: Instant, steps: &mut Steps) {
+    pub(crate) fn settle(
+        &mut self,
+        key: ServerKey,
+        schedulers: &Schedulers,
+        now: Instant,
+        steps: &mut Steps,
+    ) {
         if self.foreign.contains(&key) {
             return;
         }
@@ -141,14 +173,15 @@ impl Servers {
             }
             return;
         };
+        let server = schedulers.available(&wanted.server);
         let known = self.known.entry(key).or_insert_with(|| {
             steps.register.push((key, wanted.comment.to_string()));
-            steps.servers.push(Operation::AddServer(wanted.server.clone()));
-            Known { server: wanted.server.clone(), destinations: BTreeMap::new() }
+            steps.servers.push(Operation::AddServer(server.clone()));
+            Known { server: server.clone(), destinations: BTreeMap::new() }
         });
-        if known.server != wanted.server {
-            steps.servers.push(Operation::ChangeServer(wanted.server.clone()));
-            known.server = wanted.server.clone();
+        if known.server != server {
+            steps.servers.push(Operation::ChangeServer(server.clone()));
+            known.server = server;
         }
         known.serve(&wanted.destinations, &mut steps.destinations);
         known.retire(Stay::of(wanted), now, &mut steps.afterwards);

@@ -9,6 +9,8 @@ use portolan_core::{
 };
 use portolan_netlink::ipvs::{Server, ServerKey};
 
+use crate::schedulers::Scheduler;
+
 /// A virtual server as a Service wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -35,12 +37,16 @@ pub(crate) struct Settings {
     /// The addresses that take NodePorts, of both families. Sorted.
     pub(crate) node_ports: Vec<IpAddr>,
     /// The scheduler of Services that do not choose one.
-    pub(crate) scheduler: String,
+    pub(crate) scheduler: Scheduler,
 }
 
 /// Hands out the virtual servers that a plan wants.
 pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnMut(Wanted)) {
     let nowhere: Arc<[SocketAddr]> = Arc::new([]);
+    let scheduler = match plan.ipvs_scheduler {
+        Some(scheduler) => &Scheduler::of_service(scheduler),
+        None => &settings.scheduler,
+    };
     for port in &plan.ports {
         let pools = [Pool::Cluster, Pool::Local].map(|pool| addresses(port.pool(pool)));
         let may_stay = addresses(&port.serving);
@@ -57,7 +63,7 @@ pub(crate) fn wanted(plan: &ServicePlan, settings: &Settings, emit: &mut dyn FnM
             };
             for ip in frontend_addresses(frontend, port.family, &settings.node_ports) {
                 emit(Wanted {
-                    server: server(port, SocketAddr::new(ip, frontend.port), settings),
+                    server: server(port, SocketAddr::new(ip, frontend.port), scheduler),
                     destinations: Arc::clone(destinations),
                     may_stay: Arc::clone(&may_stay),
                     ends_elsewhere: port.needs_serving(),
@@ -93,20 +99,13 @@ fn frontend_addresses<'a>(
     own.into_iter().chain(node.iter().copied().filter(move |ip| Family::of(*ip) == family))
 }
 
-fn server(port: &PortPlan, address: SocketAddr, settings: &Settings) -> Server {
+fn server(port: &PortPlan, address: SocketAddr, scheduler: &Scheduler) -> Server {
     Server {
         key: ServerKey::Address { protocol: port.protocol.number(), address },
-        scheduler: settings.scheduler.clone(),
-        flags: flags(&settings.scheduler),
+        scheduler: scheduler.name.clone(),
+        flags: scheduler.flags,
         persistence: port.affinity.map(|affinity| affinity.timeout_seconds),
     }
-}
-
-/// `mh` hashes the client's port too, as kube-proxy sets it up: without, all connections of
-/// a node behind one address have the same destination (`IP_VS_SVC_F_SCHED_MH_PORT`).
-fn flags(scheduler: &str) -> u32 {
-    const HASH_PORT: u32 = 0x10;
-    if scheduler == "mh" { HASH_PORT } else { 0 }
 }
 
 fn addresses(endpoints: &[EndpointAddress]) -> Arc<[SocketAddr]> {

@@ -8,6 +8,8 @@ mod clients;
 mod node;
 #[path = "swap/ports.rs"]
 mod ports;
+#[path = "swap/schedulers.rs"]
+mod schedulers;
 #[path = "swap/trouble.rs"]
 mod trouble;
 

@@ -136,6 +136,12 @@ impl Refusal {
         self.errno == Errno::EEXIST
     }
 
+    /// Whether the kernel refused a virtual server because it has no module for its
+    /// scheduler (`ip_vs_add_service`, `ip_vs_edit_service`, v6.1).
+    pub fn lacks_scheduler(&self) -> bool {
+        self.errno == Errno::ENOENT
+    }
+
     /// Whether the kernel refused it because there is no such thing.
     pub fn is_missing(&self) -> bool {
         matches!(self.errno, Errno::ENOENT | Errno::ESRCH)

@@ -53,7 +53,7 @@ pub(crate) fn execute<T: fmt::Display>(
         let sent = Sent { chunk, first, start };
         let outcome = sent
             .write(encoder, manner)
-            .and_then(|()| socket.send(encoder.bytes()))
+            .and_then(|()| socket.send_changes(encoder.bytes()))
             .and_then(|()| sent.answers(socket, manner, &mut failures));
         if outcome.is_err() {
             socket.drain();

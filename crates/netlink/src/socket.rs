@@ -30,6 +30,8 @@ pub(crate) struct Socket {
     buffer: Vec<u8>,
     sequence: u32,
     send_limit: usize,
+    /// Bytes of requests that change something.
+    pub(crate) changes_sent: u64,
 }
 
 impl std::fmt::Debug for Socket {
@@ -62,8 +64,13 @@ impl Socket {
 
     fn connect(family: NlFamily, action: &'static str) -> Result<Socket, NetlinkError> {
         let inner = NlSocket::connect(family, None, Groups::empty()).map_err(failed(action))?;
-        let mut socket =
-            Socket { inner, buffer: vec![0; RECEIVE_BUFFER], sequence: 0, send_limit: 0 };
+        let mut socket = Socket {
+            inner,
+            buffer: vec![0; RECEIVE_BUFFER],
+            sequence: 0,
+            send_limit: 0,
+            changes_sent: 0,
+        };
         socket.configure().map_err(failed("configure the netlink socket"))?;
         Ok(socket)
     }
@@ -112,6 +119,12 @@ impl Socket {
         let first = self.sequence;
         self.sequence = self.sequence.wrapping_add(count);
         first
+    }
+
+    /// Sends requests that change something, and counts their bytes.
+    pub(crate) fn send_changes(&mut self, bytes: &[u8]) -> Result<(), NetlinkError> {
+        self.changes_sent = self.changes_sent.saturating_add(bytes.len() as u64);
+        self.send(bytes)
     }
 
     /// Sends bytes in one piece.

@@ -62,6 +62,12 @@ pub(crate) struct Labels {
 pub(crate) struct Annotations {
     #[serde(rename = "portolan.dev/tcp-when-endpoint-gone")]
     pub(crate) tcp_when_endpoint_gone: Field<String>,
+    #[serde(rename = "portolan.dev/ipvs-scheduler")]
+    pub(crate) ipvs_scheduler: Field<String>,
+    #[serde(rename = "kube-router.io/service.scheduler")]
+    pub(crate) kube_router_scheduler: Field<String>,
+    #[serde(rename = "kube-router.io/service.schedflags")]
+    pub(crate) kube_router_schedflags: Field<String>,
     #[serde(rename = "endpoints.kubernetes.io/last-change-trigger-time")]
     pub(crate) last_change_trigger_time: Field<String>,
 }

@@ -69,13 +69,20 @@ pub(super) fn run(
 ///
 /// # Errors
 /// When one cannot be started.
-pub(super) fn run_here(programs: &[Program]) -> Result<(String, Vec<Finished>)> {
+pub(super) fn run_here(
+    programs: &[Program],
+    variables: &[(String, String)],
+) -> Result<(String, Vec<Finished>)> {
     let mut finished = Vec::new();
     for program in programs {
         println!("\n==> {}", program.name);
         let start = Instant::now();
         let mut command = Command::new(&program.path);
-        let status = command.args(&program.arguments).current_dir(&program.directory).status()?;
+        let status = command
+            .args(&program.arguments)
+            .envs(variables.iter().cloned())
+            .current_dir(&program.directory)
+            .status()?;
         let milliseconds = u64::try_from(start.elapsed().as_millis())?;
         finished.push(Finished { name: program.name.clone(), code: status.code(), milliseconds });
     }

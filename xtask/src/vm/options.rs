@@ -6,6 +6,11 @@ use anyhow::{Result, bail};
 
 use super::Kernel;
 
+/// The program that measures, what tells it the number of Services, and that number.
+const BENCH: &str = "ipvs_table";
+const BENCH_SIZE: &str = "PORTOLAN_TABLE_SERVICES";
+const BENCH_SERVICES: &str = "5000";
+
 /// What to run, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -20,6 +25,10 @@ pub struct Options {
     pub filters: Vec<String>,
     /// More arguments for the test harness.
     pub harness: Vec<String>,
+    /// The programs are optimised, as those that operators run.
+    pub release: bool,
+    /// Environment variables of the programs besides those that are passed on.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Where the programs run.
@@ -49,10 +58,21 @@ impl Options {
             tests: Vec::new(),
             filters: Vec::new(),
             harness: Vec::new(),
+            release: false,
+            variables: Vec::new(),
         }
     }
 
-    /// Reads `[--kernel NAME]... [-p PACKAGE] [--test NAME]... [FILTER]... [-- ARGUMENT...]`.
+    /// Adds what prints the table of both backends' costs at the size that is promised.
+    fn measure(&mut self) {
+        self.tests.push(BENCH.to_owned());
+        self.release = true;
+        self.harness.push("--nocapture".to_owned());
+        self.variables.push((BENCH_SIZE.to_owned(), BENCH_SERVICES.to_owned()));
+    }
+
+    /// Reads `[--kernel NAME]... [--release] [--bench] [-p PACKAGE] [--test NAME]...
+    /// [FILTER]... [-- ARGUMENT...]`.
     ///
     /// # Errors
     /// When a flag or a kernel is unknown, or a value is missing.
@@ -64,6 +84,14 @@ impl Options {
                 ("--", _) => {
                     options.harness.extend(tail.iter().map(|it| (*it).to_owned()));
                     &[]
+                }
+                ("--release", _) => {
+                    options.release = true;
+                    tail
+                }
+                ("--bench", _) => {
+                    options.measure();
+                    tail
                 }
                 ("--kernel", [name, tail @ ..]) => {
                     options.places.extend(places(name)?);
@@ -146,6 +174,17 @@ mod tests {
         assert_eq!(options.tests, ["kernel"]);
         assert_eq!(options.filters, ["one", "two"]);
         assert_eq!(options.harness, ["--nocapture", "x"]);
+    }
+
+    #[test]
+    fn a_measurement_is_of_one_optimised_program_and_shows_what_it_prints() {
+        let options = parse("--bench --kernel 6.12").unwrap();
+        assert_eq!(options.tests, ["ipvs_table"]);
+        assert!(options.release);
+        assert_eq!(options.harness, ["--nocapture"]);
+        let variable = ("PORTOLAN_TABLE_SERVICES".to_owned(), "5000".to_owned());
+        assert_eq!(options.variables, [variable]);
+        assert!(parse("--release").unwrap().release && !parse("").unwrap().release);
     }
 
     #[test]

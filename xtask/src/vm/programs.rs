@@ -59,6 +59,9 @@ pub(super) fn build(options: &Options) -> Result<Built> {
     for name in names {
         command.args(["--test", name]);
     }
+    if options.release {
+        command.arg("--release");
+    }
     let artifacts = artifacts(&capture_output(&mut command)?);
     let mut tests: Vec<TestProgram> =
         artifacts.iter().filter_map(|it| chosen(it, options)).collect();

@@ -41,6 +41,7 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan-ipvs", "ipvs_scenarios"),
     ("portolan-ipvs", "ipvs_sequences"),
     ("portolan-ipvs", "ipvs_swap"),
+    ("portolan-ipvs", "ipvs_table"),
     ("portolan-netlink", "ipvs"),
     ("portolan-netlink", "kernel"),
     ("portolan-nft", "affinity"),

@@ -79,18 +79,34 @@ fn kube_proxy(mut document: Document) -> Result<ConfigFile, ConfigError> {
         healthz_bind_address: document.given("healthzBindAddress", Document::text)?,
         ..common(&mut document)?
     };
+    let mut warnings = without_object(&mut document)?;
     document.check_parents()?;
     let ignored: Vec<String> =
         document.unknown().map(|key| format!("{key}{}", hint(key, document.known()))).collect();
-    let warnings = match ignored.as_slice() {
-        [] => Vec::new(),
-        keys => vec![format!(
+    if !ignored.is_empty() {
+        warnings.push(format!(
             "{} has keys of kube-proxy that have no effect here: {}",
             document.path().display(),
-            keys.join(", ")
-        )],
-    };
+            ignored.join(", ")
+        ));
+    }
     Ok(ConfigFile { settings, warnings })
+}
+
+/// Settings of kube-proxy's IPVS mode for what does not happen here. Said only where they
+/// are set, since kube-proxy writes every key.
+fn without_object(document: &mut Document) -> Result<Vec<String>, ConfigError> {
+    let strict_arp = document.given("ipvs.strictARP", Document::boolean)?;
+    let exclude_cidrs = document.given("ipvs.excludeCIDRs", Document::list)?;
+    let strict_arp = strict_arp.filter(|given| given.value).map(|given| {
+        let why = "no address of a Service is bound to the node, which could answer ARP for it";
+        format!("{} has no effect: {why}", given.by)
+    });
+    let exclude_cidrs = exclude_cidrs.map(|given| {
+        let why = "virtual servers that Portolan did not make are always left alone";
+        format!("{} has no effect: {why}", given.by)
+    });
+    Ok(strict_arp.into_iter().chain(exclude_cidrs).collect())
 }
 
 /// The keys that both kinds have, by the same names and with the same meaning.

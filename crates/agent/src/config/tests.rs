@@ -289,3 +289,26 @@ fn the_first_sync_waits_long_only_for_a_node_that_matters() {
     assert_eq!(wait("kube", &["192.0.2.0/24"], "ClusterCIDR"), 2);
     assert_eq!(wait("dir:/srv", &["primary"], "NodeCIDR"), 0);
 }
+
+#[test]
+fn settings_of_ipvs_mode_are_read_and_those_without_an_object_say_why_they_have_no_effect() {
+    let file = kube_proxy(
+        "mode: ipvs\nipvs: {scheduler: lc, strictARP: true, excludeCIDRs: [10.0.0.0/8], \
+         tcpTimeout: 15m0s, tcpFinTimeout: 2m0s, udpTimeout: 0s}\n",
+    )
+    .unwrap();
+    assert_eq!(
+        file.warnings,
+        [
+            "ipvs.strictARP in config.conf has no effect: no address of a Service is bound to the \
+             node, which could answer ARP for it",
+            "ipvs.excludeCIDRs in config.conf has no effect: virtual servers that Portolan did not \
+             make are always left alone",
+        ]
+    );
+    let config = flags().or(file.settings).resolve().unwrap();
+    assert_eq!(config.backend, BackendKind::Ipvs);
+    assert_eq!((config.ipvs.scheduler.as_str(), config.ipvs.timeouts), ("lc", [900, 120, 0]));
+    let unset = kube_proxy("ipvs: {strictARP: false, excludeCIDRs: null, scheduler: ''}\n");
+    assert_eq!(unset.unwrap().warnings, [""; 0]);
+}

@@ -1,11 +1,12 @@
 //! How a call went, and what follows from it.
 
 use jiff::Timestamp;
+use portolan_watch::{Cause, Notice};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Call, CallKind, ConvergeReason, Reconciler, State};
-use crate::backend_thread::{Done, Outcome};
+use crate::backend_thread::{BackendFacts, Done, Outcome};
 use crate::{error, sync_log};
 
 impl Reconciler {
@@ -16,6 +17,7 @@ impl Reconciler {
             warn!("the backend reported a call that nobody made");
             return false;
         };
+        self.backend_says(&outcome.facts);
         let synced = matches!(outcome.result, Ok(Done::Synced(_)));
         match outcome.result {
             Ok(Done::Synced(report)) => {
@@ -44,6 +46,15 @@ impl Reconciler {
             }
         }
         synced
+    }
+
+    /// What the backend knows of itself after a call.
+    fn backend_says(&mut self, facts: &BackendFacts) {
+        self.measure.metrics.draining.set(facts.draining.as_ref(), facts.name);
+        let notice = |text: &String| Notice { place: None, cause: Cause::Other(text.clone()) };
+        let notices = facts.problems.iter().map(notice).collect();
+        self.problems.source_says("backend".to_owned(), notices);
+        self.count_problems();
     }
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {

@@ -1,6 +1,7 @@
 //! Health and dump as the loop goes on. What is asked of the backend is tested with the
 //! loop itself.
 
+mod backend_facts;
 mod flows;
 mod health_checks;
 mod loopback;

@@ -66,7 +66,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     control_socket: Option<String>,
 
-    /// Scheduler of Services that do not choose one [default: rr]
+    /// Scheduler of Services that do not choose one with the annotation
+    /// portolan.dev/ipvs-scheduler: rr, wrr, lc, wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf,
+    /// mh, which hashes the client's port too, or twos [default: rr]
     #[arg(long, value_name = "NAME", help_heading = "IPVS")]
     ipvs_scheduler: Option<String>,
 

@@ -45,7 +45,8 @@ fn cluster_ip(address: &str, traffic: Traffic) -> Frontend {
 }
 
 fn service(name: &str, ports: Vec<PortPlan>) -> ServicePlan {
-    ServicePlan { name: ObjectName::new("shop", name), ports, health_check: None }
+    let name = ObjectName::new("shop", name);
+    ServicePlan { name, ports, health_check: None, ipvs_scheduler: None }
 }
 
 fn cluster() -> Vec<ServicePlan> {
@@ -94,6 +95,7 @@ fn cluster() -> Vec<ServicePlan> {
         ),
         ServicePlan {
             health_check: Some(HealthCheck { port: 32000, local_v4: Some(1), local_v6: Some(0) }),
+            ipvs_scheduler: Some("mh,mh-port".parse().unwrap()),
             ..service(
                 "a-service-with-a-name-that-is-rather-long",
                 vec![PortPlan {

@@ -1,7 +1,7 @@
 //! What an index makes of a sequence of updates.
 
 use portolan_core::{
-    EndpointSlice, Family, Index, IndexCounts, Protocol, Service, ServiceType, Update,
+    EndpointSlice, Family, Index, IndexCounts, Protocol, Service, ServicePlan, ServiceType, Update,
 };
 
 use crate::support::*;
@@ -236,4 +236,17 @@ fn a_time_is_told_once_and_only_of_a_slice_that_really_changed() {
         assert_eq!(index.take_triggers(), expected, "{update:?}");
     }
     assert!(index.take_triggers().is_empty());
+}
+
+#[test]
+fn another_scheduler_is_a_change_of_the_plan_and_of_nothing_else_in_it() {
+    let mut index = index(web_and_slice());
+    let before = index.plan(&name("web")).cloned().unwrap();
+    for text in [Some("mh,mh-port"), Some("mh"), None] {
+        let ipvs_scheduler = text.map(|text| text.parse().unwrap());
+        let service = Service { ipvs_scheduler, ..service("web", &WEB) };
+        assert_eq!(touched(&apply(&mut index, Update::ServiceApplied(service))), ["web"]);
+        let expected = ServicePlan { ipvs_scheduler, ..(*before).clone() };
+        assert_eq!(**index.plan(&name("web")).unwrap(), expected);
+    }
 }

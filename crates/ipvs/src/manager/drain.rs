@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use portolan_core::Draining;
-use portolan_netlink::ipvs::{Operation, ServerKey};
+use portolan_netlink::ipvs::{DestinationState, Operation, ServerKey};
 
 use super::Manager;
 use crate::error::IpvsError;
@@ -39,7 +39,9 @@ impl Manager {
         let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
         for key in self.servers.draining().collect::<Vec<_>>() {
             let states = self.ipvs.destinations(&key)?;
-            for state in states.iter().filter(|state| state.destination.weight == 0) {
+            let waits = |state: &&DestinationState| state.destination.weight == 0;
+            draining.servers += usize::from(states.iter().any(|state| waits(&state)));
+            for state in states.iter().filter(waits) {
                 draining.endpoints += 1;
                 draining.connections += u64::from(state.active) + u64::from(state.inactive);
             }

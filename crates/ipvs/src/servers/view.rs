@@ -6,6 +6,7 @@ use std::time::Instant;
 use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
 use super::{FULL_WEIGHT, Known, Phase, Servers, serves};
+use crate::schedulers::Schedulers;
 
 impl Servers {
     /// Starts from what the kernel has: ours with their destinations, and those of others.
@@ -69,6 +70,44 @@ impl Servers {
     /// Those that have something to wait for.
     pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
         self.draining.iter().copied()
+    }
+
+    /// Of these servers one for each scheduler of which it is not known whether the kernel
+    /// has it.
+    pub(crate) fn untried(
+        &self,
+        keys: &BTreeSet<ServerKey>,
+        schedulers: &Schedulers,
+    ) -> Vec<ServerKey> {
+        let mut seen = BTreeSet::new();
+        let is_first = |key: &&ServerKey| {
+            let scheduler = self.scheduler(key).filter(|it| schedulers.is_untried(it));
+            scheduler.is_some_and(|it| seen.insert(it))
+        };
+        keys.iter().filter(is_first).copied().collect()
+    }
+
+    /// The scheduler that a server of ours has in the kernel, as far as that is known.
+    pub(crate) fn scheduler_of(&self, key: &ServerKey) -> Option<&str> {
+        let name = &self.known.get(key)?.server.scheduler;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Those that are wanted with one of these schedulers. Walks all.
+    pub(crate) fn wanted_with(&self, schedulers: &BTreeSet<String>) -> BTreeSet<ServerKey> {
+        let has = |key: &&ServerKey| self.scheduler(key).is_some_and(|it| schedulers.contains(it));
+        self.claims.keys().filter(has).copied().collect()
+    }
+
+    /// Whether a Service asks for a scheduler.
+    pub(crate) fn is_asked_for(&self, scheduler: &str) -> bool {
+        self.asked.contains_key(scheduler)
+    }
+
+    /// The scheduler that a server is wanted with, unless it is of others.
+    fn scheduler(&self, key: &ServerKey) -> Option<&str> {
+        let first = self.claims.get(key)?.values().next()?;
+        (!self.foreign.contains(key)).then_some(&first.server.scheduler)
     }
 
     /// Whether none of them is left.

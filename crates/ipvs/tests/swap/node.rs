@@ -8,7 +8,7 @@ use std::time::Duration;
 use portolan_core::backend::{LocalPods, NodePortAddresses};
 use portolan_core::{
     Backend as _, BackendError, Conditions, Endpoint, EndpointPort, EndpointSlice, Environment,
-    Family, Index, ObjectName, Protocol, Service, ServicePort, ServiceType, Update,
+    Family, Index, ObjectName, Protocol, Service, ServicePort, ServiceType, SyncReport, Update,
 };
 use portolan_ipvs::{Dataplane, IpvsOptions, Mode};
 use portolan_lab::{Probe, Topology, TopologySpec};
@@ -72,19 +72,31 @@ impl Node {
     }
 
     /// Only these pods are endpoints from now on.
-    pub(crate) fn serve(&mut self, numbers: &[u8]) {
+    pub(crate) fn serve(&mut self, numbers: &[u8]) -> SyncReport {
         let mut slice = slice(self.v6);
         let kept: Vec<IpAddr> = numbers.iter().map(|number| pod(self.v6, *number)).collect();
         slice.endpoints.retain(|endpoint| kept.contains(&endpoint.address));
-        self.update(Update::EndpointSliceApplied(slice));
+        self.update(Update::EndpointSliceApplied(slice))
+    }
+
+    /// The Service asks for another scheduler.
+    pub(crate) fn choose(&mut self, scheduler: Option<&str>) -> SyncReport {
+        let ipvs_scheduler = scheduler.map(|text| text.parse().unwrap());
+        self.update(Update::ServiceApplied(Service { ipvs_scheduler, ..service(self.v6) }))
+    }
+
+    /// The next process has another `--ipvs-scheduler`. It has begun to serve.
+    pub(crate) fn set_scheduler(&mut self, scheduler: &str) {
+        self.options.scheduler = scheduler.to_owned();
+        self.restart(Mode::Nftables);
     }
 
     /// The backend follows what a source reports.
-    pub(crate) fn update(&mut self, update: Update) {
+    pub(crate) fn update(&mut self, update: Update) -> SyncReport {
         self.index.apply(update);
         let changes = self.index.take_changes();
         let backend = &mut self.backend;
-        self.topology.node().run(|| backend.apply(&changes).unwrap());
+        self.topology.node().run(|| backend.apply(&changes).unwrap())
     }
 
     /// What the agent does after others have disturbed it.

@@ -157,7 +157,7 @@ pub(super) fn refusal(
     if errno == Errno::EPERM {
         return Err(NetlinkError::Permission { action: operation });
     }
-    // A scheduler that is no module of this kernel (`ip_vs_add_service`).
+    // A scheduler that is no module of this kernel; see `Refusal::lacks_scheduler`.
     let hint = (errno == Errno::ENOENT && operation.contains("scheduler"))
         .then(|| "is the kernel module ip_vs_SCHEDULER there? Look at `ls /lib/modules/$(uname -r)/kernel/net/netfilter/ipvs`".to_owned());
     Ok(Refusal {

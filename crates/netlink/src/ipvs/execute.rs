@@ -6,6 +6,11 @@ use crate::NetlinkError;
 use crate::pipeline::{Failure, Manner, execute};
 
 impl Ipvs {
+    /// Bytes of all operations that were sent so far.
+    pub const fn bytes_sent(&self) -> u64 {
+        self.socket.changes_sent
+    }
+
     /// Executes operations in order and returns those that the kernel refused; the others
     /// are done, whether they come before or after.
     ///

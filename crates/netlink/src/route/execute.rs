@@ -11,6 +11,11 @@ use crate::wire::encoder::Encoder;
 use crate::{NetlinkError, Refusal};
 
 impl Routing {
+    /// Bytes of all operations that were sent so far.
+    pub const fn bytes_sent(&self) -> u64 {
+        self.socket.changes_sent
+    }
+
     /// Executes operations in order and returns those that the kernel refused; the others
     /// are done, whether they come before or after. To add what is there and to delete what
     /// is gone is done, too.

@@ -39,6 +39,9 @@ const PROTOCOLS: &[Protocol] = &[Protocol::Tcp, Protocol::Udp];
 const WHEN_ENDPOINT_GONE: &[WhenEndpointGone] =
     &[WhenEndpointGone::Keep, WhenEndpointGone::Drop, WhenEndpointGone::Reset];
 
+/// Nothing to nftables: only IPVS reads it.
+const SCHEDULERS: &[&str] = &["rr", "mh,mh-port"];
+
 prop_compose! {
     fn service()(
         number in 0..6u8,
@@ -50,9 +53,10 @@ prop_compose! {
         external in prop::option::of(0..4u8),
         load_balancer in prop::option::of(0..3u8),
         affinity in prop::option::of(1..3u32),
-        (ranges, tcp_when_endpoint_gone) in (
+        (ranges, tcp_when_endpoint_gone, ipvs_scheduler) in (
             prop::collection::vec((0..4u8, 7..32u8), 0..3),
             prop::sample::select(WHEN_ENDPOINT_GONE),
+            prop::option::of(prop::sample::select(SCHEDULERS)),
         ),
     ) -> Update {
         let mut cluster_ips = vec![format!("172.30.0.{number}").parse().unwrap()];
@@ -85,6 +89,7 @@ prop_compose! {
                 .map(|(number, length)| format!("20{number}.0.113.{number}/{length}").parse().unwrap())
                 .collect(),
             tcp_when_endpoint_gone,
+            ipvs_scheduler: ipvs_scheduler.map(|text| text.parse().unwrap()),
             ..Service::new(ObjectName::new("ns", &format!("s{number}")))
         })
     }

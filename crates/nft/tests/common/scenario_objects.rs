@@ -85,6 +85,7 @@ fn service(service: &Service) -> core::Service {
             .map(|timeout_seconds| SessionAffinity { timeout_seconds }),
         health_check_node_port: service.health_check_node_port,
         tcp_when_endpoint_gone: core::WhenEndpointGone::Keep,
+        ipvs_scheduler: None,
     }
 }
 

@@ -130,6 +130,7 @@ fn service(name: &str, service: &Service) -> core::Service {
             .map(|timeout_seconds| SessionAffinity { timeout_seconds }),
         health_check_node_port: None,
         tcp_when_endpoint_gone: core::WhenEndpointGone::Keep,
+        ipvs_scheduler: None,
     }
 }
 

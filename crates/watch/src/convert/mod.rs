@@ -7,6 +7,7 @@
 
 mod address;
 mod endpoint_slice;
+mod ipvs_scheduler;
 mod node;
 mod path;
 mod report;

@@ -214,7 +214,8 @@ impl Report {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text from outside, in quotes, cut short.
+pub(super) fn quoted(text: &str) -> String {
     const MOST_CHARACTERS: usize = 64;
     format!("\"{}\"", printable(text, MOST_CHARACTERS))
 }

@@ -5,11 +5,12 @@ use portolan_core::{
 };
 
 use super::Input;
+use super::ipvs_scheduler::ipvs_scheduler;
 use super::path::Path;
 use super::report::{Report, Reported};
 use super::service_addresses::{cluster_ips, is_headless, load_balancer_ips, source_ranges};
 use crate::field::{Field, List};
-use crate::manifest::{self, Spec};
+use crate::manifest::{self, Annotations, Spec};
 use crate::names::Names;
 
 /// The words of `v1.Protocol`.
@@ -56,6 +57,7 @@ pub(super) fn convert(
     if cluster_ips.is_empty() {
         return None;
     }
+    let annotations = input.annotations(report);
     Some(Service {
         name: input.name.clone(),
         created: created(input, report),
@@ -80,12 +82,13 @@ pub(super) fn convert(
             .port(&spec.health_check_node_port, "spec.healthCheckNodePort", "it is ignored")
             .ok()
             .flatten(),
-        tcp_when_endpoint_gone: tcp_when_endpoint_gone(input, report),
+        tcp_when_endpoint_gone: tcp_when_endpoint_gone(&annotations, report),
+        ipvs_scheduler: ipvs_scheduler(&annotations, report),
     })
 }
 
-fn tcp_when_endpoint_gone(input: &Input<'_>, report: &mut Report) -> WhenEndpointGone {
-    let field = &input.annotations(report).tcp_when_endpoint_gone;
+fn tcp_when_endpoint_gone(annotations: &Annotations, report: &mut Report) -> WhenEndpointGone {
+    let field = &annotations.tcp_when_endpoint_gone;
     let path = "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]";
     let done = "it counts as keep";
     report.choice(field, path, &WHEN_ENDPOINT_GONE, done).ok().flatten().unwrap_or_default()

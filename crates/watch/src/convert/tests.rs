@@ -20,7 +20,11 @@ fn service_manifest() -> Value {
     json!({
         "metadata": {
             "name": "web", "namespace": "shop", "labels": {},
-            "annotations": {"portolan.dev/tcp-when-endpoint-gone": "reset", "x": "y"},
+            "annotations": {
+                "portolan.dev/tcp-when-endpoint-gone": "reset",
+                "portolan.dev/ipvs-scheduler": "mh,mh-port",
+                "x": "y",
+            },
             "creationTimestamp": "2024-01-02T03:04:05Z",
         },
         "spec": {

@@ -39,7 +39,7 @@ fn port(family: Family, protocol: Protocol, number: u16, traffic: Traffic) -> Po
 
 fn served(ports: Vec<PortPlan>) -> Vec<(Transport, u16, usize)> {
     let name = ObjectName::new("shop", "web");
-    let plan = ServicePlan { name: name.clone(), ports, health_check: None };
+    let plan = ServicePlan { name: name.clone(), ports, health_check: None, ipvs_scheduler: None };
     let targets = targets(&plan).unwrap_or_default();
     for (node_port, target) in &targets {
         assert_eq!(target.service, name);

@@ -80,9 +80,10 @@ prop_compose! {
         source_ranges in networks(&["198.51.100.0/24", "2001:db8:9::/48", "0.0.0.0/0"]),
         (external_policy_local, internal_policy_local) in any::<(bool, bool)>(),
         health_check_node_port in option::of(select(vec![32000, 32001])),
-        (session_affinity, tcp_when_endpoint_gone) in (
+        (session_affinity, tcp_when_endpoint_gone, ipvs_scheduler) in (
             option::of(Just(SessionAffinity { timeout_seconds: 10_800 })),
             select(vec![WhenEndpointGone::Keep, WhenEndpointGone::Drop, WhenEndpointGone::Reset]),
+            option::of(select(vec!["rr", "mh,mh-port"]).prop_map(|text| text.parse().unwrap())),
         ),
     ) -> Service {
         Service {
@@ -99,6 +100,7 @@ prop_compose! {
             session_affinity,
             health_check_node_port,
             tcp_when_endpoint_gone,
+            ipvs_scheduler,
         }
     }
 }

@@ -1,4 +1,6 @@
-use portolan_core::{Protocol, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone};
+use portolan_core::{
+    IpvsScheduler, Protocol, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone,
+};
 
 use super::*;
 
@@ -32,6 +34,7 @@ fn every_field_of_a_service_is_read() {
         session_affinity: Some(SessionAffinity { timeout_seconds: 60 }),
         health_check_node_port: Some(32000),
         tcp_when_endpoint_gone: WhenEndpointGone::Reset,
+        ipvs_scheduler: Some("mh,mh-port".parse().unwrap()),
     };
     assert_eq!(service, Some(expected));
     assert_eq!(problems, [""; 0]);
@@ -54,6 +57,7 @@ fn an_absent_field_has_the_default_of_the_api() {
     assert!(!service.external_policy_local && !service.internal_policy_local);
     assert_eq!((service.session_affinity, service.health_check_node_port), (None, None));
     assert_eq!(service.tcp_when_endpoint_gone, WhenEndpointGone::Keep);
+    assert_eq!(service.ipvs_scheduler, None);
 }
 
 #[test]
@@ -86,7 +90,10 @@ fn a_bad_field_costs_itself_and_is_named() {
             "/metadata/annotations",
             json!([]),
             "metadata.annotations: a list where a mapping is expected; its annotations count as absent",
-            |s| s.tcp_when_endpoint_gone = WhenEndpointGone::Keep,
+            |s| {
+                s.tcp_when_endpoint_gone = WhenEndpointGone::Keep;
+                s.ipvs_scheduler = None;
+            },
         ),
         (
             "/metadata/annotations/portolan.dev~1tcp-when-endpoint-gone",
@@ -94,6 +101,27 @@ fn a_bad_field_costs_itself_and_is_named() {
             "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]: \"Reset\" is none of keep, \
              drop, reset; it counts as keep",
             |s| s.tcp_when_endpoint_gone = WhenEndpointGone::Keep,
+        ),
+        (
+            "/metadata/annotations/portolan.dev~1ipvs-scheduler",
+            json!("round-robin"),
+            "metadata.annotations[portolan.dev/ipvs-scheduler]: \"round-robin\": IPVS has no such \
+             scheduler, only rr, wrr, lc, wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos; \
+             the scheduler of the node counts (--ipvs-scheduler)",
+            |s| s.ipvs_scheduler = None,
+        ),
+        (
+            "/metadata/annotations/portolan.dev~1ipvs-scheduler",
+            json!("mh,sh-port"),
+            "metadata.annotations[portolan.dev/ipvs-scheduler]: \"mh,sh-port\": mh has no flags but \
+             mh-port and mh-fallback beside it; the scheduler of the node counts",
+            |s| s.ipvs_scheduler = None,
+        ),
+        (
+            "/metadata/annotations/portolan.dev~1ipvs-scheduler",
+            json!(5),
+            "metadata.annotations[portolan.dev/ipvs-scheduler]: a number where a text is expected",
+            |s| s.ipvs_scheduler = None,
         ),
         (
             "/spec/type",
@@ -357,5 +385,55 @@ fn each_word_of_the_annotation_for_gone_endpoints_is_known() {
         let (service, problems) = service(&with(&service_manifest(), pointer, word.clone()));
         assert_eq!(service.unwrap().tcp_when_endpoint_gone, expected, "{word}");
         assert_eq!(problems, [""; 0], "{word}");
+    }
+}
+
+/// A Service with these annotations.
+fn annotated(annotations: Value) -> (Option<IpvsScheduler>, Vec<String>) {
+    let (service, problems) =
+        service(&with(&service_manifest(), "/metadata/annotations", annotations));
+    (service.unwrap().ipvs_scheduler, problems)
+}
+
+#[test]
+fn the_scheduler_is_read_from_our_annotation_or_from_that_of_kube_router() {
+    const OURS: &str = "portolan.dev/ipvs-scheduler";
+    const THEIRS: &str = "kube-router.io/service.scheduler";
+    const FLAGS: &str = "kube-router.io/service.schedflags";
+    for (annotations, expected) in [
+        (json!({}), None),
+        (json!({OURS: ""}), None),
+        (json!({OURS: null, THEIRS: "lc"}), Some("lc")),
+        (json!({OURS: " sh, sh-fallback "}), Some("sh,sh-fallback")),
+        (json!({OURS: "mh"}), Some("mh")),
+        (json!({THEIRS: "lc"}), Some("lc")),
+        (json!({THEIRS: "mh", FLAGS: "flag-1,flag-2"}), Some("mh,mh-port,mh-fallback")),
+        (json!({THEIRS: "sh", FLAGS: "flag-1,flag-2"}), Some("sh")),
+        (json!({FLAGS: "flag-1"}), None),
+        (json!({OURS: "wlc", THEIRS: "mh", FLAGS: "flag-1"}), Some("wlc")),
+        (json!({OURS: "mh", THEIRS: "mh", FLAGS: "flag-1"}), Some("mh")),
+    ] {
+        let (scheduler, problems) = annotated(annotations.clone());
+        let expected = expected.map(|text| text.parse().unwrap());
+        assert_eq!((scheduler, problems), (expected, vec![]), "{annotations}");
+    }
+}
+
+#[test]
+fn a_scheduler_that_cannot_be_used_is_named_with_its_annotation() {
+    for (annotations, expected) in [
+        (
+            json!({"kube-router.io/service.scheduler": "fastest"}),
+            "metadata.annotations[kube-router.io/service.scheduler]: \"fastest\": IPVS has no such",
+        ),
+        (
+            json!({"kube-router.io/service.scheduler": "lc", "portolan.dev/ipvs-scheduler": "x"}),
+            "metadata.annotations[portolan.dev/ipvs-scheduler]: \"x\": IPVS has no such",
+        ),
+    ] {
+        let (scheduler, problems) = annotated(annotations.clone());
+        assert_eq!(scheduler, None, "{annotations}");
+        assert!(problems[0].starts_with(&format!("Service shop/web: {expected}")), "{problems:?}");
+        assert_eq!(problems.len(), 1, "{problems:?}");
     }
 }

@@ -1,0 +1,149 @@
+//! Which schedulers the kernel has, and what balances where it lacks one.
+//!
+//! Each scheduler is a module of its own, which the kernel loads by itself when a virtual
+//! server asks for it; where it cannot, it refuses the server. Nothing tells beforehand, and
+//! each refusal makes the kernel look for the module. So one server tries a scheduler for
+//! all, and those that ask for one that is missing have the node's meanwhile.
+
+use std::collections::BTreeSet;
+
+use portolan_core::IpvsScheduler;
+use portolan_netlink::ipvs::Server;
+
+/// `IP_VS_SVC_F_SCHED_SH_FALLBACK`, `IP_VS_SVC_F_SCHED_MH_FALLBACK`
+/// (`include/uapi/linux/ip_vs.h`)
+const FALLBACK: u32 = 0x8;
+/// `IP_VS_SVC_F_SCHED_SH_PORT`, `IP_VS_SVC_F_SCHED_MH_PORT`
+const PORT: u32 = 0x10;
+
+/// A scheduler as a virtual server has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scheduler {
+    /// The name by which the kernel knows it.
+    pub(crate) name: String,
+    /// Its flags, `IP_VS_SVC_F_SCHED…`.
+    pub(crate) flags: u32,
+}
+
+impl Scheduler {
+    /// The node's. `mh` hashes the client's port too, as kube-proxy sets it up: without, all
+    /// connections of a node behind one address have the same destination.
+    pub(crate) fn of_node(name: &str) -> Scheduler {
+        Scheduler { name: name.to_owned(), flags: if name == "mh" { PORT } else { 0 } }
+    }
+
+    /// A Service's, with the flags that it asks for and no others.
+    pub(crate) fn of_service(scheduler: IpvsScheduler) -> Scheduler {
+        let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
+        Scheduler {
+            name: scheduler.name().to_owned(),
+            flags: flag(scheduler.hashes_port(), PORT) | flag(scheduler.falls_back(), FALLBACK),
+        }
+    }
+}
+
+/// What is known of the kernel's schedulers.
+#[derive(Debug)]
+pub(crate) struct Schedulers {
+    of_node: Scheduler,
+    /// Those that a virtual server has.
+    there: BTreeSet<String>,
+    /// Those that the kernel refused a virtual server for.
+    missing: BTreeSet<String>,
+}
+
+impl Schedulers {
+    /// Nothing is known yet.
+    pub(crate) fn new(of_node: Scheduler) -> Schedulers {
+        Schedulers { of_node, there: BTreeSet::new(), missing: BTreeSet::new() }
+    }
+
+    /// The scheduler of the node.
+    pub(crate) fn of_node(&self) -> &Scheduler {
+        &self.of_node
+    }
+
+    /// A server as it can be had: with the node's scheduler where its own is missing.
+    pub(crate) fn available(&self, server: &Server) -> Server {
+        if !self.missing.contains(&server.scheduler) {
+            return server.clone();
+        }
+        let Scheduler { name, flags } = self.of_node.clone();
+        Server { scheduler: name, flags, ..server.clone() }
+    }
+
+    /// Whether it is not known if the kernel has a scheduler.
+    pub(crate) fn is_untried(&self, name: &str) -> bool {
+        !self.there.contains(name) && !self.missing.contains(name)
+    }
+
+    /// The kernel has it: there is a server with it.
+    pub(crate) fn found(&mut self, name: &str) {
+        if !self.there.contains(name) {
+            self.missing.remove(name);
+            self.there.insert(name.to_owned());
+        }
+    }
+
+    /// The kernel has refused a server for it.
+    pub(crate) fn refused(&mut self, name: &str) {
+        self.there.remove(name);
+        self.missing.insert(name.to_owned());
+    }
+
+    /// The next server that asks for one that was missing tries it again. Returns which.
+    pub(crate) fn try_again(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.missing)
+    }
+
+    /// What is missing of what is asked for and what to do, one sentence each.
+    pub(crate) fn problems(&self, is_asked_for: impl Fn(&str) -> bool) -> Vec<String> {
+        let balances = &self.of_node.name;
+        let problem = |name: &String| {
+            format!(
+                "this kernel has no scheduler {name} for IPVS: Services that ask for it \
+                 (portolan.dev/ipvs-scheduler) are balanced by {balances}. Is its module \
+                 ip_vs_{name} there, and may it be loaded? `modprobe ip_vs_{name}` on the node \
+                 tells, and it is tried again every minute"
+            )
+        };
+        self.missing.iter().filter(|name| is_asked_for(name)).map(problem).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_those_of_the_kernel() {
+        for (text, flags) in [
+            ("rr", 0),
+            ("sh", 0),
+            ("sh,sh-fallback", 0x8),
+            ("sh,sh-port", 0x10),
+            ("mh", 0),
+            ("mh,mh-port,mh-fallback", 0x18),
+        ] {
+            let name = text.split(',').next().unwrap().to_owned();
+            let expected = Scheduler { name, flags };
+            assert_eq!(Scheduler::of_service(text.parse().unwrap()), expected, "{text}");
+        }
+        assert_eq!(Scheduler::of_node("mh").flags, 0x10, "as in kube-proxy");
+        assert_eq!(Scheduler::of_node("sh").flags, 0);
+    }
+
+    #[test]
+    fn what_is_missing_is_told_with_its_module() {
+        let mut schedulers = Schedulers::new(Scheduler::of_node("wlc"));
+        assert!(schedulers.is_untried("twos"));
+        schedulers.refused("twos");
+        let [problem] = <[String; 1]>::try_from(schedulers.problems(|_| true)).unwrap();
+        for words in ["no scheduler twos", "balanced by wlc", "`modprobe ip_vs_twos`"] {
+            assert!(problem.contains(words), "{problem}");
+        }
+        assert_eq!(schedulers.problems(|name| name != "twos"), Vec::<String>::new());
+        schedulers.found("twos");
+        assert_eq!(schedulers.problems(|_| true), Vec::<String>::new());
+    }
+}
