@@ -15,6 +15,7 @@
 //! cluster: the page is as long for 50,000 services as for one.
 
 mod changes;
+mod draining;
 mod flows;
 mod health;
 mod input;
@@ -31,6 +32,7 @@ mod tests;
 use prometheus_client::registry::Registry;
 
 pub(crate) use self::changes::ChangeMetrics;
+pub(crate) use self::draining::DrainingMetrics;
 pub(crate) use self::flows::FlowMetrics;
 pub(crate) use self::health::HealthAnswers;
 pub(crate) use self::input::{InputMetrics, ProblemCounts};
@@ -47,6 +49,7 @@ pub(crate) struct LoopMetrics {
     pub(crate) changes: ChangeMetrics,
     pub(crate) programmed: ProgrammedMetrics,
     pub(crate) input: InputMetrics,
+    pub(crate) draining: DrainingMetrics,
 }
 
 impl LoopMetrics {
@@ -55,5 +58,6 @@ impl LoopMetrics {
         self.changes.register(registry);
         self.programmed.register(registry);
         self.input.register(registry);
+        self.draining.register(registry);
     }
 }

@@ -216,7 +216,7 @@ impl Agent {
 
     fn answer(&mut self, query: Query) {
         let reply = match query {
-            Query::Switch(request) => return self.reconciler.request_switch(request),
+            Query::Switch(request) => return self.reconciler.request_switch(request, Instant::now()),
             Query::Dump(reply) => reply,
         };
         let mut dump = self.reconciler.dump();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::Timestamp;
-use portolan_core::{Family, SyncReport};
+use portolan_core::{Draining, Family, SyncReport};
 use portolan_watch::WatchFailures;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ fn succeed(metrics: &SyncMetrics, kind: CallKind, report: SyncReport) {
 /// An agent that has done a little of everything.
 fn busy_agent() -> LoopMetrics {
     let metrics = LoopMetrics::default();
-    let LoopMetrics { sync, changes, programmed, input } = &metrics;
+    let LoopMetrics { sync, changes, programmed, input, draining } = &metrics;
     succeed(sync, CallKind::Converge(ConvergeReason::Start), report(1000, 0));
     sync.failed(&call(CallKind::Apply), Duration::from_millis(1), 1);
     sync.failed(&call(CallKind::Check), Duration::ZERO, 2);
@@ -58,6 +58,8 @@ fn busy_agent() -> LoopMetrics {
     changes.programmed(Family::V6, 700);
     programmed.set(&Tally::default());
     input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
+    let backend = "ipvs".to_owned();
+    draining.set(Some(&Draining { backend, endpoints: 3, connections: 40, seconds_left: 900 }));
     metrics
 }
 

@@ -140,7 +140,7 @@ fn changed(pairs: &[(&str, usize)]) -> Asked {
 fn environment(asked: Asked) -> Environment {
     match asked {
         Asked::Converge(_, environment) | Asked::Adapt(environment) => environment,
-        Asked::Apply(changes) => panic!("expected a converge, not {changes:?}"),
+        other => panic!("expected a converge, not {other:?}"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use portolan_core::Draining;
-use portolan_netlink::ipvs::{Operation, ServerKey};
+use portolan_netlink::ipvs::{DestinationState, Operation, ServerKey};
 
 use super::Manager;
 use crate::error::IpvsError;
@@ -36,24 +36,37 @@ impl Manager {
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let mut gone = Vec::new();
-        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
-        for key in self.servers.draining().collect::<Vec<_>>() {
-            let states = self.ipvs.destinations(&key)?;
-            for state in states.iter().filter(|state| state.destination.weight == 0) {
-                draining.endpoints += 1;
-                draining.connections += u64::from(state.active) + u64::from(state.inactive);
-            }
+        for (key, states) in self.look()? {
             if self.servers.release(key, &states, deadline, &mut operations) {
                 gone.push(key);
             }
         }
-        self.draining = Some(draining).filter(|it| it.endpoints > 0);
         self.execute(&operations)?;
         self.registry.delete(&gone)?;
         let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
         ips.iter().for_each(|ip| self.paths.leave_address(*ip));
         self.paths.unlead(ips.into_iter())?;
         Ok(())
+    }
+
+    /// Who still uses what waits, and takes down how much that is.
+    pub(crate) fn look(&mut self) -> Result<Vec<(ServerKey, Vec<DestinationState>)>, IpvsError> {
+        let mut found = Vec::new();
+        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
+        for key in self.servers.draining().collect::<Vec<_>>() {
+            let states = self.ipvs.destinations(&key)?;
+            for state in states.iter().filter(|state| state.destination.weight == 0) {
+                let connections = u64::from(state.active) + u64::from(state.inactive);
+                draining.endpoints += usize::from(connections > 0);
+                draining.connections += connections;
+            }
+            found.push((key, states));
+        }
+        let waited = self.servers.last_waits_since().map_or(self.drain_for, |it| it.elapsed());
+        let left = self.drain_for.saturating_sub(waited);
+        draining.seconds_left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        self.draining = Some(draining).filter(|it| it.endpoints > 0);
+        Ok(found)
     }
 
     /// As [`Manager::release`], where no new connections come; removes all that is left when
@@ -67,7 +80,7 @@ impl Manager {
         Ok(true)
     }
 
-    /// What stays, as of the last [`Manager::release`].
+    /// What stays, as of the last [`Manager::look`].
     pub(crate) const fn draining(&self) -> Option<&Draining> {
         self.draining.as_ref()
     }
