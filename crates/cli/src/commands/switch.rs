@@ -18,8 +18,9 @@ use crate::output::print;
 /// of the agent says. `portolan dump` shows what is left. If the new backend cannot be
 /// made, the old one goes on, and the exit code is 1.
 ///
-/// The agent keeps to it until it is started again: then its --backend counts, which can be
-/// changed in the same way.
+/// The last word counts: this command, or a change of `backend` in the agent's configuration
+/// file, whichever came later. When the agent is started again, its --backend and its file
+/// count, which can change it in the same way.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The backend
