@@ -6,7 +6,7 @@ use portolan_lab::{Protocol, TopologySpec, Use};
 use serde_json::{Value, json};
 
 /// Services that are there to be programmed: the more, the longer a change takes.
-const IDLE: u8 = 10;
+const IDLE: u8 = 6;
 const PODS: u8 = 4;
 const TCP_PORT: u16 = 8080;
 const UDP_PORT: u16 = 5353;

@@ -22,25 +22,27 @@ const SHARES: [f64; 2] = [0.5, 0.9];
 struct Clean {
     ipvs: Kernel,
     nftables: Kernel,
-    /// How long a change takes.
-    took: Duration,
+    /// How long changes to each take.
+    took: [Duration; 2],
 }
 
 impl Clean {
     /// Learns it, and leaves IPVS with connections.
     fn of(node: &Node) -> Clean {
-        let socket = node.path("control.sock");
-        let begin = Instant::now();
-        query(&socket, Request::Switch(BackendKind::Ipvs)).unwrap();
-        let took = begin.elapsed();
-        let ipvs = Kernel::ours(node);
-        query(&socket, Request::Switch(BackendKind::Nftables)).unwrap();
-        Clean { ipvs, nftables: Kernel::ours(node), took }
+        let change = |to| {
+            let begin = Instant::now();
+            query(&node.path("control.sock"), Request::Switch(to)).unwrap();
+            (begin.elapsed(), Kernel::ours(node))
+        };
+        let (to_ipvs, ipvs) = change(BackendKind::Ipvs);
+        let (to_nftables, nftables) = change(BackendKind::Nftables);
+        Clean { ipvs, nftables, took: [to_ipvs, to_nftables] }
     }
 
-    fn moments(&self) -> impl Iterator<Item = Duration> {
-        let shares = SHARES.map(|share| self.took.mul_f64(share));
-        MOMENTS.into_iter().map(Duration::from_millis).chain(shares)
+    /// Moments within a change, for changes to IPVS and to nftables.
+    fn moments(&self) -> impl Iterator<Item = [Duration; 2]> {
+        let shares = SHARES.map(|share| self.took.map(|took| took.mul_f64(share)));
+        MOMENTS.into_iter().map(|it| [Duration::from_millis(it); 2]).chain(shares)
     }
 
     fn holds(&self, node: &Node, backend: &str, when: &str) {
@@ -66,10 +68,11 @@ fn whenever_an_agent_is_killed_the_next_one_makes_everything_clean_and_no_client
         assert_eq!(clean.ipvs, fresh, "a change leaves what a start makes");
         let new_connections = node.new_connections();
         let mut backend = "nftables";
-        for moment in clean.moments() {
+        for [to_ipvs, to_nftables] in clean.moments() {
             // From both backends, and to both: every other moment begins with the other one.
             for changes in [true, false] {
                 let to = other(backend);
+                let moment = if to == "ipvs" { to_ipvs } else { to_nftables };
                 ask_for(&node, to);
                 thread::sleep(moment);
                 node.kill();

@@ -15,7 +15,7 @@ use crate::{LabError, Topology};
 /// Long enough for an emulated machine; nothing waits for so long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Leaves the processors to others.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A client and the address that it uses.
 pub type Use = (IpAddr, SocketAddr);
