@@ -48,8 +48,8 @@ pub(crate) struct LoopMetrics {
     pub(crate) sync: SyncMetrics,
     pub(crate) changes: ChangeMetrics,
     pub(crate) programmed: ProgrammedMetrics,
-    pub(crate) input: InputMetrics,
     pub(crate) draining: DrainingMetrics,
+    pub(crate) input: InputMetrics,
 }
 
 impl LoopMetrics {
@@ -57,7 +57,7 @@ impl LoopMetrics {
         self.sync.register(registry);
         self.changes.register(registry);
         self.programmed.register(registry);
-        self.input.register(registry);
         self.draining.register(registry);
+        self.input.register(registry);
     }
 }

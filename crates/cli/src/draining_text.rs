@@ -36,7 +36,7 @@ mod tests {
     fn a_line_says_who_has_how_many_and_for_how_long() {
         let line = |endpoints, connections, seconds_left| {
             let backend = "ipvs".to_owned();
-            line(&Draining { backend, endpoints, connections, seconds_left })
+            line(&Draining { backend, servers: 1, endpoints, connections, seconds_left })
         };
         let expected =
             "ipvs still has 1 connection with 1 endpoint that gets no new ones, for up to 0 s\n";

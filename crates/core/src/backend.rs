@@ -87,6 +87,9 @@ pub struct SyncReport {
 pub struct Draining {
     /// The backend that has them.
     pub backend: String,
+    /// Virtual servers with such endpoints.
+    #[serde(default)]
+    pub servers: usize,
     /// Endpoints of frontends that have some of them.
     pub endpoints: usize,
     /// How many there are, as far as the kernel counts them; flows of UDP and connections

@@ -39,7 +39,7 @@ fn succeed(metrics: &SyncMetrics, kind: CallKind, report: SyncReport) {
 /// An agent that has done a little of everything.
 fn busy_agent() -> LoopMetrics {
     let metrics = LoopMetrics::default();
-    let LoopMetrics { sync, changes, programmed, input, draining } = &metrics;
+    let LoopMetrics { sync, changes, programmed, draining, input } = &metrics;
     succeed(sync, CallKind::Converge(ConvergeReason::Start), report(1000, 0));
     sync.failed(&call(CallKind::Apply), Duration::from_millis(1), 1);
     sync.failed(&call(CallKind::Check), Duration::ZERO, 2);
@@ -57,9 +57,11 @@ fn busy_agent() -> LoopMetrics {
     changes.endpoints_pending.inc_by(1);
     changes.programmed(Family::V6, 700);
     programmed.set(&Tally::default());
-    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
+    let (servers, endpoints, connections) = (1, 2, 30);
     let backend = "ipvs".to_owned();
-    draining.set(Some(&Draining { backend, endpoints: 3, connections: 40, seconds_left: 900 }));
+    let left = Draining { backend, servers, endpoints, connections, seconds_left: 900 };
+    draining.set(Some(&left), "nftables");
+    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
     metrics
 }
 

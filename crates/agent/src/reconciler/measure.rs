@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use portolan_core::{Change, Draining, Family, SyncReport, Update};
+use portolan_core::{Change, Family, SyncReport, Update};
 use portolan_watch::WatchFailures;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -132,11 +132,6 @@ impl Measure {
         self.waiting.services += failed.services;
         self.waiting.endpoint_slices += failed.endpoint_slices;
         self.waiting.triggered(failed.triggers);
-    }
-
-    /// What the backend still has where no new connections go.
-    pub(super) fn draining(&self, draining: Option<&Draining>) {
-        self.metrics.draining.set(draining);
     }
 
     /// The backend was asked whether others changed what is ours.

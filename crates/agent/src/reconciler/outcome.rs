@@ -18,7 +18,7 @@ impl Reconciler {
         };
         let synced = matches!(outcome.result, Ok(Done::Synced(_)));
         let draining = outcome.facts.draining;
-        self.measure.draining(draining.as_ref());
+        self.measure.metrics.draining.set(draining.as_ref(), outcome.facts.name);
         match outcome.result {
             Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);

@@ -27,7 +27,7 @@ fn connections_of_both_protocols_may_stay_until_the_deadline_which_is_shown() {
         assert!(node.dump_text().contains("\nipvs still has "), "{}", node.dump_text());
         node.until("the deadline", |node| node.dump()?.status.draining.is_none().then_some(()));
         node.until("all is removed", |node| (Kernel::ours(node) == fresh).then_some(()));
-        assert_eq!(node.sample("portolan_draining_connections{backend=\"ipvs\"}"), Some(0.0));
+        assert_eq!(node.sample("portolan_draining_connections{reason=\"backend\"}"), Some(0.0));
         let log = node.log();
         assert!(log.contains("IPVS has no connections of Portolan any more"), "{log}");
         node.new_connections_go_through("nftables", "after the deadline");

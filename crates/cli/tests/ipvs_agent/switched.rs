@@ -52,7 +52,7 @@ fn tells_the_backend(node: &Node, backend: &str) {
     let drains = backend == "nftables";
     assert_eq!(text.contains("\nipvs still has "), drains, "{text}");
     assert_eq!(text.contains(" for up to "), drains, "{text}");
-    let connections = node.sample("portolan_draining_connections{backend=\"ipvs\"}").unwrap();
+    let connections = node.sample("portolan_draining_connections{reason=\"backend\"}").unwrap();
     assert_eq!(connections > 0.0, drains, "{connections}");
 }
 

@@ -11,6 +11,11 @@ use crate::error::IpvsError;
 use crate::paths::PATHS;
 use crate::servers::Servers;
 
+/// How many a destination has.
+fn connections(state: &DestinationState) -> u64 {
+    u64::from(state.active) + u64::from(state.inactive)
+}
+
 impl Manager {
     /// New connections go elsewhere; those that there are may stay until they end.
     pub(crate) fn drain_all(&mut self) -> Result<(), IpvsError> {
@@ -55,10 +60,11 @@ impl Manager {
         let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
         for key in self.servers.draining().collect::<Vec<_>>() {
             let states = self.ipvs.destinations(&key)?;
-            for state in states.iter().filter(|state| state.destination.weight == 0) {
-                let connections = u64::from(state.active) + u64::from(state.inactive);
-                draining.endpoints += usize::from(connections > 0);
-                draining.connections += connections;
+            let waits = |it: &&DestinationState| it.destination.weight == 0 && connections(it) > 0;
+            draining.servers += usize::from(states.iter().any(|it| waits(&it)));
+            for state in states.iter().filter(waits) {
+                draining.endpoints += 1;
+                draining.connections += connections(state);
             }
             found.push((key, states));
         }

@@ -1,5 +1,6 @@
 //! Changing the backend while it serves.
 
+use portolan_core::Draining;
 use portolan_core::backend::NodePortAddresses;
 use tokio::sync::oneshot;
 
@@ -50,6 +51,18 @@ fn the_backend_changes_with_all_plans_and_who_asked_hears_when_it_is_done() {
     let again = scene.request(BackendKind::Ipvs).try_recv();
     assert_eq!(again, Ok(from(BackendKind::Ipvs)), "it is that already");
     assert!(!scene.work());
+}
+
+#[test]
+fn who_asked_hears_what_stays_with_the_old_backend() {
+    let mut scene = synced();
+    let mut answer = scene.request(BackendKind::Ipvs);
+    scene.switch();
+    let left = Draining { backend: "ipvs".to_owned(), connections: 7, ..Draining::default() };
+    let facts = BackendFacts { draining: Some(left.clone()), ..BackendFacts::default() };
+    let result = Ok(Done::Synced(SyncReport::default()));
+    scene.reconciler.finish(Outcome { result, facts, took: Duration::ZERO }, scene.now);
+    assert_eq!(answer.try_recv().unwrap().unwrap().draining, Some(left));
 }
 
 #[test]
