@@ -141,6 +141,14 @@ fn the_file_named_by_the_config_flag_is_mounted() {
 }
 
 #[test]
+fn no_flag_keeps_the_agents_from_a_backend_that_the_config_map_asks_for() {
+    let arguments = container().args.unwrap();
+    assert!(!arguments.iter().any(|it| it.contains("backend") || it.contains("proxy-mode")));
+    let config = &the::<ConfigMap>().data.unwrap()["config.yaml"];
+    assert!(config.contains("\nbackend: nftables\n"), "{config}");
+}
+
+#[test]
 fn the_agent_accepts_its_configuration_file_and_finds_the_rest_of_the_pod_as_it_says() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("config.yaml");
     std::fs::write(&path, &the::<ConfigMap>().data.unwrap()["config.yaml"]).unwrap();

@@ -198,7 +198,16 @@ impl Worker {
             Work::Apply(changes) => self.converged()?.apply(&changes).map(Done::Synced),
             Work::Adapt(environment) => self.converged()?.adapt(&environment).map(Done::Synced),
             Work::Switch { to, plans, environment } => {
-                let switched = self.converged()?.switch(to.name(), &mut plans.iter(), &environment);
+                let switched = match &mut self.backend {
+                    Some(backend) => backend.switch(to.name(), &mut plans.iter(), &environment),
+                    // As a restart with the other backend.
+                    closed => {
+                        let mut backend = (self.open)(to).map_err(WorkError::Backend)?;
+                        let converged = backend.converge(&mut plans.iter(), &environment);
+                        *closed = converged.is_ok().then_some(backend);
+                        converged
+                    }
+                };
                 switched.inspect(|_| self.kind = to).map(Done::Synced)
             }
             Work::Check => {

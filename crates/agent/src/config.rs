@@ -8,9 +8,14 @@
 //!
 //! kube-proxy ignores most flags once it has a file. Here a flag always wins, because
 //! whoever types one means it.
+//!
+//! While the agent runs, another `backend` in the file is taken (see [`crate::run()`]); all
+//! else counts from the next start on, which interrupts nothing.
 
+mod difference;
 mod error;
 mod file;
+mod layers;
 mod settings;
 mod suggest;
 #[cfg(test)]
@@ -27,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use file::{ConfigFile, parse, read_file};
+pub use layers::{FollowedFile, Layers, Loaded};
 pub use settings::{Given, Settings};
 
 /// The port of the health server when only an address is given.

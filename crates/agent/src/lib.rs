@@ -19,6 +19,7 @@ mod address_events;
 mod announced;
 mod backend_thread;
 pub mod config;
+mod config_follower;
 mod conntrack;
 pub mod control;
 mod environment;
@@ -43,7 +44,7 @@ mod sync_log;
 mod testing;
 
 pub use backend_thread::OpenBackend;
-pub use config::Config;
+pub use config::{Config, Loaded};
 pub use environment::environment;
 pub use error::{AgentError, chain};
 pub use route_localnet::route_localnet_warning;

@@ -16,7 +16,8 @@ use tracing::{info, warn};
 
 use crate::address_events::AddressEvents;
 use crate::backend_thread::{BackendThread, OpenBackend};
-use crate::config::Config;
+use crate::config::{Config, Loaded};
+use crate::config_follower;
 use crate::conntrack::{FlowCleaner, open_flow_table};
 use crate::control::{self, Query};
 use crate::environment::ReadInterfaces;
@@ -41,6 +42,9 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// Runs until `shutdown` completes, which is the only way to end well, and leaves the
 /// rules in the kernel.
 ///
+/// The file of `loaded` is followed: another backend in it is changed to, as by
+/// `portolan switch`.
+///
 /// `events` comes from one of the sources of `portolan-watch`; the caller runs it, and
 /// `failures` is where it counts those of its watches. The
 /// backend is opened on a thread of its own; if that fails, so does this. Everything
@@ -49,7 +53,7 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// When this returns, that thread may still be inside a system call. The caller should
 /// end the process, or at least drop the runtime with `shutdown_background`.
 pub async fn run(
-    config: Config,
+    loaded: Loaded,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
     failures: WatchFailures,
@@ -57,11 +61,11 @@ pub async fn run(
 ) -> Result<(), AgentError> {
     let read_interfaces = Box::new(node_ports::interface_addresses);
     let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
-    run_with_flows(config, events, open_backend, failures, shutdown, read_interfaces, flows).await
+    run_with_flows(loaded, events, open_backend, failures, shutdown, read_interfaces, flows).await
 }
 
 async fn run_with_flows(
-    config: Config,
+    loaded: Loaded,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
     failures: WatchFailures,
@@ -69,13 +73,14 @@ async fn run_with_flows(
     read_interfaces: ReadInterfaces,
     flows: FlowCleaner,
 ) -> Result<(), AgentError> {
+    let Loaded { config, warnings, file } = loaded;
     let mut shutdown = pin!(shutdown);
     let backend = tokio::select! {
         biased;
         () = &mut shutdown => return Ok(()),
         backend = BackendThread::start(config.backend, open_backend) => backend?,
     };
-    log_start(&config, &backend);
+    log_start(&config, warnings, &backend);
     let (health, health_receiver) = watch::channel(Health::default());
     let (query_sender, queries) = mpsc::channel(1);
     let mut servers = JoinSet::new();
@@ -93,6 +98,9 @@ async fn run_with_flows(
     }
     if let Some(address) = config.healthz {
         servers.spawn(health::serve(address, health_receiver, answers));
+    }
+    if let Some(file) = file {
+        servers.spawn(config_follower::follow(file, query_sender.clone()));
     }
     if let Some(path) = config.control_socket.clone() {
         servers.spawn(control::serve(path, query_sender));
@@ -123,7 +131,7 @@ async fn run_with_flows(
     result
 }
 
-fn log_start(config: &Config, backend: &BackendThread) {
+fn log_start(config: &Config, warnings: Vec<String>, backend: &BackendThread) {
     info!(
         version = env!("CARGO_PKG_VERSION"),
         node = config.node_name,
@@ -131,7 +139,7 @@ fn log_start(config: &Config, backend: &BackendThread) {
         "portolan starts"
     );
     let left_behind = if config.localhost_node_ports { None } else { route_localnet_warning() };
-    for warning in config.warnings().into_iter().chain(left_behind) {
+    for warning in warnings.into_iter().chain(config.warnings()).chain(left_behind) {
         warn!("{warning}");
     }
 }
@@ -216,7 +224,9 @@ impl Agent {
 
     fn answer(&mut self, query: Query) {
         let reply = match query {
-            Query::Switch(request) => return self.reconciler.request_switch(request),
+            Query::Switch(request) => {
+                return self.reconciler.request_switch(request, Instant::now());
+            }
             Query::Dump(reply) => reply,
         };
         let mut dump = self.reconciler.dump();

@@ -103,6 +103,8 @@ pub(crate) enum Asked {
     /// To apply: the number of endpoints by service, `None` if it goes.
     Apply(BTreeMap<String, Option<usize>>),
     Adapt(Environment),
+    /// To change to the backend of this name.
+    Switch(String),
 }
 
 /// What the backend shall do with it.
@@ -218,6 +220,17 @@ impl Backend for FakeBackend {
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
         self.ask(Asked::Adapt(environment.clone()))
+    }
+
+    fn switch(
+        &mut self,
+        to: &str,
+        plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
+        _: &Environment,
+    ) -> Result<SyncReport, BackendError> {
+        let report = self.ask(Asked::Switch(to.to_owned()))?;
+        self.kernel = plans.map(|plan| (plan.name.clone(), plan.clone())).collect();
+        Ok(report)
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {

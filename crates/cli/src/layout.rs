@@ -6,6 +6,11 @@ use std::fmt::{self, Display, Formatter};
 /// all columns off the screen.
 const LONGEST_NAME: usize = 34;
 
+/// A number of things.
+pub(crate) fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Rows under a header. The first column names what a row is about, and is written only
 /// where it changes.
 pub(crate) struct Table<const COLUMNS: usize> {

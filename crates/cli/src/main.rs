@@ -3,6 +3,7 @@
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+mod draining_text;
 mod kernel_table;
 mod layout;
 mod logging;

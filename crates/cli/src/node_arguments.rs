@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use portolan_agent::Config;
-use portolan_agent::config::{BackendKind, ConfigFile, Given, Settings, read_file};
+use portolan_agent::config::{BackendKind, Given, Layers, Loaded, Settings};
 use portolan_ipvs::{IpvsOptions, Timeouts};
 use portolan_nft::{Ipvs, NftOptions};
 
@@ -13,7 +13,9 @@ use portolan_nft::{Ipvs, NftOptions};
 #[command(next_help_heading = "Node")]
 pub(crate) struct NodeArguments {
     /// Configuration file: a PortolanConfiguration, or the KubeProxyConfiguration of the
-    /// cluster. Flags win over it
+    /// cluster. Flags win over it. While the agent runs, it changes to another `backend` (or
+    /// `mode`) in the file as `portolan switch` does; the other keys count from the next start
+    /// on
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -102,15 +104,10 @@ impl NodeArguments {
         }
     }
 
-    /// These flags and `others`, then the file, then what the machine says. Also returns
-    /// what is to be warned about in the file.
-    pub(crate) fn resolve(&self, others: Settings) -> anyhow::Result<(Config, Vec<String>)> {
-        let file = match &self.config {
-            Some(path) => read_file(path)?,
-            None => ConfigFile::default(),
-        };
-        let settings = self.settings().or(others).or(file.settings).or(machine()?);
-        Ok((settings.resolve()?, file.warnings))
+    /// These flags and `others`, then the file, then what the machine says.
+    pub(crate) fn load(&self, others: Settings) -> anyhow::Result<Loaded> {
+        let flags = self.settings().or(others);
+        Ok(Layers { flags, file: self.config.clone(), machine: machine()? }.load()?)
     }
 }
 

@@ -90,11 +90,14 @@ pub struct Draining {
     /// Virtual servers with such endpoints.
     #[serde(default)]
     pub servers: usize,
-    /// Endpoints of frontends that wait for theirs to end.
+    /// Endpoints of frontends that have some of them.
     pub endpoints: usize,
     /// How many there are, as far as the kernel counts them; flows of UDP and connections
     /// that are about to end among them.
     pub connections: u64,
+    /// In how many seconds the last of them is let go of, if it has not ended by itself.
+    #[serde(default)]
+    pub seconds_left: u64,
 }
 
 /// Programs plans into a kernel. Calls block; the agent gives each backend a thread.
@@ -136,7 +139,7 @@ pub trait Backend: Send {
         Err(format!("the backend {} cannot be changed to {to} while it runs", self.name()).into())
     }
 
-    /// Connections that stay where no new ones go, as of the last
+    /// Connections that stay where no new ones go, as of the last [`Backend::switch`] or
     /// [`Backend::is_disturbed`]; `None` if there are none.
     fn draining(&self) -> Option<Draining> {
         None

@@ -94,7 +94,12 @@ impl Dataplane {
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
         let table = self.table.converge(&mut resetting.iter(), environment)?;
         self.hands_over = true;
-        let after = manager.finish().unwrap_or_else(|error| {
+        let after = manager.finish().and_then(|report| {
+            // What drained may have new connections again.
+            manager.look()?;
+            Ok(report)
+        });
+        let after = after.unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
             SyncReport::default()
         });
@@ -119,7 +124,11 @@ impl Dataplane {
         self.table.set_ipvs(ipvs);
         let report = self.table.converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
-        if let Some(Err(error)) = self.manager.as_mut().map(Manager::drain_all) {
+        let drained = self.manager.as_mut().map(|manager| {
+            manager.drain_all()?;
+            manager.look()
+        });
+        if let Some(Err(error)) = drained {
             warn!("IPVS does not know yet that it gets no new connections: {error}");
         }
         Ok(report)

@@ -41,14 +41,28 @@ const REUSE: Setting = Setting {
 
 /// A setting that could not be made what it should be.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot set net.ipv4.vs.{name} to {value}, so that {purpose} ({DIRECTORY}/{name}: {source}): give this agent a writable /proc/sys (a privileged container), or run `sysctl -w net.ipv4.vs.{name}={value}` on the node"
-)]
+#[error("cannot set net.ipv4.vs.{name} to {value}, so that {purpose}: {}", self.advice())]
 pub struct SysctlError {
     name: &'static str,
     value: &'static str,
     purpose: &'static str,
     source: io::Error,
+}
+
+impl SysctlError {
+    fn advice(&self) -> String {
+        let SysctlError { name, value, .. } = self;
+        if self.source.kind() == io::ErrorKind::NotFound {
+            return format!(
+                "there is no {DIRECTORY}/{name}, which the kernel shows only to those who have \
+                 CAP_NET_ADMIN in the initial user namespace"
+            );
+        }
+        format!(
+            "give this agent a writable /proc/sys (a privileged container), or run `sysctl -w \
+             net.ipv4.vs.{name}={value}` on the node"
+        )
+    }
 }
 
 /// Makes the settings of this network namespace what they should be.
@@ -98,7 +112,13 @@ mod tests {
     #[test]
     fn a_setting_that_cannot_be_made_says_what_to_do() {
         let [conntrack, ..] = SETTINGS;
-        let error = set_one(Path::new("/nowhere"), &conntrack).unwrap_err().to_string();
+        let refused = |kind: io::ErrorKind| {
+            let Setting { name, value, purpose } = conntrack;
+            SysctlError { name, value, purpose, source: kind.into() }.to_string()
+        };
+        let error = refused(io::ErrorKind::PermissionDenied);
         assert!(error.contains("`sysctl -w net.ipv4.vs.conntrack=1`"), "{error}");
+        let error = set_one(Path::new("/nowhere"), &conntrack).unwrap_err().to_string();
+        assert!(error.contains("in the initial user namespace"), "{error}");
     }
 }

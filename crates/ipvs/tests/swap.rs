@@ -2,8 +2,6 @@
 //! connection notices: not those that live all the while, and none of those that begin.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[path = "swap/clients.rs"]
-mod clients;
 #[path = "swap/node.rs"]
 mod node;
 #[path = "swap/ports.rs"]
@@ -18,12 +16,11 @@ use std::time::{Duration, Instant};
 
 use portolan_core::Backend as _;
 use portolan_ipvs::Mode;
-use portolan_lab::namespaced_as_superuser;
+use portolan_lab::{NewConnections, namespaced_as_superuser};
 use portolan_netlink::ipvs::{Ipvs, Operation, Server, ServerKey};
 use portolan_netlink::nftables::{Batch, Connection, Family, Table};
 
-use self::clients::{Clients, NewConnections};
-use self::node::Node;
+use self::node::{Clients, Node};
 
 const SWAPS: usize = 10;
 

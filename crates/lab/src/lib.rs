@@ -6,7 +6,7 @@
 //! * [`Namespace`] is one network namespace; it ends when it is dropped.
 //! * [`TopologySpec`] says which hosts there are, [`Topology`] has them.
 //! * [`Probe`] asks who answers at an address, and [`Outcome`] tells. A [`Connection`]
-//!   stays open.
+//!   stays open; [`LongLived`] and [`NewConnections`] are many of them.
 //! * [`scenario`] holds packet scenarios, [`sequence`] those in which objects change, and both
 //!   play them.
 //!
@@ -45,4 +45,4 @@ pub use namespace::Namespace;
 pub use process::Process;
 pub use route::{Bridge, Gateway, LinkState, RouteSocket, VethPair};
 pub use topology::{Server, Topology, TopologySpec};
-pub use traffic::{Connection, Outcome, Probe, Protocol, Refusal};
+pub use traffic::{Connection, LongLived, NewConnections, Outcome, Probe, Protocol, Refusal, Use};

@@ -36,6 +36,7 @@ impl Kernel {
 /// not among them: they ask how each `nft` reads our table, which no kernel changes.
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan", "flows"),
+    ("portolan", "ipvs_agent"),
     ("portolan", "ipvs_flows"),
     ("portolan-ipvs", "ipvs_differential"),
     ("portolan-ipvs", "ipvs_scenarios"),

@@ -25,9 +25,12 @@ pub struct ConfigFile {
 /// existing ConfigMap works: keys that mean the same here are used, the others are named
 /// in a warning.
 pub fn read_file(path: &Path) -> Result<ConfigFile, ConfigError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(&text, path)
+    parse(&read_text(path)?, path)
+}
+
+/// What is in a file.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
 /// As [`read_file`], from a text that `path` only names in errors.

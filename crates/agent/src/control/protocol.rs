@@ -44,7 +44,12 @@ pub enum Answer {
     /// To [`Request::Dump`].
     Dump(Box<Dump>),
     /// To [`Request::Switch`]: it is done.
-    Switched,
+    Switched {
+        /// Where new connections went before; the same as now if nothing had to be done.
+        from: BackendKind,
+        /// Connections that stay there.
+        draining: Option<Draining>,
+    },
     /// The request could not be answered, and why.
     Error(String),
 }

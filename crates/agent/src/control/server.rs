@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::protocol::{Answer, AnswerLine, Dump, Request, RequestLine, VERSION};
 use super::socket::ControlSocket;
-use crate::reconciler::SwitchRequest;
+use crate::reconciler::{SwitchRequest, Switched};
 
 /// Clients at one time; more wait in the kernel's queue.
 const CONNECTIONS: usize = 8;
@@ -158,10 +158,11 @@ async fn answer(request: Request, queries: &mpsc::Sender<Query>) -> Answer {
         }
         Request::Switch(to) => {
             let (reply, done) = oneshot::channel();
-            let _ = queries.send(Query::Switch(SwitchRequest { to, reply })).await;
+            let by = "portolan switch".to_owned();
+            let _ = queries.send(Query::Switch(SwitchRequest { to, by, reply })).await;
             match done.await {
-                Ok(Ok(())) => Answer::Switched,
-                Ok(Err(reason)) => Answer::Error(reason),
+                Ok(Ok(Switched { from, draining })) => Answer::Switched { from, draining },
+                Ok(Err(error)) => Answer::Error(error.to_string()),
                 Err(_) => Answer::Error(SHUTTING_DOWN.to_owned()),
             }
         }

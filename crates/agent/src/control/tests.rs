@@ -15,7 +15,7 @@ use super::protocol::Status;
 use super::server::LOOK_AGAIN;
 use super::*;
 use crate::config::BackendKind;
-use crate::reconciler::SwitchRequest;
+use crate::reconciler::{SwitchError, SwitchRequest, Switched};
 
 fn dump() -> Dump {
     let status = Status { node_name: "node-a".to_owned(), syncs: 7, ..Status::default() };
@@ -38,10 +38,14 @@ impl Server {
             while let Some(query) = queries.recv().await {
                 match query {
                     Query::Dump(reply) => drop(reply.send(dump())),
-                    Query::Switch(SwitchRequest { to: BackendKind::Ipvs, reply }) => {
-                        drop(reply.send(Err("the backend stays nftables: no luck".to_owned())));
+                    Query::Switch(SwitchRequest { to: BackendKind::Ipvs, reply, .. }) => {
+                        let (from, reason) = ("nftables", "no luck".to_owned());
+                        drop(reply.send(Err(SwitchError::Refused { from, reason })));
                     }
-                    Query::Switch(SwitchRequest { reply, .. }) => drop(reply.send(Ok(()))),
+                    Query::Switch(SwitchRequest { reply, .. }) => {
+                        let from = BackendKind::Ipvs;
+                        drop(reply.send(Ok(Switched { from, draining: None })));
+                    }
                 }
             }
         });
@@ -189,7 +193,7 @@ fn without_an_agent_the_client_says_where_it_looked() {
 async fn a_change_of_the_backend_is_answered_when_it_is_done_or_refused() {
     let server = Server::start().await;
     let done = server.ask(Request::Switch(BackendKind::Nftables)).await.unwrap();
-    assert_eq!(done, Answer::Switched);
+    assert_eq!(done, Answer::Switched { from: BackendKind::Ipvs, draining: None });
     let refused = server.ask(Request::Switch(BackendKind::Ipvs)).await.unwrap_err().to_string();
     assert!(refused.ends_with("the backend stays nftables: no luck"), "{refused}");
     let text = server.say(b"{\"version\":1,\"request\":{\"switch\":\"iptables\"}}\n").await;

@@ -70,8 +70,9 @@ mod tests {
     #[test]
     fn what_drains_counts_for_its_reason_until_it_is_gone() {
         let metrics = DrainingMetrics::default();
-        let draining =
-            Draining { backend: "ipvs".to_owned(), servers: 1, endpoints: 2, connections: 3 };
+        let (servers, endpoints, connections, seconds_left) = (1, 2, 3, 4);
+        let backend = "ipvs".to_owned();
+        let draining = Draining { backend, servers, endpoints, connections, seconds_left };
         let read = || {
             let of = |gauges: &By<1, Gauge>| REASONS.map(|it| gauges.get_or_create(&it).get());
             [of(&metrics.servers), of(&metrics.endpoints), of(&metrics.connections)]

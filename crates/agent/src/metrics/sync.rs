@@ -14,7 +14,7 @@ use crate::reconciler::{Call, CallKind, ConvergeReason};
 
 const SUCCESS: Label = ("result", "success");
 const ERROR: Label = ("result", "error");
-const KINDS: [&str; 5] = ["changes", "environment", "start", "failure", "disturbance"];
+const KINDS: [&str; 6] = ["changes", "environment", "start", "failure", "disturbance", "switch"];
 
 /// What the loop counts of the backend's calls.
 #[derive(Clone, Debug)]

@@ -57,7 +57,9 @@ fn busy_agent() -> LoopMetrics {
     changes.endpoints_pending.inc_by(1);
     changes.programmed(Family::V6, 700);
     programmed.set(&Tally::default());
-    let left = Draining { backend: "ipvs".to_owned(), servers: 1, endpoints: 2, connections: 30 };
+    let (servers, endpoints, connections) = (1, 2, 30);
+    let backend = "ipvs".to_owned();
+    let left = Draining { backend, servers, endpoints, connections, seconds_left: 900 };
     draining.set(Some(&left), "nftables");
     input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
     metrics

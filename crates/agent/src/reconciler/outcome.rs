@@ -19,13 +19,15 @@ impl Reconciler {
         };
         self.backend_says(&outcome.facts);
         let synced = matches!(outcome.result, Ok(Done::Synced(_)));
+        let draining = outcome.facts.draining;
+        self.measure.metrics.draining.set(draining.as_ref(), outcome.facts.name);
         match outcome.result {
             Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);
                 self.measure.succeeded(&call, &report, outcome.took, now);
                 self.retry.succeeded();
                 self.healing.synced(now);
-                self.switched(None);
+                self.switched(draining, None);
                 self.confirm_flows();
                 self.confirm_health_checks();
                 self.confirm_loopback();
@@ -58,7 +60,7 @@ impl Reconciler {
     }
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {
-        self.switched(Some(&reason));
+        self.switched(None, Some(&reason));
         let pause = match call.kind {
             CallKind::Apply | CallKind::Adapt => self.retry.changes_failed(now),
             CallKind::Converge(_) | CallKind::Switch | CallKind::Check => self.retry.failed(now),

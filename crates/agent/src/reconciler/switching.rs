@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
+use portolan_core::Draining;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Call, CallKind, Reconciler, State};
+use super::{Call, CallKind, ConvergeReason, Reconciler, State};
 use crate::backend_thread::Work;
 use crate::config::BackendKind;
 
@@ -17,8 +18,30 @@ use crate::config::BackendKind;
 pub(crate) struct SwitchRequest {
     /// Where new connections are to go.
     pub(crate) to: BackendKind,
+    /// Who asks, for the log.
+    pub(crate) by: String,
     /// Is told when it is done, or why it is not.
-    pub(crate) reply: oneshot::Sender<Result<(), String>>,
+    pub(crate) reply: oneshot::Sender<Result<Switched, SwitchError>>,
+}
+
+/// A change of the backend that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Switched {
+    /// Where new connections went before.
+    pub(crate) from: BackendKind,
+    /// Connections that stay there.
+    pub(crate) draining: Option<Draining>,
+}
+
+/// Why the backend is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SwitchError {
+    /// One at a time.
+    #[error("another change of the backend is under way")]
+    UnderWay,
+    /// The new backend cannot be made.
+    #[error("the backend stays {from}: {reason}")]
+    Refused { from: &'static str, reason: String },
 }
 
 /// At most one change of the backend at a time.
@@ -34,22 +57,27 @@ pub(super) enum Switching {
 
 impl Reconciler {
     /// Changes the backend as soon as it is free.
-    pub(crate) fn request_switch(&mut self, request: SwitchRequest) {
+    pub(crate) fn request_switch(&mut self, request: SwitchRequest, now: Instant) {
+        let from = self.config.backend;
         let answer = match &self.switching {
-            Switching::No if request.to == self.config.backend => Ok(()),
+            Switching::No if request.to == from => Ok(Switched { from, draining: None }),
             Switching::No => {
                 self.switching = Switching::Waiting(request);
+                if let State::Paused(pause) = &mut self.state {
+                    pause.news(now);
+                }
                 return;
             }
-            _ => Err("another change of the backend is under way".to_owned()),
+            _ => Err(SwitchError::UnderWay),
         };
         let _ = request.reply.send(answer);
     }
 
     /// The call that changes the backend, if that was asked for. The old one has to have
-    /// converged, so that there is something to go on with if the new one refuses.
+    /// converged, so that there is something to go on with if the new one refuses; unless it
+    /// cannot, which may be why another is wanted.
     pub(super) fn switch_work(&mut self, now: Instant) -> Option<Work> {
-        if self.converge.is_some() {
+        if !matches!(self.converge, None | Some(ConvergeReason::Failure)) {
             return None;
         }
         let request = match std::mem::take(&mut self.switching) {
@@ -61,7 +89,8 @@ impl Reconciler {
         };
         let to = request.to;
         let from = std::mem::replace(&mut self.config.backend, to);
-        info!(from = from.name(), to = to.name(), "new connections change to another backend");
+        info!(from = from.name(), to = to.name(), by = request.by, "the backend changes");
+        self.converge = None;
         self.switching = Switching::UnderWay(request, from);
         // Another backend may have to know the node's addresses one by one.
         self.environment_stale = true;
@@ -79,7 +108,7 @@ impl Reconciler {
     }
 
     /// How the change of the backend went, if this was one.
-    pub(super) fn switched(&mut self, failure: Option<&str>) {
+    pub(super) fn switched(&mut self, draining: Option<Draining>, failure: Option<&str>) {
         let (request, from) = match std::mem::take(&mut self.switching) {
             Switching::UnderWay(request, from) => (request, from),
             other => {
@@ -91,14 +120,14 @@ impl Reconciler {
         let answer = match failure {
             None => {
                 info!(backend = to, "new connections go through another backend now");
-                Ok(())
+                Ok(Switched { from, draining })
             }
             Some(reason) => {
                 self.config.backend = from;
                 self.environment_stale = true;
                 let from = from.name();
                 warn!("the backend stays {from}: the change to {to} failed: {reason}");
-                Err(format!("the backend stays {from}: {reason}"))
+                Err(SwitchError::Refused { from, reason: reason.to_owned() })
             }
         };
         let _ = request.reply.send(answer);

@@ -1,6 +1,7 @@
 //! The loop with a fake source and a fake backend, on a clock that only the test moves.
 
 mod address_events;
+mod backend_changes;
 mod first_sync;
 mod healing;
 mod health_checks;
@@ -37,14 +38,14 @@ fn with_paused_clock(work: impl Future<Output = ()>) {
 
 /// Without a thread for flows.
 async fn run_with(
-    config: Config,
+    loaded: Loaded,
     events: mpsc::Receiver<SourceEvent>,
     open: OpenBackend,
     shutdown: impl Future<Output = ()>,
     read: ReadInterfaces,
 ) -> Result<(), AgentError> {
     let flows = FlowCleaner::without_thread();
-    run_with_flows(config, events, open, WatchFailures::default(), shutdown, read, flows).await
+    run_with_flows(loaded, events, open, WatchFailures::default(), shutdown, read, flows).await
 }
 
 struct Harness {
@@ -64,7 +65,7 @@ impl Harness {
         Harness::start_with(config, open, kernel)
     }
 
-    fn start_with(config: Config, open: OpenBackend, kernel: FakeKernel) -> Harness {
+    fn start_with(config: impl Into<Loaded>, open: OpenBackend, kernel: FakeKernel) -> Harness {
         let interfaces = Arc::new(Mutex::new(io::Result::Ok(Vec::new())));
         let shared = Arc::clone(&interfaces);
         let read: ReadInterfaces = Box::new(move || match &*shared.lock().unwrap() {
@@ -76,7 +77,7 @@ impl Harness {
 
     /// With `read` in place of `interfaces`.
     fn start_reading(
-        config: Config,
+        loaded: impl Into<Loaded>,
         open: OpenBackend,
         kernel: FakeKernel,
         read: ReadInterfaces,
@@ -88,7 +89,7 @@ impl Harness {
         let stop = async move {
             let _ = stop.await;
         };
-        let agent = tokio::spawn(run_with(config, receiver, open, stop, read));
+        let agent = tokio::spawn(run_with(loaded.into(), receiver, open, stop, read));
         let interfaces = Arc::new(Mutex::new(Ok(Vec::new())));
         Harness { events, kernel, shutdown: Some(shutdown), agent, interfaces, _still: still }
     }
@@ -140,7 +141,7 @@ fn changed(pairs: &[(&str, usize)]) -> Asked {
 fn environment(asked: Asked) -> Environment {
     match asked {
         Asked::Converge(_, environment) | Asked::Adapt(environment) => environment,
-        Asked::Apply(changes) => panic!("expected a converge, not {changes:?}"),
+        other => panic!("expected a converge, not {other:?}"),
     }
 }
 

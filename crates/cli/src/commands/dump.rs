@@ -11,7 +11,9 @@ use portolan_core::ObjectName;
 use portolan_nft::{NftOptions, inspect};
 use serde::Serialize;
 
+use crate::draining_text;
 use crate::kernel_table::kernel_table;
+use crate::layout::plural;
 use crate::loopback_text;
 use crate::output::print;
 use crate::plan_table::plan_table;
@@ -124,18 +126,7 @@ pub(super) fn text(dump: &Dump) -> String {
             plural(dump.status.failures as usize, "sync", "syncs")
         ));
     }
-    if let Some(draining) = &dump.status.draining {
-        text.push_str(&format!(
-            "{} still has {} with {} that get no new ones\n",
-            draining.backend,
-            plural(
-                usize::try_from(draining.connections).unwrap_or(usize::MAX),
-                "connection",
-                "connections"
-            ),
-            plural(draining.endpoints, "endpoint", "endpoints"),
-        ));
-    }
+    text.extend(dump.status.draining.as_ref().map(draining_text::line));
     text.push_str(&flows(&dump.status));
     if let Some(loopback) = &dump.loopback {
         text.push_str(&format!("{}\n", loopback_text::summary(loopback)));
@@ -175,10 +166,6 @@ fn headline(status: &Status) -> String {
         plural(status.service_count, "Service", "Services"),
         plural(status.endpoint_count, "endpoint", "endpoints"),
     )
-}
-
-fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl Filter<'_> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use portolan_agent::config::{Given, Settings, SourceConfig};
+use portolan_agent::config::{Given, Loaded, Settings, SourceConfig};
 use portolan_agent::{Config, environment};
 use portolan_core::Index;
 use portolan_nft::{Ruleset, render};
@@ -42,7 +42,8 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let source = Some(Given::new(arguments.source.clone(), "--source"));
-    let (config, warnings) = arguments.node.resolve(Settings { source, ..Settings::default() })?;
+    let Loaded { config, warnings, .. } =
+        arguments.node.load(Settings { source, ..Settings::default() })?;
     let SourceConfig::Directory(path) = &config.source else {
         bail!("--source: render reads a directory; a right value is dir:/etc/portolan/services");
     };

@@ -3,14 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use portolan_agent::config::{BackendKind, Config, Settings, SourceConfig};
+use portolan_agent::config::{BackendKind, Config, Loaded, Settings, SourceConfig};
 use portolan_agent::{OpenBackend, signals};
 use portolan_ipvs::{Dataplane, Mode};
 use portolan_watch::{
     DirectoryConfig, KubeConfig, SourceEvent, WatchFailures, kube_client, run_directory, run_kube,
 };
 use tokio::sync::mpsc;
-use tracing::warn;
 
 use crate::logging::{self, LoggingArguments};
 use crate::node_arguments::{NodeArguments, given, ipvs_options, nft_options};
@@ -31,8 +30,9 @@ pub(super) struct Arguments {
     source: Option<String>,
 
     /// What balances connections: nftables, or ipvs behind a table of nftables. Connections
-    /// that are established stay where they are when another one is chosen
-    /// [default: nftables]
+    /// that are established stay where they are when another one is chosen: by a restart, by
+    /// `portolan switch`, or, without this flag, by the configuration file while the agent
+    /// runs [default: nftables]
     #[arg(long, visible_alias = "proxy-mode")]
     backend: Option<String>,
 
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     metrics_bind_address: Option<String>,
 
-    /// Where `portolan dump` finds this agent; empty for no control socket
+    /// Where `portolan dump` and `portolan switch` find this agent; empty for no control socket
     /// [default: /run/portolan/control.sock]
     #[arg(long, value_name = "PATH")]
     control_socket: Option<String>,
@@ -85,7 +85,7 @@ pub(super) struct Arguments {
     ipvs_udp_timeout: Option<String>,
 
     /// How long connections may stay with an endpoint that is gone, or with a backend that
-    /// was left [default: 15m]
+    /// was left, from when the agent knows of it [default: 15m]
     #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
     drain_timeout: Option<String>,
 
@@ -106,9 +106,9 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// The configuration, and what is to be warned about in its file.
-    pub(super) fn resolve(&self) -> anyhow::Result<(Config, Vec<String>)> {
-        self.node.resolve(self.settings())
+    /// The configuration.
+    pub(super) fn load(&self) -> anyhow::Result<Loaded> {
+        self.node.load(self.settings())
     }
 
     fn settings(&self) -> Settings {
@@ -133,26 +133,24 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     logging::start(&arguments.logging)?;
-    let (config, warnings) = arguments.resolve()?;
-    for warning in warnings {
-        warn!("{warning}");
-    }
+    let loaded = arguments.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(config));
+    let result = runtime.block_on(serve(loaded));
     // A thread that hangs in a system call must not keep the process from its end.
     runtime.shutdown_background();
     result?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(loaded: Loaded) -> anyhow::Result<()> {
+    let config = &loaded.config;
     let shutdown = signals()?;
     let (sender, events) = mpsc::channel(EVENTS_UNDERWAY);
     let failures = WatchFailures::default();
     let kube = KubeConfig { node_name: config.node_name.clone(), failures: failures.clone() };
     let source = source(config.source.clone(), kube, sender);
-    let open_backend = backend(&config);
-    let agent = portolan_agent::run(config, events, open_backend, failures, shutdown);
+    let open_backend = backend(config);
+    let agent = portolan_agent::run(loaded, events, open_backend, failures, shutdown);
     tokio::select! {
         result = agent => Ok(result?),
         // Without an error it ends only because the agent did.

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use portolan_agent::config::{BackendKind, DEFAULT_CONTROL_SOCKET};
 use portolan_agent::control::{Answer, Request, query};
 
+use crate::draining_text;
 use crate::output::print;
 
 /// Change the backend of the running agent, without interrupting a connection.
@@ -17,8 +18,9 @@ use crate::output::print;
 /// of the agent says. `portolan dump` shows what is left. If the new backend cannot be
 /// made, the old one goes on, and the exit code is 1.
 ///
-/// The agent keeps to it until it is started again: then its --backend counts, which can be
-/// changed in the same way.
+/// The last word counts: this command, or a change of `backend` in the agent's configuration
+/// file, whichever came later. When the agent is started again, its --backend and its file
+/// count, which can change it in the same way.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The backend
@@ -41,9 +43,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Backend::Nftables => BackendKind::Nftables,
         Backend::Ipvs => BackendKind::Ipvs,
     };
-    let Answer::Switched = query(&arguments.control_socket, Request::Switch(to))? else {
+    let answer = query(&arguments.control_socket, Request::Switch(to))?;
+    let Answer::Switched { from, draining } = answer else {
         bail!("the agent answered another question");
     };
-    print(&format!("new connections go through {} now\n", to.name()))?;
+    let (to, before) = (to.name(), from.name());
+    let mut text = if to == before {
+        format!("new connections go through {to} already\n")
+    } else {
+        format!("new connections go through {to} now, and no longer through {before}\n")
+    };
+    text.extend(draining.as_ref().map(draining_text::line));
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
 
 fn config(arguments: &[&str]) -> anyhow::Result<portolan_agent::Config> {
     match parse(&[&["run", "--node-name", "a"], arguments].concat())?.command {
-        Command::Run(arguments) => Ok(arguments.resolve()?.0),
+        Command::Run(arguments) => Ok(arguments.load()?.config),
         other => panic!("{other:?}"),
     }
 }
@@ -34,7 +34,7 @@ fn the_flags_of_kube_proxy_mean_what_they_mean_there() {
     let config = |more: &[&str]| {
         let arguments = [&["run", "--hostname-override", "Worker-1"], more].concat();
         match parse(&arguments).unwrap().command {
-            Command::Run(arguments) => arguments.resolve().unwrap().0,
+            Command::Run(arguments) => arguments.load().unwrap().config,
             other => panic!("{other:?}"),
         }
     };

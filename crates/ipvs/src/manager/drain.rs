@@ -11,6 +11,11 @@ use crate::error::IpvsError;
 use crate::paths::PATHS;
 use crate::servers::Servers;
 
+/// How many a destination has.
+fn connections(state: &DestinationState) -> u64 {
+    u64::from(state.active) + u64::from(state.inactive)
+}
+
 impl Manager {
     /// New connections go elsewhere; those that there are may stay until they end.
     pub(crate) fn drain_all(&mut self) -> Result<(), IpvsError> {
@@ -36,20 +41,11 @@ impl Manager {
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let mut gone = Vec::new();
-        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
-        for key in self.servers.draining().collect::<Vec<_>>() {
-            let states = self.ipvs.destinations(&key)?;
-            let waits = |state: &&DestinationState| state.destination.weight == 0;
-            draining.servers += usize::from(states.iter().any(|state| waits(&state)));
-            for state in states.iter().filter(waits) {
-                draining.endpoints += 1;
-                draining.connections += u64::from(state.active) + u64::from(state.inactive);
-            }
+        for (key, states) in self.look()? {
             if self.servers.release(key, &states, deadline, &mut operations) {
                 gone.push(key);
             }
         }
-        self.draining = Some(draining).filter(|it| it.endpoints > 0);
         self.execute(&operations)?;
         self.let_go(&gone)
     }
@@ -60,6 +56,27 @@ impl Manager {
         let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();
         ips.iter().for_each(|ip| self.paths.leave_address(*ip));
         Ok(self.paths.unlead(ips.into_iter())?)
+    }
+
+    /// Who still uses what waits, and takes down how much that is.
+    pub(crate) fn look(&mut self) -> Result<Vec<(ServerKey, Vec<DestinationState>)>, IpvsError> {
+        let mut found = Vec::new();
+        let mut draining = Draining { backend: "ipvs".to_owned(), ..Draining::default() };
+        for key in self.servers.draining().collect::<Vec<_>>() {
+            let states = self.ipvs.destinations(&key)?;
+            let waits = |it: &&DestinationState| it.destination.weight == 0 && connections(it) > 0;
+            draining.servers += usize::from(states.iter().any(|it| waits(&it)));
+            for state in states.iter().filter(waits) {
+                draining.endpoints += 1;
+                draining.connections += connections(state);
+            }
+            found.push((key, states));
+        }
+        let waited = self.servers.last_waits_since().map_or(self.drain_for, |it| it.elapsed());
+        let left = self.drain_for.saturating_sub(waited);
+        draining.seconds_left = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        self.draining = Some(draining).filter(|it| it.endpoints > 0);
+        Ok(found)
     }
 
     /// As [`Manager::release`], where no new connections come; removes all that is left when
@@ -73,7 +90,7 @@ impl Manager {
         Ok(true)
     }
 
-    /// What stays, as of the last [`Manager::release`].
+    /// What stays, as of the last [`Manager::look`].
     pub(crate) const fn draining(&self) -> Option<&Draining> {
         self.draining.as_ref()
     }

@@ -72,6 +72,17 @@ impl Servers {
         self.draining.iter().copied()
     }
 
+    /// When the last of those that have something to wait for began to wait.
+    pub(crate) fn last_waits_since(&self) -> Option<Instant> {
+        let waiting = self.draining.iter().filter_map(|key| self.known.get(key));
+        let phases = waiting.flat_map(|known| known.destinations.values());
+        let since = |phase: &Phase| match phase {
+            Phase::Draining(since) => Some(*since),
+            Phase::Serving => None,
+        };
+        phases.filter_map(since).max()
+    }
+
     /// Of these servers one for each scheduler of which it is not known whether the kernel
     /// has it.
     pub(crate) fn untried(

@@ -11,7 +11,7 @@ use portolan_core::{
     Family, Index, ObjectName, Protocol, Service, ServicePort, ServiceType, SyncReport, Update,
 };
 use portolan_ipvs::{Dataplane, IpvsOptions, Mode};
-use portolan_lab::{Probe, Topology, TopologySpec};
+use portolan_lab::{LongLived, Probe, Topology, TopologySpec};
 use portolan_netlink::ipvs::{Ipvs, ServerKey};
 use portolan_nft::NftOptions;
 
@@ -156,6 +156,22 @@ impl Node {
         let outcome = self.topology.probe(&probe.within(Duration::from_secs(10)));
         assert!(outcome.endpoint().is_some(), "{outcome:?}");
         self.run(count) > before
+    }
+}
+
+/// Clients that keep their connections and sockets.
+pub(crate) struct Clients(LongLived);
+
+impl Clients {
+    /// So many TCP connections and so many UDP flows, spread over all frontends.
+    pub(crate) fn connect(node: &Node, connections: usize, flows: usize) -> Clients {
+        let uses = node.frontends();
+        Clients(LongLived::connect(&node.topology, &uses, connections, flows).unwrap())
+    }
+
+    /// Every connection echoes its next number, and every flow is answered by its endpoint.
+    pub(crate) fn talk(&mut self, when: &str) {
+        assert_eq!(self.0.talk(), Vec::<String>::new(), "{when}");
     }
 }
 

@@ -6,8 +6,7 @@ use portolan_core::{ObjectName, Update};
 use portolan_ipvs::Mode;
 use portolan_lab::{Outcome, Probe, Protocol, Refusal, namespaced_as_superuser};
 
-use crate::clients::Clients;
-use crate::node::Node;
+use crate::node::{Clients, Node};
 
 #[test]
 fn the_port_of_a_service_that_is_deleted_is_free_when_its_connections_have_ended() {

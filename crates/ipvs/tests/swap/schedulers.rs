@@ -7,8 +7,7 @@ use portolan_ipvs::Mode;
 use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::ipvs::{Ipvs, Operation, Server, ServerKey};
 
-use crate::clients::Clients;
-use crate::node::Node;
+use crate::node::{Clients, Node};
 
 const LONG: Duration = Duration::from_secs(600);
 

@@ -8,8 +8,7 @@ use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::nftables::{Batch, Connection, Family};
 use portolan_netlink::route::{Operation, Routing};
 
-use crate::clients::Clients;
-use crate::node::{Node, pod};
+use crate::node::{Clients, Node, pod};
 
 const LONG: Duration = Duration::from_secs(600);
 

@@ -94,6 +94,7 @@ fn connections_of_tcp_may_have_to_end_also_where_nobody_takes_new_ones() {
                 name: ObjectName::new("shop", "web"),
                 ports: vec![PortPlan { when_endpoint_gone, ..plain }],
                 health_check: None,
+                ipvs_scheduler: None,
             };
             let target = targets(&plan).unwrap().into_values().next().unwrap();
             assert_eq!(target.endpoints.len(), takes);

@@ -44,8 +44,8 @@ fn what_the_backend_cannot_do_as_asked_is_told_until_it_can() {
 
 #[test]
 fn what_drains_is_measured_by_whether_its_backend_is_in_use() {
-    let draining =
-        Draining { backend: "ipvs".to_owned(), servers: 4, endpoints: 5, connections: 6 };
+    let backend = "ipvs".to_owned();
+    let draining = Draining { backend, servers: 4, endpoints: 5, connections: 6, seconds_left: 7 };
     let mut scene = synced();
     for (name, endpoint, backend) in [("ipvs", 6.0, 0.0), ("nftables", 0.0, 6.0)] {
         let draining = Some(draining.clone());

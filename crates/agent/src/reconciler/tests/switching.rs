@@ -1,16 +1,18 @@
 //! Changing the backend while it serves.
 
+use portolan_core::Draining;
 use portolan_core::backend::NodePortAddresses;
 use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::{BackendKind, NodePortSelection};
-use crate::reconciler::SwitchRequest;
+use crate::reconciler::{SwitchError, SwitchRequest, Switched};
 
 impl Scene {
-    fn request(&mut self, to: BackendKind) -> oneshot::Receiver<Result<(), String>> {
+    fn request(&mut self, to: BackendKind) -> oneshot::Receiver<Result<Switched, SwitchError>> {
         let (reply, answer) = oneshot::channel();
-        self.reconciler.request_switch(SwitchRequest { to, reply });
+        let by = "test".to_owned();
+        self.reconciler.request_switch(SwitchRequest { to, by, reply }, self.now);
         answer
     }
 
@@ -21,6 +23,10 @@ impl Scene {
             work => panic!("{work:?}"),
         }
     }
+}
+
+fn from(from: BackendKind) -> Result<Switched, SwitchError> {
+    Ok(Switched { from, draining: None })
 }
 
 fn synced() -> Scene {
@@ -40,10 +46,23 @@ fn the_backend_changes_with_all_plans_and_who_asked_hears_when_it_is_done() {
     assert_eq!((to, plans), (BackendKind::Ipvs, 2));
     assert!(answer.try_recv().is_err(), "it is not done yet");
     scene.finish(Ok(Done::Synced(SyncReport::default())));
-    assert_eq!(answer.try_recv(), Ok(Ok(())));
+    assert_eq!(answer.try_recv(), Ok(from(BackendKind::Nftables)));
     assert!(!scene.work(), "nothing is left to do");
-    assert_eq!(scene.request(BackendKind::Ipvs).try_recv(), Ok(Ok(())), "it is that already");
+    let again = scene.request(BackendKind::Ipvs).try_recv();
+    assert_eq!(again, Ok(from(BackendKind::Ipvs)), "it is that already");
     assert!(!scene.work());
+}
+
+#[test]
+fn who_asked_hears_what_stays_with_the_old_backend() {
+    let mut scene = synced();
+    let mut answer = scene.request(BackendKind::Ipvs);
+    scene.switch();
+    let left = Draining { backend: "ipvs".to_owned(), connections: 7, ..Draining::default() };
+    let facts = BackendFacts { draining: Some(left.clone()), ..BackendFacts::default() };
+    let result = Ok(Done::Synced(SyncReport::default()));
+    scene.reconciler.finish(Outcome { result, facts, took: Duration::ZERO }, scene.now);
+    assert_eq!(answer.try_recv().unwrap().unwrap().draining, Some(left));
 }
 
 #[test]
@@ -52,7 +71,8 @@ fn a_backend_that_refuses_leaves_the_old_one_which_is_converged() {
     let mut answer = scene.request(BackendKind::Ipvs);
     scene.switch();
     scene.finish(Err(WorkError::Backend("no IPVS".into())));
-    assert_eq!(answer.try_recv(), Ok(Err("the backend stays nftables: no IPVS".to_owned())));
+    let refused = answer.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.to_string(), "the backend stays nftables: no IPVS");
     scene.later(60);
     let work = scene.reconciler.next_work(scene.now);
     assert!(matches!(work, Some(Work::Converge { .. })), "{work:?}");
@@ -67,15 +87,40 @@ fn the_old_backend_converges_first_and_only_one_change_is_under_way() {
     let mut scene = Scene::new();
     let mut first = scene.request(BackendKind::Ipvs);
     let mut second = scene.request(BackendKind::Nftables);
-    let refused = second.try_recv().unwrap().unwrap_err();
-    assert!(refused.contains("under way"), "{refused}");
+    assert_eq!(second.try_recv(), Ok(Err(SwitchError::UnderWay)));
     scene.list();
     scene.succeed();
     scene.switch();
-    let refused = scene.request(BackendKind::Nftables).try_recv().unwrap().unwrap_err();
-    assert!(refused.contains("under way"), "{refused}");
+    let third = scene.request(BackendKind::Nftables).try_recv();
+    assert_eq!(third, Ok(Err(SwitchError::UnderWay)));
     scene.finish(Ok(Done::Synced(SyncReport::default())));
-    assert_eq!(first.try_recv(), Ok(Ok(())));
+    assert_eq!(first.try_recv(), Ok(from(BackendKind::Nftables)));
+}
+
+#[test]
+fn a_backend_that_cannot_converge_can_be_left_without_a_long_wait() {
+    let mut scene = Scene::new();
+    scene.list();
+    for seconds in [1, 2, 4, 8, 16] {
+        scene.fail();
+        scene.later(seconds);
+    }
+    scene.fail();
+    scene.later(5);
+    assert!(!scene.work(), "it waits");
+    let mut answer = scene.request(BackendKind::Ipvs);
+    assert_eq!(scene.switch().0, BackendKind::Ipvs);
+    scene.finish(Err(WorkError::Backend("no IPVS".into())));
+    assert!(answer.try_recv().unwrap().is_err());
+    scene.later(60);
+    let work = scene.reconciler.next_work(scene.now);
+    assert!(matches!(work, Some(Work::Converge { .. })), "the old one goes on: {work:?}");
+    scene.finish(Err(WorkError::Backend("no luck".into())));
+    scene.request(BackendKind::Ipvs);
+    scene.later(1);
+    scene.switch();
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
+    assert!(!scene.work(), "the new one has done all");
 }
 
 #[test]
