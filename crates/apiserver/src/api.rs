@@ -8,6 +8,7 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::body::{Body, Cut, plain, silence, streamed, trickled, whole};
 use crate::discovery;
@@ -18,6 +19,7 @@ use crate::path::Target;
 use crate::query::{Query, Version};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
+use crate::server;
 use crate::store::Store;
 use crate::watch::{self, Watch};
 
@@ -115,6 +117,12 @@ impl Api {
             Target::Other => Ok(Refusal::not_found("the requested resource").response()),
             Target::Nothing => Ok(plain(404, "404 page not found\n")),
         }
+    }
+
+    /// Answers over HTTP whoever connects, for ever. For a runtime of one's own: an
+    /// [`ApiServer`](crate::ApiServer) has a thread.
+    pub async fn serve(&self, listener: &TcpListener) {
+        server::serve(listener, self).await;
     }
 
     async fn objects(

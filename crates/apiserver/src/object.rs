@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::error::Error;
 use crate::resource::Resource;
@@ -61,28 +62,20 @@ pub(crate) struct Stored {
 impl Draft {
     pub(crate) fn new(object: &Value) -> Result<Draft, Error> {
         let resource = resource_of(object)?;
-        let mut fields = object.as_object().cloned().unwrap_or_default();
-        let mut metadata = match fields.remove("metadata") {
-            Some(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
-        };
-        let key = key_of(resource, &mut metadata)?;
-        let selectable = selectable_of(&metadata, &fields);
-        for set_by_server in ["apiVersion", "kind"] {
-            fields.remove(set_by_server);
+        let nothing = Map::new();
+        let fields = object.as_object().unwrap_or(&nothing);
+        let metadata = fields.get("metadata").and_then(Value::as_object).unwrap_or(&nothing);
+        let key = key_of(resource, metadata)?;
+        let head = format!(r#"{}"metadata":{{"resourceVersion":""#, preamble(resource));
+        let mut tail = b"\"".to_vec();
+        if resource.is_namespaced() {
+            append_field(&mut tail, "namespace", &*key.namespace)?;
         }
-        metadata.remove("resourceVersion");
-        let mut head = String::new();
-        head.push_str(&preamble(resource));
-        head.push_str(r#""metadata":{"resourceVersion":""#);
-        let mut tail = br#"","#.to_vec();
-        append_fields(&mut tail, &metadata)?;
-        if fields.is_empty() {
-            tail.push(b'}');
-        } else {
-            tail.push(b',');
-            append_fields(&mut tail, &fields)?;
-        }
+        append_fields(&mut tail, metadata, &["resourceVersion", "namespace"])?;
+        tail.push(b'}');
+        append_fields(&mut tail, fields, &["apiVersion", "kind", "metadata"])?;
+        tail.push(b'}');
+        let selectable = selectable_of(metadata, fields);
         Ok(Draft { resource, key, selectable, head, tail })
     }
 
@@ -141,18 +134,16 @@ fn resource_of(object: &Value) -> Result<Resource, Error> {
         .ok_or_else(|| Error::Kind { api_version: api_version.into(), kind: kind.into() })
 }
 
-/// Also writes the namespace that the object has or lacks into its metadata.
-fn key_of(resource: Resource, metadata: &mut Map<String, Value>) -> Result<Key, Error> {
-    let name = metadata.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let Some(name) = name.map(Box::from) else {
-        return Err(Error::Unnamed { kind: resource.kind() });
+fn key_of(resource: Resource, metadata: &Map<String, Value>) -> Result<Key, Error> {
+    let text = |field: &str| metadata.get(field).and_then(Value::as_str);
+    let name = text("name").filter(|name| !name.is_empty());
+    let name = name.ok_or(Error::Unnamed { kind: resource.kind() })?;
+    let namespace = if resource.is_namespaced() {
+        text("namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default")
+    } else {
+        ""
     };
-    if !resource.is_namespaced() {
-        metadata.remove("namespace");
-        return Ok(Key { namespace: "".into(), name });
-    }
-    let namespace = metadata.entry("namespace").or_insert_with(|| json!("default"));
-    Ok(Key { namespace: namespace.as_str().unwrap_or("default").into(), name })
+    Ok(Key::new(namespace, name))
 }
 
 fn selectable_of(metadata: &Map<String, Value>, fields: &Map<String, Value>) -> Selectable {
@@ -170,15 +161,32 @@ fn selectable_of(metadata: &Map<String, Value>, fields: &Map<String, Value>) -> 
     }
 }
 
-/// All fields and the closing brace.
-fn append_fields(bytes: &mut Vec<u8>, fields: &Map<String, Value>) -> Result<(), Error> {
-    let json = serde_json::to_vec(fields).map_err(|error| Error::Json(error.to_string()))?;
-    bytes.extend(json.into_iter().skip(1));
-    Ok(())
+/// All fields but some, each after a comma.
+fn append_fields(
+    bytes: &mut Vec<u8>,
+    fields: &Map<String, Value>,
+    without: &[&str],
+) -> Result<(), Error> {
+    let kept = fields.iter().filter(|(name, _)| !without.contains(&name.as_str()));
+    kept.into_iter().try_for_each(|(name, value)| append_field(bytes, name, value))
+}
+
+fn append_field<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    name: &str,
+    value: &T,
+) -> Result<(), Error> {
+    let json = |error: serde_json::Error| Error::Json(error.to_string());
+    bytes.push(b',');
+    serde_json::to_writer(&mut *bytes, name).map_err(json)?;
+    bytes.push(b':');
+    serde_json::to_writer(bytes, value).map_err(json)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

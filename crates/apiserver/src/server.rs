@@ -99,21 +99,22 @@ fn run(runtime: &Runtime, listener: TcpListener, api: Api, stopped: oneshot::Rec
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
         tokio::select! {
             _ = stopped => {}
-            () = accept(&listener, &api) => {}
+            () = serve(&listener, &api) => {}
         }
     });
 }
 
-async fn accept(listener: &tokio::net::TcpListener, api: &Api) {
+/// Serves whoever connects, for ever.
+pub(crate) async fn serve(listener: &tokio::net::TcpListener, api: &Api) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(serve(stream, api.clone()))),
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, api.clone()))),
             Err(_) => sleep(ACCEPT_AGAIN).await,
         }
     }
 }
 
-async fn serve(stream: TcpStream, api: Api) {
+async fn connection(stream: TcpStream, api: Api) {
     // Else an event might wait for the acknowledgement of the one before it.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod faults;
 mod lists;
 mod other_requests;
 mod socket;
