@@ -135,7 +135,8 @@ impl Watch {
             }
             Some(Fault::GarbledEvent) => {
                 half_event(lines, head, object);
-                lines.put_slice(b"\n");
+                // Neither JSON nor the beginning of it.
+                lines.put_slice(b"\0\n");
             }
             Some(Fault::DuplicateEvents) => {
                 event(lines, head, object);
