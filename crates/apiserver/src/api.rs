@@ -102,8 +102,11 @@ impl Api {
             return Ok(self.written(&head.method, &target, body));
         }
         match target {
-            Target::Objects { resource, namespace } => {
-                self.objects(resource, namespace.as_deref(), &query).await
+            Target::Objects { resource, dialect, namespace } => {
+                match Query::parse(resource, dialect, namespace.as_deref(), &query) {
+                    Ok(query) => self.objects(resource, query).await,
+                    Err(refusal) => Ok(refusal.response()),
+                }
             }
             Target::Object { resource, key } => self.object(resource, &key).await,
             Target::Version => Ok(whole(200, discovery::version().to_string().into())),
@@ -125,16 +128,7 @@ impl Api {
         server::serve(listener, self).await;
     }
 
-    async fn objects(
-        &self,
-        resource: Resource,
-        namespace: Option<&str>,
-        query: &str,
-    ) -> Result<Response<Body>, Cut> {
-        let query = match Query::parse(resource, namespace, query) {
-            Ok(query) => query,
-            Err(refusal) => return Ok(refusal.response()),
-        };
+    async fn objects(&self, resource: Resource, query: Query) -> Result<Response<Body>, Cut> {
         let fault = self.faults.strike(resource, moment(&query));
         if let Some(instead) = self.instead(resource, fault.as_ref()).await {
             return instead;

@@ -25,8 +25,9 @@ pub(crate) fn group(group: Option<&str>, version: Option<&str>) -> Option<Value>
             "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [],
         })),
         (Some(group), None) => GROUPS.contains(&group).then(|| api_group(group)),
+        (Some(group @ "discovery.k8s.io"), Some("v1beta1")) => Some(resources(group, "v1beta1")),
         (Some(group), Some("v1")) => {
-            (group.is_empty() || GROUPS.contains(&group)).then(|| resources(group))
+            (group.is_empty() || GROUPS.contains(&group)).then(|| resources(group, "v1"))
         }
         (Some(_), Some(_)) => None,
     }
@@ -40,7 +41,7 @@ fn api_group(name: &str) -> Value {
     })
 }
 
-fn resources(group: &str) -> Value {
+fn resources(group: &str, version: &str) -> Value {
     let resources: Vec<Value> = Resource::ALL
         .into_iter()
         .filter(|resource| resource.group() == group)
@@ -52,7 +53,7 @@ fn resources(group: &str) -> Value {
             })
         })
         .collect();
-    let version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
+    let version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     json!({
         "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version,
         "resources": resources,

@@ -87,7 +87,7 @@ fn head(resource: Resource, query: &Query, snapshot: &Snapshot) -> String {
     let mut head = format!(
         r#"{{"kind":"{}List","apiVersion":"{}","metadata":{{"resourceVersion":"{}""#,
         resource.kind(),
-        resource.api_version(),
+        resource.told_version(query.dialect),
         snapshot.version
     );
     if let Some(last) = snapshot.objects.last().filter(|_| snapshot.remaining > 0) {

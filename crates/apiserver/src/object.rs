@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::error::Error;
-use crate::resource::Resource;
+use crate::resource::{Dialect, Resource};
 
 /// Where an object is; lists are in this order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,8 @@ impl Draft {
         let fields = object.as_object().unwrap_or(&nothing);
         let metadata = fields.get("metadata").and_then(Value::as_object).unwrap_or(&nothing);
         let key = key_of(resource, metadata)?;
-        let head = format!(r#"{}"metadata":{{"resourceVersion":""#, preamble(resource));
+        let head =
+            format!(r#"{}"metadata":{{"resourceVersion":""#, preamble(resource, Dialect::Stable));
         let mut tail = b"\"".to_vec();
         if resource.is_namespaced() {
             append_field(&mut tail, "namespace", &*key.namespace)?;
@@ -92,7 +93,7 @@ impl Draft {
             selectable: self.selectable,
             bytes: bytes.freeze(),
             version: (self.head.len(), self.head.len() + digits.len()),
-            metadata: preamble(self.resource).len(),
+            metadata: preamble(self.resource, Dialect::Stable).len(),
         }
     }
 }
@@ -122,8 +123,23 @@ impl Stored {
 }
 
 /// What all objects of a resource begin with.
-pub(crate) fn preamble(resource: Resource) -> String {
-    format!(r#"{{"kind":"{}","apiVersion":"{}","#, resource.kind(), resource.api_version())
+pub(crate) fn preamble(resource: Resource, dialect: Dialect) -> String {
+    let (kind, version) = (resource.kind(), resource.told_version(dialect));
+    format!(r#"{{"kind":"{kind}","apiVersion":"{version}","#)
+}
+
+/// An object, as it was stored, in another version of the API.
+pub(crate) fn told(object: &Bytes, resource: Resource, dialect: Dialect) -> Bytes {
+    match dialect {
+        Dialect::Stable => object.clone(),
+        Dialect::Beta => {
+            let mut bytes = BytesMut::with_capacity(object.len() + 8);
+            bytes.extend_from_slice(preamble(resource, dialect).as_bytes());
+            let stored = preamble(resource, Dialect::Stable).len();
+            bytes.extend_from_slice(&object.slice(stored..));
+            bytes.freeze()
+        }
+    }
 }
 
 fn resource_of(object: &Value) -> Result<Resource, Error> {

@@ -1,13 +1,13 @@
 //! Paths of the API.
 
 use crate::object::Key;
-use crate::resource::Resource;
+use crate::resource::{Dialect, Resource};
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// All objects of a resource, or those in a namespace.
-    Objects { resource: Resource, namespace: Option<String> },
+    Objects { resource: Resource, dialect: Dialect, namespace: Option<String> },
     /// One object, or a part of it such as its status.
     Object { resource: Resource, key: Key },
     /// What an API offers: one with this group (`None` for all groups) and version.
@@ -37,15 +37,18 @@ impl Target {
             ["api", version] => group("", Some(version)),
             ["apis", name] => group(name, None),
             ["apis", name, version] => group(name, Some(version)),
-            ["api", "v1", ref rest @ ..] => objects("", rest),
-            ["apis", name, "v1", ref rest @ ..] => objects(name, rest),
+            ["api", "v1", ref rest @ ..] => objects("", Dialect::Stable, rest),
+            ["apis", name, "v1", ref rest @ ..] => objects(name, Dialect::Stable, rest),
+            ["apis", name @ "discovery.k8s.io", "v1beta1", ref rest @ ..] => {
+                objects(name, Dialect::Beta, rest)
+            }
             ["apis", _, _, ..] => Target::Other,
             _ => Target::Nothing,
         }
     }
 }
 
-fn objects(group: &str, path: &[&str]) -> Target {
+fn objects(group: &str, dialect: Dialect, path: &[&str]) -> Target {
     let (namespace, path) = match *path {
         ["namespaces", namespace, ref rest @ ..] if !rest.is_empty() && rest != ["status"] => {
             (Some(namespace), rest)
@@ -57,7 +60,10 @@ fn objects(group: &str, path: &[&str]) -> Target {
     match (rest.first(), namespace) {
         (Some(_), None) if resource.is_namespaced() => Target::Nothing,
         (_, Some(_)) if !resource.is_namespaced() => Target::Nothing,
-        (None, namespace) => Target::Objects { resource, namespace: namespace.map(str::to_owned) },
+        (None, namespace) => {
+            let namespace = namespace.map(str::to_owned);
+            Target::Objects { resource, dialect, namespace }
+        }
         (Some(name), namespace) => {
             Target::Object { resource, key: Key::new(namespace.unwrap_or_default(), name) }
         }
@@ -70,7 +76,8 @@ mod tests {
 
     #[test]
     fn each_path_names_what_the_api_means() {
-        let all = |resource| Target::Objects { resource, namespace: None };
+        let (stable, beta) = (Dialect::Stable, Dialect::Beta);
+        let all = |resource| Target::Objects { resource, dialect: stable, namespace: None };
         let one =
             |resource, namespace, name| Target::Object { resource, key: Key::new(namespace, name) };
         let group = |group: Option<&str>, version: Option<&str>| Target::Group {
@@ -85,9 +92,19 @@ mod tests {
                 "/apis/discovery.k8s.io/v1/namespaces/a/endpointslices",
                 Target::Objects {
                     resource: Resource::EndpointSlices,
+                    dialect: stable,
                     namespace: Some("a".to_owned()),
                 },
             ),
+            (
+                "/apis/discovery.k8s.io/v1beta1/endpointslices",
+                Target::Objects {
+                    resource: Resource::EndpointSlices,
+                    dialect: beta,
+                    namespace: None,
+                },
+            ),
+            ("/apis/networking.k8s.io/v1beta1/servicecidrs", Target::Other),
             ("/api/v1/namespaces/a", one(Resource::Namespaces, "", "a")),
             ("/api/v1/namespaces/a/status", one(Resource::Namespaces, "", "a")),
             ("/api/v1/namespaces/a/services/b", one(Resource::Services, "a", "b")),

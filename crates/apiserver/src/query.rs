@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use crate::object::Key;
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{Dialect, Resource};
 use crate::selector::{Selection, parse_fields, parse_labels};
 
 /// The parameters of a list or a watch, as the API names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) watch: bool,
+    /// How the answer is told.
+    pub(crate) dialect: Dialect,
     pub(crate) selection: Selection,
     pub(crate) version: Version,
     pub(crate) version_match: Option<VersionMatch>,
@@ -51,10 +53,11 @@ pub(crate) struct Continue {
 impl Query {
     pub(crate) fn parse(
         resource: Resource,
+        dialect: Dialect,
         namespace: Option<&str>,
         query: &str,
     ) -> Result<Query, Refusal> {
-        let mut parsed = Query::default();
+        let mut parsed = Query { dialect, ..Query::default() };
         parsed.selection.namespace = namespace.map(Box::from);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             parsed
@@ -181,7 +184,7 @@ mod tests {
     use super::*;
 
     fn parse(query: &str) -> Result<Query, Refusal> {
-        Query::parse(Resource::Services, None, query)
+        Query::parse(Resource::Services, Dialect::Stable, None, query)
     }
 
     #[test]

@@ -56,12 +56,20 @@ impl Resource {
         }
     }
 
-    /// `apiVersion` of its objects.
+    /// `apiVersion` of its objects, as they are stored.
     pub(crate) fn api_version(self) -> &'static str {
         match self {
             Resource::Services | Resource::Nodes | Resource::Namespaces => "v1",
             Resource::EndpointSlices => "discovery.k8s.io/v1",
             Resource::ServiceCidrs => "networking.k8s.io/v1",
+        }
+    }
+
+    /// `apiVersion` of its objects, as they are told.
+    pub(crate) fn told_version(self, dialect: Dialect) -> &'static str {
+        match (dialect, self) {
+            (Dialect::Beta, Resource::EndpointSlices) => "discovery.k8s.io/v1beta1",
+            _ => self.api_version(),
         }
     }
 
@@ -80,6 +88,17 @@ impl Resource {
         let named = |resource: &Resource| resource.group() == group && resource.plural() == plural;
         Resource::ALL.into_iter().find(named)
     }
+}
+
+/// In which version of its API a resource is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `v1`.
+    #[default]
+    Stable,
+    /// `v1beta1` of EndpointSlices, which service proxies before Kubernetes 1.21 speak. Its
+    /// objects have the fields that they were put with.
+    Beta,
 }
 
 /// One of each resource.

@@ -8,9 +8,8 @@ use tokio::time::Instant;
 use super::{Ending, Watch};
 use crate::faults::{Fault, Moment};
 use crate::list::CHUNK;
-use crate::object::preamble;
+use crate::object::{preamble, told};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
 use crate::store::{Change, Happening};
 
 /// So many changes are looked at in one go; what others send waits meanwhile.
@@ -20,6 +19,7 @@ const CHANGES: usize = 64;
 const ADDED: &str = r#"{"type":"ADDED","object":"#;
 const MODIFIED: &str = r#"{"type":"MODIFIED","object":"#;
 const DELETED: &str = r#"{"type":"DELETED","object":"#;
+const BOOKMARK: &str = r#"{"type":"BOOKMARK","object":"#;
 const ERROR: &str = r#"{"type":"ERROR","object":"#;
 
 /// Where a client hears that the initial objects are complete (KEP-3157).
@@ -64,7 +64,7 @@ impl Watch {
         while lines.len() < CHUNK && self.ending.is_none() {
             let Some(object) = self.initial.next() else { break };
             if self.initial.len() == 0 && self.after_initial.is_some() {
-                half_event(lines, ADDED, object.bytes());
+                half_event(lines, ADDED, &told(object.bytes(), self.resource, self.dialect));
             } else {
                 self.event(lines, ADDED, object.bytes());
             }
@@ -74,7 +74,7 @@ impl Watch {
         }
         self.ending = self.after_initial;
         if self.ending.is_none() && std::mem::take(&mut self.initial_end) {
-            bookmark(lines, self.resource, self.seen, INITIAL_EVENTS_END);
+            self.bookmark(lines, INITIAL_EVENTS_END);
         }
     }
 
@@ -116,14 +116,23 @@ impl Watch {
             && (ends || now >= bookmarks.next)
         {
             bookmarks.next = now + bookmarks.interval;
-            bookmark(lines, self.resource, self.seen, "");
+            self.bookmark(lines, "");
         }
         if ends {
             self.ending = Some(Ending::Clean);
         }
     }
 
+    fn bookmark(&self, lines: &mut BytesMut, annotations: &str) {
+        let (preamble, version) = (preamble(self.resource, self.dialect), self.seen);
+        let object = format!(
+            r#"{preamble}"metadata":{{"resourceVersion":"{version}","creationTimestamp":null{annotations}}}}}"#,
+        );
+        event(lines, BOOKMARK, object.as_bytes());
+    }
+
     fn event(&mut self, lines: &mut BytesMut, head: &str, object: &Bytes) {
+        let object = &told(object, self.resource, self.dialect);
         match self.faults.strike(self.resource, Moment::Event) {
             Some(Fault::CutInEvent) => {
                 half_event(lines, head, object);
@@ -161,13 +170,4 @@ fn half_event(lines: &mut BytesMut, head: &str, object: &Bytes) {
 
 fn error(lines: &mut BytesMut, refusal: &Refusal) {
     event(lines, ERROR, refusal.status().to_string().as_bytes());
-}
-
-fn bookmark(lines: &mut BytesMut, resource: Resource, version: u64, annotations: &str) {
-    let head = r#"{"type":"BOOKMARK","object":"#;
-    let object = format!(
-        r#"{}"metadata":{{"resourceVersion":"{version}","creationTimestamp":null{annotations}}}}}"#,
-        preamble(resource)
-    );
-    event(lines, head, object.as_bytes());
 }

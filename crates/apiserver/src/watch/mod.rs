@@ -17,7 +17,7 @@ use crate::list::unavailable;
 use crate::object::Stored;
 use crate::query::{Query, Version};
 use crate::refusal::Refusal;
-use crate::resource::Resource;
+use crate::resource::{Dialect, Resource};
 use crate::selector::Selection;
 use crate::store::{Page, Snapshot, Store, Wanted};
 
@@ -29,6 +29,7 @@ pub(crate) struct Watch {
     store: Store,
     faults: Faults,
     resource: Resource,
+    dialect: Dialect,
     selection: Selection,
     /// Objects that are there from the beginning and were not sent yet.
     initial: vec::IntoIter<Arc<Stored>>,
@@ -91,7 +92,7 @@ impl Watch {
         let now = Instant::now();
         let bookmarks = Bookmarks { interval: bookmark_interval, next: now + bookmark_interval };
         let timeout = fate.ends_after.or(query.timeout).unwrap_or(TIMEOUT);
-        let streaming = query.is_streaming_list() && !fate.ignores_streaming;
+        let initial = query.send_initial_events.filter(|_| !fate.ignores_streaming);
         let mut watch = Watch {
             // Whatever happens from here on wakes it.
             changed: store.subscribe(resource),
@@ -100,9 +101,10 @@ impl Watch {
             store: store.clone(),
             faults: faults.clone(),
             resource,
+            dialect: query.dialect,
             selection: query.selection,
             initial: Vec::new().into_iter(),
-            initial_end: streaming && query.bookmarks,
+            initial_end: initial == Some(true) && query.bookmarks,
             position: 0,
             seen: 0,
             bookmarks: query.bookmarks.then_some(bookmarks),
@@ -111,13 +113,10 @@ impl Watch {
             after_initial: None,
             ending: None,
         };
-        let initial = query.send_initial_events != Some(false);
-        match query.version {
-            Version::At(version) if query.send_initial_events != Some(true) => {
-                watch.resume(version);
-            }
-            Version::Unset | Version::Any => watch.begin(0, initial, fate)?,
-            Version::At(version) => watch.begin(version, initial, fate)?,
+        match (query.version, initial) {
+            (Version::At(version), Some(true)) => watch.begin(version, true, fate)?,
+            (Version::At(version), _) => watch.resume(version),
+            (Version::Unset | Version::Any, _) => watch.begin(0, initial != Some(false), fate)?,
         }
         Ok(watch)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use portolan_apiserver::Api;
 use serde_json::json;
 
-use crate::client::{SERVICES, Watch, get, names, service};
+use crate::client::{Next, SERVICES, Watch, get, names, service, summary};
 
 const STREAMING: &str = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
                          &allowWatchBookmarks=true";
@@ -143,6 +143,30 @@ async fn without_bookmarks_only_the_end_comes() {
     let start = tokio::time::Instant::now();
     while watch.told().await.is_empty() {}
     assert_eq!(start.elapsed().as_secs(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_in_beta_is_told_in_beta() {
+    let api = Api::new();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "a-1", "namespace": "default"}, "endpoints": [],
+    });
+    api.store().put(&slice).unwrap();
+    for version in ["v1", "v1beta1"] {
+        let path = format!("/apis/discovery.k8s.io/{version}/endpointslices");
+        let version = json!(format!("discovery.k8s.io/{version}"));
+        let (_, list) = get(&api, &path).await;
+        assert_eq!((&list["apiVersion"], names(&list)), (&version, vec!["a-1".to_owned()]));
+        let mut watch = Watch::start(&api, &format!("{path}?{STREAMING}")).await;
+        api.store().put(&slice).unwrap();
+        for _ in 0..3 {
+            let Next::Event(event) = watch.next().await else { panic!() };
+            assert_eq!(event["object"]["apiVersion"], version, "{event}");
+            let told = summary(&event);
+            assert!(told.contains("a-1") || told.contains("complete"), "{told}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

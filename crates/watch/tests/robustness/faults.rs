@@ -15,8 +15,8 @@ const DURATION: Duration = Duration::from_secs(300);
 /// Between changes of the cluster.
 const PAUSE: Duration = Duration::from_secs(20);
 
-/// Requests for a resource while faults last: one in four seconds.
-const MOST_REQUESTS: usize = 75;
+/// Requests for a resource while faults last: about one in eight seconds.
+const MOST_REQUESTS: usize = 40;
 
 const fn refused(code: u16) -> Fault {
     Fault::Refused { code, retry_after: None }
