@@ -1,0 +1,14 @@
+//! What clients are answered.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests stop at the first surprise"
+)]
+
+mod client;
+mod faults;
+mod lists;
+mod other_requests;
+mod socket;
+mod watches;

@@ -1,0 +1,189 @@
+//! Watches: what they begin with, what they tell and how they end.
+
+use std::time::Duration;
+
+use portolan_apiserver::Api;
+use serde_json::json;
+
+use crate::client::{Next, SERVICES, Watch, get, names, service, summary};
+
+const STREAMING: &str = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
+                         &allowWatchBookmarks=true";
+
+fn three() -> Api {
+    let api = Api::new();
+    for name in ["a", "b", "c"] {
+        api.store().put(&service(name, "10.0.0.1")).unwrap();
+    }
+    api
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_begins_where_it_is_told() {
+    let all = ["ADDED a 2", "ADDED b 3", "ADDED c 4"];
+    let complete = ["ADDED a 2", "ADDED b 3", "ADDED c 4", "BOOKMARK 4 complete"];
+    for (query, expected) in [
+        ("watch=true", &all[..]),
+        ("watch=true&resourceVersion=0", &all),
+        ("watch=true&resourceVersion=2", &["ADDED b 3", "ADDED c 4"]),
+        ("watch=true&resourceVersion=4", &[]),
+        (STREAMING, &complete),
+        (&format!("{STREAMING}&resourceVersion=0"), &complete),
+        (&format!("{STREAMING}&resourceVersion=3"), &complete),
+        (&STREAMING.replace("&allowWatchBookmarks=true", ""), &all),
+    ] {
+        let api = three();
+        let mut watch = Watch::start(&api, &format!("{SERVICES}?{query}")).await;
+        assert_eq!(watch.told().await, expected, "{query}");
+        api.store().put(&service("d", "10.0.0.4")).unwrap();
+        assert_eq!(watch.told().await, ["ADDED d 5"], "{query}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_tells_each_client_what_it_sees() {
+    let api = three();
+    let watch = |query: &'static str| Watch::start(&api, query);
+    let mut everything = watch("/api/v1/services?watch=true&resourceVersion=4").await;
+    let mut labelled =
+        watch("/api/v1/services?watch=true&resourceVersion=4&labelSelector=seen%3Dyes").await;
+    let mut unlabelled =
+        watch("/api/v1/services?watch=true&resourceVersion=4&labelSelector=%21seen").await;
+    let mut elsewhere = watch("/api/v1/namespaces/other/services?watch=true").await;
+    let mut seen = service("b", "10.0.0.9");
+    seen["metadata"]["labels"] = json!({"seen": "yes"});
+    api.store().put(&seen).unwrap();
+    api.store().put(&seen).unwrap();
+    api.store().put(&service("b", "10.0.0.9")).unwrap();
+    api.store().delete("Service", Some("default"), "b").unwrap();
+    for (watch, told) in [
+        (&mut everything, &["MODIFIED b 5", "MODIFIED b 6", "MODIFIED b 7", "DELETED b 8"][..]),
+        (&mut labelled, &["ADDED b 5", "MODIFIED b 6", "DELETED b 7"]),
+        (&mut unlabelled, &["DELETED b 5", "ADDED b 7", "DELETED b 8"]),
+        (&mut elsewhere, &[]),
+    ] {
+        assert_eq!(watch.told().await, told);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_is_gone_for_those_who_resume_and_for_those_who_lag() {
+    let api = three();
+    let at = |version: u64| format!("{SERVICES}?watch=true&resourceVersion={version}");
+    let mut current = Watch::start(&api, &at(4)).await;
+    assert_eq!(current.told().await, [""; 0]);
+    let mut lagging = Watch::start(&api, &at(4)).await;
+    assert_eq!(lagging.told().await, [""; 0]);
+    api.store().put(&service("d", "10.0.0.1")).unwrap();
+    assert_eq!(current.told().await, ["ADDED d 5"]);
+    api.store().compact();
+    assert_eq!(lagging.told().await, ["ERROR 410", "end"]);
+    for version in [1, 4] {
+        assert_eq!(Watch::start(&api, &at(version)).await.told().await, ["ERROR 410", "end"]);
+    }
+    let mut resumed = Watch::start(&api, &at(5)).await;
+    api.store().put(&service("e", "10.0.0.1")).unwrap();
+    for watch in [&mut current, &mut resumed] {
+        assert_eq!(watch.told().await, ["ADDED e 6"], "nothing was missed");
+    }
+    // The same by the window, which counts changes of the resource.
+    api.store().set_window(2);
+    api.store()
+        .put(&json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}))
+        .unwrap();
+    for name in ["f", "g", "h"] {
+        api.store().put(&service(name, "10.0.0.1")).unwrap();
+    }
+    let mut known = Watch::start(&api, &at(8)).await;
+    assert_eq!(known.told().await, ["ADDED g 9", "ADDED h 10"]);
+    assert_eq!(Watch::start(&api, &at(7)).await.told().await, ["ERROR 410", "end"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_is_still_to_come_is_waited_for() {
+    let api = three();
+    let mut watch = Watch::start(&api, &format!("{SERVICES}?watch=true&resourceVersion=6")).await;
+    for name in ["d", "e", "f"] {
+        api.store().put(&service(name, "10.0.0.1")).unwrap();
+    }
+    assert_eq!(watch.told().await, ["ADDED f 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bookmarks_come_each_minute_and_at_the_end() {
+    let api = three();
+    let path = format!(
+        "{SERVICES}?watch=true&resourceVersion=4&allowWatchBookmarks=true&timeoutSeconds=150"
+    );
+    let mut watch = Watch::start(&api, &path).await;
+    let start = tokio::time::Instant::now();
+    let mut told = Vec::new();
+    while told.last().is_none_or(|last| last != "end") {
+        told.extend(watch.told().await);
+        if told.len() == 1 && start.elapsed() < Duration::from_secs(61) {
+            // Of another resource, which this client hears of by bookmarks only.
+            let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}});
+            api.store().put(&node).unwrap();
+            let path = "/api/v1/services?resourceVersion=5";
+            assert_eq!(names(&get(&api, path).await.1).len(), 3);
+        }
+    }
+    assert_eq!(told[0], "BOOKMARK 4");
+    let last = told.iter().rev().nth(1).unwrap();
+    assert_eq!(last, &format!("BOOKMARK {}", api.store().resource_version()));
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(start.elapsed().as_secs(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_bookmarks_only_the_end_comes() {
+    let api = three();
+    let path = format!("{SERVICES}?watch=true&resourceVersion=4&timeoutSeconds=150");
+    let mut watch = Watch::start(&api, &path).await;
+    let start = tokio::time::Instant::now();
+    while watch.told().await.is_empty() {}
+    assert_eq!(start.elapsed().as_secs(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_asks_in_beta_is_told_in_beta() {
+    let api = Api::new();
+    let slice = json!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {"name": "a-1", "namespace": "default"}, "endpoints": [],
+    });
+    api.store().put(&slice).unwrap();
+    for version in ["v1", "v1beta1"] {
+        let path = format!("/apis/discovery.k8s.io/{version}/endpointslices");
+        let version = json!(format!("discovery.k8s.io/{version}"));
+        let (_, list) = get(&api, &path).await;
+        assert_eq!((&list["apiVersion"], names(&list)), (&version, vec!["a-1".to_owned()]));
+        let mut watch = Watch::start(&api, &format!("{path}?{STREAMING}")).await;
+        api.store().put(&slice).unwrap();
+        for _ in 0..3 {
+            let Next::Event(event) = watch.next().await else { panic!() };
+            assert_eq!(event["object"]["apiVersion"], version, "{event}");
+            let told = summary(&event);
+            assert!(told.contains("a-1") || told.contains("complete"), "{told}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_goes_object_by_object() {
+    let api = three();
+    api.store()
+        .put(&json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"name": "a-1", "namespace": "default"}, "addressType": "IPv4",
+        }))
+        .unwrap();
+    let mut other = service("a", "10.0.0.2");
+    other["metadata"]["namespace"] = json!("other");
+    api.store().put(&other).unwrap();
+    let mut watch = Watch::start(&api, &format!("{SERVICES}?watch=true&resourceVersion=6")).await;
+    assert_eq!(api.store().delete_namespace("default"), Ok(10));
+    assert_eq!(watch.told().await, ["DELETED a 7", "DELETED b 8", "DELETED c 9"]);
+    assert_eq!((api.store().len("Service"), api.store().len("EndpointSlice")), (1, 0));
+    assert!(api.store().delete_namespace("default").is_err());
+}
