@@ -1,5 +1,6 @@
 //! Ports of the node's own addresses that a Service has left.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use portolan_core::{ObjectName, Update};
@@ -7,6 +8,9 @@ use portolan_ipvs::Mode;
 use portolan_lab::{Outcome, Probe, Protocol, Refusal, namespaced_as_superuser};
 
 use crate::node::{Clients, Node};
+
+/// Long enough for any machine; nothing waits for so long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
 fn the_port_of_a_service_that_is_deleted_is_free_when_its_connections_have_ended() {
@@ -20,7 +24,7 @@ fn the_port_of_a_service_that_is_deleted_is_free_when_its_connections_have_ended
             clients.talk("after the Service was deleted");
             let (outside, node_port) = node.frontends().pop().unwrap();
             let probe = Probe::new(outside, Protocol::Tcp, node_port);
-            let ask = |node: &Node| node.topology.probe(&probe.within(Duration::from_secs(10)));
+            let ask = |node: &Node| node.topology.probe(&probe.within(PATIENCE));
             assert_eq!(ask(&node), Outcome::Refused(Refusal::Icmp), "by the virtual server");
             // They have until the deadline.
             let end = Instant::now() + Duration::from_secs(30);
@@ -29,6 +33,31 @@ fn the_port_of_a_service_that_is_deleted_is_free_when_its_connections_have_ended
                 std::thread::sleep(Duration::from_millis(200));
                 node.look();
             }
+        }
+    });
+}
+
+/// IPVS tells answers apart by the endpoint, the client and the client's port
+/// (`ip_vs_conn_out_get`), and not by the service's address.
+#[test]
+fn of_two_connections_from_one_port_to_one_endpoint_only_the_later_one_lives() {
+    let name = "ports::of_two_connections_from_one_port_to_one_endpoint_only_the_later_one_lives";
+    namespaced_as_superuser(name, || {
+        for v6 in [false, true] {
+            let mut node = Node::start(v6, Mode::Ipvs, Duration::from_secs(600));
+            node.serve(&[2]);
+            let [first, second, ..] = node.frontends()[..] else { unreachable!() };
+            let open = |(source, address)| {
+                let probe = Probe::new(source, Protocol::Tcp, address).from_port(40_000);
+                node.topology.open(&probe.within(PATIENCE)).unwrap()
+            };
+            let mut earlier = open(first);
+            earlier.exchange(PATIENCE).unwrap();
+            let mut later = open(second);
+            later.exchange(PATIENCE).unwrap();
+            let silence = earlier.exchange(Duration::from_secs(1)).map_err(|error| error.kind());
+            assert_eq!(silence, Err(ErrorKind::WouldBlock));
+            later.exchange(PATIENCE).unwrap();
         }
     });
 }

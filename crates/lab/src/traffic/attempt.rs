@@ -55,6 +55,21 @@ fn read_answer(text: &str) -> Outcome {
     }
 }
 
+/// Binds to a port that no other socket of the host has, as long as there is one.
+///
+/// The kernel would rather choose it when it knows the destination, and give several
+/// connections one port. IPVS mixes up those of them that reach one endpoint.
+fn bind_alone(socket: &OwnedFd, source: SocketAddr) -> nix::Result<()> {
+    let address = SockaddrStorage::from(source);
+    match bind(socket.as_raw_fd(), &address) {
+        Err(Errno::EADDRINUSE) if source.port() == 0 => {
+            setsockopt(socket, sockopt::IpBindAddressNoPort, &true)?;
+            bind(socket.as_raw_fd(), &address)
+        }
+        result => result,
+    }
+}
+
 struct Attempt {
     socket: OwnedFd,
     deadline: Instant,
@@ -70,14 +85,12 @@ impl Attempt {
             setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
         }
         if probe.protocol == Protocol::Tcp {
-            setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
             // A port that was chosen may still be one of a connection that has ended.
             setsockopt(&socket, sockopt::ReuseAddr, &(probe.source_port != 0))?;
         }
         // Raw sockets know no ports.
         let port = if probe.protocol == Protocol::Sctp { 0 } else { probe.source_port };
-        let source = SocketAddr::new(probe.source, port);
-        bind(socket.as_raw_fd(), &SockaddrStorage::from(source))?;
+        bind_alone(&socket, SocketAddr::new(probe.source, port))?;
         let deadline = Instant::now() + probe.timeout;
         let port = match probe.protocol {
             Protocol::Tcp | Protocol::Udp => probe.destination.port(),

@@ -27,9 +27,18 @@ impl Topology {
         destination: SocketAddr,
         timeout: Duration,
     ) -> Result<Connection, Outcome> {
-        let probe = Probe::new(source, Protocol::Tcp, destination).within(timeout);
-        let host = self.host_of(source).map_err(|error| Outcome::Failed(error.to_string()))?;
-        let (stream, greeting) = host.run(|| attempt::connection(&probe))?;
+        self.open(&Probe::new(source, Protocol::Tcp, destination).within(timeout))
+    }
+
+    /// The same as a probe asks for it: from a port of the caller's choice, say.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Topology::connect`].
+    pub fn open(&self, probe: &Probe) -> Result<Connection, Outcome> {
+        let host =
+            self.host_of(probe.source).map_err(|error| Outcome::Failed(error.to_string()))?;
+        let (stream, greeting) = host.run(|| attempt::connection(probe))?;
         let endpoint = greeting.endpoint().ok_or(greeting)?;
         match stream.set_nonblocking(false) {
             Ok(()) => Ok(Connection { stream: BufReader::new(stream), endpoint, sent: 0 }),
