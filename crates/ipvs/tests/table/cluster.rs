@@ -1,6 +1,6 @@
 //! A cluster of any size, and what happens to it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use portolan_core::backend::{LocalPods, NodePortAddresses};
@@ -8,6 +8,7 @@ use portolan_core::{
     Change, Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Family, Index,
     ObjectName, Protocol, Service, ServicePlan, ServicePort, Update,
 };
+use portolan_netlink::ipvs::{Destination, Operation, Server, ServerKey};
 
 /// Of each Service, in the beginning.
 pub(crate) const ENDPOINTS: u32 = 4;
@@ -59,6 +60,25 @@ impl Cluster {
     }
 }
 
+/// What IPVS has to be sent for a cluster of a size, in the order in which the backend does.
+pub(crate) fn requests(services: u32) -> Vec<Operation> {
+    let key = |number| {
+        let address = SocketAddr::new(address([172, 16, 0, 0], number), 80);
+        ServerKey::Address { protocol: Protocol::Tcp.number(), address }
+    };
+    let server = |number| {
+        let scheduler = "rr".to_owned();
+        Operation::AddServer(Server { key: key(number), scheduler, flags: 0, persistence: None })
+    };
+    let destinations = |number| {
+        (0..ENDPOINTS).map(move |endpoint| {
+            let address = SocketAddr::new(pod(number, endpoint), 8080);
+            Operation::AddDestination(key(number), Destination { address, weight: 1 })
+        })
+    };
+    (0..services).map(server).chain((0..services).flat_map(destinations)).collect()
+}
+
 /// A node with pods in a network of its own, and one address that takes NodePorts.
 pub(crate) fn environment() -> Environment {
     Environment {
@@ -78,6 +98,10 @@ fn address(network: [u8; 4], number: u32) -> IpAddr {
     Ipv4Addr::from(u32::from_be_bytes(network) + number).into()
 }
 
+fn pod(number: u32, endpoint: u32) -> IpAddr {
+    address([10, 0, 0, 0], 16 * number + endpoint)
+}
+
 fn service(number: u32) -> Service {
     let port =
         ServicePort { name: "http".into(), protocol: Protocol::Tcp, port: 80, node_port: None };
@@ -92,7 +116,7 @@ fn service(number: u32) -> Service {
 /// One endpoint of four is on this node.
 fn slice(number: u32, endpoints: impl Iterator<Item = u32>) -> EndpointSlice {
     let endpoint = |endpoint: u32| Endpoint {
-        address: address([10, 0, 0, 0], 16 * number + endpoint),
+        address: pod(number, endpoint),
         conditions: Conditions::default(),
         node_name: Some(format!("node-{}", 1 + endpoint % 4).into()),
         hints: None,
