@@ -28,6 +28,15 @@ pub enum NetlinkError {
         /// What was tried.
         action: String,
     },
+    /// As [`NetlinkError::Permission`], for what the kernel lets only the machine's own
+    /// superuser do (`GENL_ADMIN_PERM`).
+    #[error(
+        "the kernel refused to {action}: this needs CAP_NET_ADMIN in the initial user namespace, whoever owns the network namespace"
+    )]
+    InitialPermission {
+        /// What was tried.
+        action: String,
+    },
     /// A transaction must travel in one piece, and this one is larger than the socket's
     /// send buffer may become. Nothing was sent.
     #[error(

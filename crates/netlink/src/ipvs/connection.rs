@@ -155,7 +155,7 @@ pub(super) fn refusal(
 ) -> Result<Refusal, NetlinkError> {
     let errno = Errno::from_raw(acknowledgement.error);
     if errno == Errno::EPERM {
-        return Err(NetlinkError::Permission { action: operation });
+        return Err(NetlinkError::InitialPermission { action: operation });
     }
     // A scheduler that is no module of this kernel; see `Refusal::lacks_scheduler`.
     let hint = (errno == Errno::ENOENT && operation.contains("scheduler"))

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 
 use proptest::prelude::*;
 
+use super::connection::refusal;
 use super::uapi::{destination, service, top};
 use super::{Destination, DestinationState, Operation, Server, ServerKey};
+use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::attribute::AttributeSet;
 use crate::wire::encoder::Encoder;
 
@@ -159,6 +161,13 @@ fn a_destination_that_is_not_reached_by_translation_is_not_plain() {
         encoder.attribute(kind, &number.to_ne_bytes());
         assert!(!DestinationState::decode(encoder.bytes()).unwrap().plain, "{kind}");
     }
+}
+
+#[test]
+fn whom_the_kernel_refuses_is_told_whose_permission_it_takes() {
+    let acknowledgement = Acknowledgement { error: 1, ..Acknowledgement::default() };
+    let error = refusal(acknowledgement, "list virtual servers".to_owned()).unwrap_err();
+    assert!(error.to_string().contains("in the initial user namespace"), "{error}");
 }
 
 #[test]
