@@ -1,6 +1,5 @@
 //! `desired` minus `observed`: the one way from what is to what should be.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use portolan_core::Family;
@@ -12,6 +11,7 @@ use crate::element::Element;
 use crate::inventory::Inventory;
 use crate::key::Key;
 use crate::lower::lower;
+use crate::observed_elements::ObservedElements;
 use crate::state::FamilyState;
 use crate::structure::Chain;
 use crate::table::{ObservedElement, ObservedTable};
@@ -31,14 +31,12 @@ pub(crate) fn diff(
     let missing = match_elements(&mut observed.elements, inventory);
     let (sizes, rebuilt) =
         diff_structure(desired, &mut observed, &mut delta, &|container, there| {
-            there.map_or(0, HashMap::len) + desired.count(container)
+            there.map_or(0, ObservedElements::len) + desired.count(container)
         });
     for (container, missing) in missing {
         if !rebuilt.contains(&container) {
             let there = observed.elements.remove(&container).unwrap_or_default();
-            let mut deleted: Vec<Key> = there.into_keys().collect();
-            deleted.sort_unstable();
-            put(&mut delta, container, deleted, missing);
+            put(&mut delta, container, there.into_keys(), missing);
         }
     }
     (delta, sizes)
@@ -67,7 +65,7 @@ fn begin(observed: Option<ObservedTable>, table: &str) -> (Delta, ObservedTable)
 /// lack: an element whose value differs stays in both, for the kernel refuses to change one
 /// in place. Containers that hold nothing are left out.
 fn match_elements(
-    observed: &mut HashMap<Container, HashMap<Key, ObservedElement>>,
+    observed: &mut HashMap<Container, ObservedElements>,
     inventory: Inventory<'_>,
 ) -> BTreeMap<Container, Vec<Element>> {
     observed.retain(|_, elements| !elements.is_empty());
@@ -78,9 +76,8 @@ fn match_elements(
     }
     inventory.all(&mut |container, element| {
         let Some(there) = observed.get_mut(&container) else { return };
-        match there.entry(element.key) {
-            Entry::Occupied(there) if is_same(&element, there.get()) => drop(there.remove()),
-            _ => missing.entry(container).or_default().push(element),
+        if !there.take(&element) {
+            missing.entry(container).or_default().push(element);
         }
     });
     missing
@@ -106,7 +103,7 @@ fn diff_structure(
 /// The elements that a container holds if none of those that go, which are given, gives its
 /// place back within the transaction. Newer kernels do give it back; not to depend on it
 /// costs nothing.
-type Room<'a> = &'a dyn Fn(Container, Option<&HashMap<Key, ObservedElement>>) -> usize;
+type Room<'a> = &'a dyn Fn(Container, Option<&ObservedElements>) -> usize;
 
 /// Enters a container's changed elements into a delta.
 pub(crate) fn put(delta: &mut Delta, container: Container, deleted: Vec<Key>, added: Vec<Element>) {
@@ -131,7 +128,7 @@ pub(crate) fn diff_elements(
     let mut added = Vec::new();
     for element in desired {
         match observed.remove(&element.key) {
-            Some(there) if is_same(&element, &there) => {}
+            Some(there) if there.is(&element) => {}
             Some(_) => {
                 deleted.push(element.key);
                 added.push(element);
@@ -148,10 +145,6 @@ pub(crate) fn diff_elements(
 /// `__chain1`; net/netfilter/nf_tables_api.c, v6.1). They end with the rule that they stand in.
 fn goes_with_its_rule(name: &str) -> bool {
     name.starts_with("__")
-}
-
-fn is_same(wanted: &Element, there: &ObservedElement) -> bool {
-    there.value == wanted.value && there.comment == wanted.comment
 }
 
 /// Makes containers that are missing, and makes those again that are declared otherwise or

@@ -1,5 +1,6 @@
 //! The elements that a placed service puts into the maps.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -14,6 +15,7 @@ use crate::chain_name::{Beyond, Draw, EntryKind, Outlet, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
 use crate::slots::{PlacedService, PortSlots, Slots};
+use crate::table::require;
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,6 +282,35 @@ fn resetting_strays(verdict: Value) -> Value {
         Value::Chain(chain) => Value::Chain(chain.resetting_strays()),
         Value::Drop => Value::Chain(ServingChain::ResetStrays(Beyond::Drop)),
         other => other,
+    }
+}
+
+/// Whether clients of a verdict keep their endpoints.
+pub(crate) fn has_affinity(value: Value) -> bool {
+    let Value::Chain(chain) = value else { return false };
+    let mut reached = BTreeSet::new();
+    require(&mut reached, chain);
+    let keeps = |chain: &ServingChain| {
+        matches!(chain, ServingChain::Balance(_, _, Draw { affinity: Some(_), .. }))
+    };
+    reached.iter().any(keeps)
+}
+
+/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
+pub(crate) fn slots(value: Value) -> (u32, u32) {
+    let count = |outlet| match outlet {
+        Outlet::Balance(draw) => draw.slots,
+        Outlet::Reject | Outlet::Drop => 0,
+    };
+    let Value::Chain(chain) = value else { return (0, 0) };
+    match chain {
+        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
+        ServingChain::ResetStrays(beyond) => {
+            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
+        }
+        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
+        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
+        _ => (0, 0),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::delta::Delta;
 use crate::element::{Element, Value};
 use crate::inventory::Inventory;
 use crate::key::Key;
+use crate::observed_elements::ObservedElements;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
 /// One family's table, if it exists.
@@ -64,8 +65,13 @@ impl FakeKernel {
             spoilt: BTreeSet::new(),
             chains: self.chains.clone(),
             sets: self.sets.clone(),
-            elements: self.elements.clone(),
+            elements: self.elements.iter().map(|(it, all)| (*it, observed(*it, all))).collect(),
         })
+    }
+
+    /// The elements of all containers.
+    pub(crate) fn elements(&self) -> &HashMap<Container, HashMap<Key, ObservedElement>> {
+        &self.elements
     }
 
     /// Damages the table as another program might.
@@ -155,6 +161,12 @@ impl FakeKernel {
         });
         from_rules.chain(from_elements).collect()
     }
+}
+
+fn observed(container: Container, all: &HashMap<Key, ObservedElement>) -> ObservedElements {
+    let mut elements = ObservedElements::new(container.has_slots());
+    all.iter().for_each(|(key, element)| elements.insert(*key, element.clone()));
+    elements
 }
 
 fn looks_into(rule: &Rule, name: &str) -> bool {

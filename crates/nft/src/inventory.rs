@@ -38,7 +38,8 @@ impl Inventory<'_> {
     fn select(&self, container: Option<Container>, visit: &mut dyn FnMut(Container, Element)) {
         let family = self.settings.family;
         let selection = Selection { family: Some(family), container };
-        for service in self.services.values() {
+        let is_shared = container.is_some_and(Container::is_shared);
+        for service in self.services.values().filter(|_| !is_shared) {
             own_elements(service, selection, &mut |_, container, element| {
                 visit(container, element);
             });

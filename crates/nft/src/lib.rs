@@ -36,6 +36,7 @@ mod key;
 mod life;
 mod lower;
 mod observe;
+mod observed_elements;
 #[cfg(test)]
 mod property_tests;
 mod render;

@@ -95,8 +95,9 @@ impl Machine {
     fn meaning(&self) -> BTreeMap<(Family, Container, Key), (String, Vec<String>)> {
         let mut meaning = BTreeMap::new();
         for (family, kernel) in &self.kernel {
-            for (container, elements) in kernel.observe().unwrap_or_default().elements {
+            for (container, elements) in kernel.elements() {
                 for (key, element) in elements {
+                    let (container, key, element) = (*container, *key, element.clone());
                     // The same as the seated endpoints, but for which seat it is.
                     if matches!(container, Container::Seats(..)) {
                         continue;

@@ -8,7 +8,7 @@ use portolan_core::{Family, ObjectName};
 
 use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
-use crate::element::{Value, shared_addresses};
+use crate::element::{Selection, Value, own_elements, shared_addresses};
 use crate::inventory::Inventory;
 use crate::slots::PlacedService;
 use crate::structure::{Chain, FamilySettings};
@@ -54,11 +54,18 @@ impl State {
             shared_addresses(service, &mut |container, ip| {
                 *shared.entry((container, ip)).or_default() += 1;
             });
+            own_elements(service, Selection::ALL, &mut |family, container, element| {
+                if let Some(table) = families.get_mut(&family) {
+                    table.enter(container, element.value);
+                }
+            });
         }
         for table in families.values_mut() {
             let settings = table.settings.clone();
             let inventory = Inventory { settings: &settings, services, shared };
-            inventory.all(&mut |container, element| table.enter(container, element.value));
+            for container in Container::all().filter(|container| container.is_shared()) {
+                inventory.of(container, &mut |element| table.enter(container, element.value));
+            }
             table.declare_sizes();
         }
         state

@@ -10,6 +10,7 @@ use crate::container::{Container, size_for};
 use crate::element::{Element, Value};
 use crate::inventory::Inventory;
 use crate::key::Key;
+use crate::observed_elements::ObservedElements;
 use crate::state::FamilyState;
 use crate::structure::Chain;
 
@@ -71,7 +72,7 @@ pub(crate) struct ObservedTable {
     /// Sets and maps by name, ours and others.
     pub(crate) sets: BTreeMap<String, Set>,
     /// The elements of our containers.
-    pub(crate) elements: HashMap<Container, HashMap<Key, ObservedElement>>,
+    pub(crate) elements: HashMap<Container, ObservedElements>,
 }
 
 /// A chain as the kernel has it.
@@ -92,9 +93,16 @@ pub(crate) struct ObservedElement {
     pub(crate) comment: Option<Box<str>>,
 }
 
+impl ObservedElement {
+    /// Whether an element with the same key says the same.
+    pub(crate) fn is(&self, element: &Element) -> bool {
+        self.value == element.value && self.comment == element.comment
+    }
+}
+
 impl ObservedTable {
     /// The value of a key.
     pub(crate) fn value(&self, container: Container, key: &Key) -> Option<Value> {
-        Some(self.elements.get(&container)?.get(key)?.value)
+        self.elements.get(&container)?.value(key)
     }
 }
