@@ -8,6 +8,7 @@ mod kernel_table;
 mod layout;
 mod logging;
 mod loopback_text;
+mod memory;
 mod node_arguments;
 mod output;
 mod plan_table;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    memory::keep_little();
     match commands::Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {

@@ -8,11 +8,11 @@ use crate::NftOptions;
 use crate::container::Container;
 use crate::delta::Delta;
 use crate::diff::{diff_chains, diff_elements, put};
-use crate::element::Element;
+use crate::element::{Element, shared_element};
 use crate::lower::lower;
 use crate::state::{FamilyState, State};
 use crate::structure::{Chain, FamilySettings};
-use crate::table::{DesiredTable, ObservedChain, ObservedElement, ObservedTable};
+use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
 /// Takes an environment into the state and returns what the kernel must do to follow.
 pub(crate) fn adapt(
@@ -20,15 +20,14 @@ pub(crate) fn adapt(
     environment: &Environment,
     options: &NftOptions,
 ) -> BTreeMap<Family, Delta> {
-    let State { services, shared, families } = state;
     let mut deltas = BTreeMap::new();
-    for (family, table) in families {
+    for (family, table) in &mut state.families {
         let settings = FamilySettings::new(*family, environment, options);
         if settings == table.settings {
             continue;
         }
         let mut delta = table.adapt(settings);
-        table.grow(&mut delta, services, shared);
+        table.grow(&mut delta);
         if !delta.is_empty() {
             deltas.insert(*family, delta);
         }
@@ -42,24 +41,26 @@ impl FamilyState {
     fn adapt(&mut self, settings: FamilySettings) -> Delta {
         let mut delta = Delta::default();
         let family = settings.family;
-        let mut desired = DesiredTable::new(settings.clone());
-        desired.serving.clone_from(&self.chains);
-        desired.insert_node_port_addresses();
         let there =
             self.all_chains().map(|chain| (chain.name.clone(), as_observed(&chain, family)));
         let observed = ObservedTable { chains: there.collect(), ..ObservedTable::default() };
-        diff_chains(&desired, &observed, &BTreeSet::new(), family, &mut delta);
+        let before = std::mem::replace(&mut self.settings, settings);
+        let chains: Vec<Chain> = self.all_chains().collect();
+        diff_chains(&chains, &observed, &BTreeSet::new(), family, &mut delta);
 
-        let mut before = DesiredTable::new(std::mem::replace(&mut self.settings, settings));
-        before.insert_node_port_addresses();
         let container = Container::NodePortIps;
-        let there = before.elements(container).iter().map(observed_element).collect();
-        let wanted = desired.elements(container).to_vec();
+        let there = node_port_elements(&before).map(|it| observed_element(&it)).collect();
+        let wanted: Vec<Element> = node_port_elements(&self.settings).collect();
         self.counts.insert(container, wanted.len());
         let (deleted, added) = diff_elements(wanted, there);
         put(&mut delta, container, deleted, added);
         delta
     }
+}
+
+fn node_port_elements(settings: &FamilySettings) -> impl Iterator<Item = Element> + use<> {
+    let element = |ip| shared_element(Container::NodePortIps, ip);
+    settings.node_port_addresses().into_iter().map(element)
 }
 
 fn as_observed(chain: &Chain, family: Family) -> ObservedChain {

@@ -10,7 +10,7 @@ use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
 use crate::delta::Delta;
 use crate::diff::{add_chain, add_rules, diff_elements, put, uses_any};
-use crate::element::{Element, Value, own_elements, shared_addresses, shared_element};
+use crate::element::{Element, Selection, Value, own_elements, shared_addresses, shared_element};
 use crate::key::Key;
 use crate::lower::lower;
 use crate::slots::PlacedService;
@@ -56,11 +56,10 @@ pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, D
         by_family.entry(family).or_default().insert(container, turnover);
     }
     let mut deltas = BTreeMap::new();
-    let State { services, shared, families } = state;
     for (family, turnovers) in by_family {
-        let Some(table) = families.get_mut(&family) else { continue };
+        let Some(table) = state.families.get_mut(&family) else { continue };
         let mut delta = table.turn_over(turnovers);
-        table.grow(&mut delta, services, shared);
+        table.grow(&mut delta);
         if !delta.is_empty() {
             deltas.insert(family, delta);
         }
@@ -73,7 +72,7 @@ fn leave(
     turnovers: &mut Turnovers,
     shared: &mut BTreeMap<(Container, IpAddr), isize>,
 ) {
-    own_elements(service, &mut |family, container, element| {
+    own_elements(service, Selection::ALL, &mut |family, container, element| {
         let there = ObservedElement { value: element.value, comment: element.comment };
         turnovers.entry((family, container)).or_default().before.insert(element.key, there);
     });
@@ -87,7 +86,7 @@ fn enter(
     turnovers: &mut Turnovers,
     shared: &mut BTreeMap<(Container, IpAddr), isize>,
 ) {
-    own_elements(service, &mut |family, container, element| {
+    own_elements(service, Selection::ALL, &mut |family, container, element| {
         turnovers.entry((family, container)).or_default().after.push(element);
     });
     shared_addresses(service, &mut |container, ip| {
@@ -196,12 +195,7 @@ impl FamilyState {
 
     /// Makes room where elements no longer fit: the container is made again with a larger
     /// size under the same name, in the same transaction, with all its elements.
-    pub(crate) fn grow(
-        &mut self,
-        delta: &mut Delta,
-        services: &HashMap<ObjectName, PlacedService>,
-        shared: &HashMap<(Container, IpAddr), usize>,
-    ) {
+    pub(crate) fn grow(&mut self, delta: &mut Delta) {
         let full: BTreeSet<Container> = delta
             .add_elements
             .iter()
@@ -216,15 +210,16 @@ impl FamilyState {
             return;
         }
         for container in &full {
-            let size = size_for(*container, self.count(*container));
+            let count = self.count(*container);
+            let size = size_for(*container, count);
             self.sizes.insert(*container, size);
             delta.delete_sets.push(container.name().to_owned());
             delta.add_sets.push((*container, size));
             delta.delete_elements.remove(container);
-            delta.add_elements.insert(*container, Vec::new());
+            delta.add_elements.remove(container);
+            delta.fill_elements.insert(*container, count);
         }
         self.replace_rules(&full, delta);
-        self.refill(&full, services, shared, delta);
     }
 
     fn replace_rules(&self, containers: &BTreeSet<Container>, delta: &mut Delta) {
@@ -235,34 +230,6 @@ impl FamilyState {
                 delta.flush_chains.push(chain.name.clone());
                 add_rules(&chain, self.lower(&chain.rules), delta);
             }
-        }
-    }
-
-    fn refill(
-        &self,
-        containers: &BTreeSet<Container>,
-        services: &HashMap<ObjectName, PlacedService>,
-        shared: &HashMap<(Container, IpAddr), usize>,
-        delta: &mut Delta,
-    ) {
-        let family = self.settings.family;
-        let mut insert = |container: Container, element: Element| {
-            if containers.contains(&container) {
-                delta.add_elements.entry(container).or_default().push(element);
-            }
-        };
-        for service in services.values() {
-            own_elements(service, &mut |of, container, element| {
-                if of == family {
-                    insert(container, element);
-                }
-            });
-        }
-        for (container, ip) in shared.keys().filter(|(_, ip)| Family::of(*ip) == family) {
-            insert(*container, shared_element(*container, *ip));
-        }
-        for ip in self.settings.node_port_addresses() {
-            insert(Container::NodePortIps, shared_element(Container::NodePortIps, ip));
         }
     }
 }

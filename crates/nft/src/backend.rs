@@ -94,19 +94,12 @@ impl NftBackend {
         let settings = Family::BOTH
             .map(|family| FamilySettings::new(family, environment, &self.options))
             .into();
-        let (mut state, tables) = State::new(services, settings);
+        let mut state = State::new(services, settings);
         let mut deltas = BTreeMap::new();
         let mut removals = BTreeMap::new();
-        for (family, mut table) in tables {
+        for family in Family::BOTH {
             let there = observed.remove(&family).flatten();
-            if let (Some(state), Some(there)) = (state.families.get_mut(&family), &there) {
-                state.keep_unused_chains(there);
-                table.serving.clone_from(&state.chains);
-            }
-            let (mut delta, sizes) = diff(table, there, &self.options.table);
-            if let Some(state) = state.families.get_mut(&family) {
-                state.sizes = sizes;
-            }
+            let mut delta = catch_up(&mut state, family, there, &self.options.table);
             // A transaction of their own, see Delta::remove_chains.
             let remove_chains = std::mem::take(&mut delta.remove_chains);
             removals.insert(family, Delta { remove_chains, ..Delta::default() });
@@ -115,8 +108,8 @@ impl NftBackend {
         if over_others {
             self.disturbance.overtaken();
         }
-        let first = self.commit(&deltas)?;
-        let second = self.remove_unused(&removals)?;
+        let first = self.commit(&deltas, &state)?;
+        let second = self.remove_unused(&removals, &state)?;
         self.disturbance.mended(start.elapsed());
         self.state = Some(state);
         // The first transaction is far larger than those that follow.
@@ -126,11 +119,13 @@ impl NftBackend {
 
     /// Sends what separates the kernel from what it should be. Refused if others had a
     /// transaction since our last one.
-    fn commit(&mut self, deltas: &BTreeMap<Family, Delta>) -> Result<SyncReport, NftError> {
+    fn commit(
+        &mut self,
+        deltas: &BTreeMap<Family, Delta>,
+        state: &State,
+    ) -> Result<SyncReport, NftError> {
         self.batch.clear(self.disturbance.generation());
-        for (family, delta) in deltas {
-            delta.write(*family, &self.options.table, &mut self.batch);
-        }
+        write(deltas, state, &self.options.table, &mut self.batch);
         if self.batch.is_empty() {
             return Ok(SyncReport::default());
         }
@@ -150,11 +145,12 @@ impl NftBackend {
     fn commit_over_others(
         &mut self,
         deltas: &BTreeMap<Family, Delta>,
+        state: &State,
     ) -> Result<SyncReport, NftError> {
-        match self.commit(deltas) {
+        match self.commit(deltas, state) {
             Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {
                 self.disturbance.overtaken();
-                self.commit(deltas)
+                self.commit(deltas, state)
             }
             result => result,
         }
@@ -165,8 +161,9 @@ impl NftBackend {
     fn remove_unused(
         &mut self,
         removals: &BTreeMap<Family, Delta>,
+        state: &State,
     ) -> Result<SyncReport, NftError> {
-        match self.commit_over_others(removals) {
+        match self.commit_over_others(removals, state) {
             Err(NftError::Netlink(NetlinkError::Refused(refusal))) => {
                 debug!(%refusal, "unused chains stay for now");
                 Ok(SyncReport::default())
@@ -198,7 +195,7 @@ impl Backend for NftBackend {
         // Whatever goes wrong from here on leaves the state unknown.
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
         let deltas = apply(&mut state, changes);
-        let report = self.commit_over_others(&deltas)?;
+        let report = self.commit_over_others(&deltas, &state)?;
         self.state = Some(state);
         Ok(report)
     }
@@ -206,7 +203,7 @@ impl Backend for NftBackend {
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
         let mut state = self.state.take().ok_or(NftError::NotConverged)?;
         let deltas = adapt(&mut state, environment, &self.options);
-        let report = self.commit_over_others(&deltas)?;
+        let report = self.commit_over_others(&deltas, &state)?;
         self.state = Some(state);
         Ok(report)
     }
@@ -226,13 +223,39 @@ pub fn first_transaction(
     options: &NftOptions,
 ) -> Batch {
     let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, options)).into();
-    let (_, tables) = State::new(place(plans, &HashMap::new()), settings);
+    let mut state = State::new(place(plans, &HashMap::new()), settings);
+    let delta = |family| (family, catch_up(&mut state, family, None, &options.table));
+    let deltas = Family::BOTH.map(delta).into();
     let mut batch = Batch::new(None);
-    for (family, table) in tables {
-        let (delta, _) = diff(table, None, &options.table);
-        delta.write(family, &options.table, &mut batch);
-    }
+    write(&deltas, &state, &options.table, &mut batch);
     batch
+}
+
+/// The operations that lead from what is observed to a family's part of the state, which
+/// learns from it what is already there.
+fn catch_up(
+    state: &mut State,
+    family: Family,
+    observed: Option<ObservedTable>,
+    table: &str,
+) -> Delta {
+    if let (Some(state), Some(there)) = (state.families.get_mut(&family), &observed) {
+        state.keep_unused_chains(there);
+    }
+    let Some(desired) = state.families.get(&family) else { return Delta::default() };
+    let (delta, sizes) = diff(desired, observed, state.inventory(&desired.settings), table);
+    if let Some(state) = state.families.get_mut(&family) {
+        state.sizes = sizes;
+    }
+    delta
+}
+
+fn write(deltas: &BTreeMap<Family, Delta>, state: &State, table: &str, batch: &mut Batch) {
+    for (family, delta) in deltas {
+        if let Some(desired) = state.families.get(family) {
+            delta.write(table, state.inventory(&desired.settings), batch);
+        }
+    }
 }
 
 /// Gives endpoints the slots that the kernel has them in.

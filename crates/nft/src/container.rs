@@ -148,6 +148,11 @@ impl Container {
         matches!(self, Container::Endpoints(..))
     }
 
+    /// Whether elements belong to no single service.
+    pub(crate) const fn is_shared(self) -> bool {
+        matches!(self, Container::ClusterIps | Container::Hairpin | Container::NodePortIps)
+    }
+
     /// Whether the rules fill the container. Its elements are neither ours to change nor
     /// read: they live through restarts, and as long as their clients come back.
     pub(crate) const fn is_dynamic(self) -> bool {

@@ -1,12 +1,15 @@
 //! What separates two states of a table, and how it is written as one transaction.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-use portolan_core::Family;
-use portolan_netlink::nftables::{Batch, Chain, Data, ElementOperation, Rule, Table, Verdict};
+use portolan_netlink::nftables::{
+    self, Batch, Chain, Data, ElementOperation, ElementWriter, Rule, Table, Verdict,
+};
 
 use crate::container::Container;
 use crate::element::{Element, Value, last_client};
+use crate::inventory::Inventory;
 use crate::key::{Key, endpoint_to_kernel};
 use crate::lower::kernel_family;
 
@@ -32,6 +35,9 @@ pub(crate) struct Delta {
     pub(crate) delete_elements: BTreeMap<Container, Vec<Key>>,
     /// Elements to add.
     pub(crate) add_elements: BTreeMap<Container, Vec<Element>>,
+    /// Containers that are empty by then and get all that the inventory has for them, with
+    /// the number of those elements.
+    pub(crate) fill_elements: BTreeMap<Container, usize>,
     /// Chains that nothing leads to any more. Kernels before 6.2 notice only after a
     /// transaction that an element of it no longer leads to a chain, so these belong to
     /// chains that were unused before it.
@@ -51,6 +57,7 @@ impl Delta {
             + self.add_chains.len()
             + self.add_rules.len()
             + self.add_elements.values().map(Vec::len).sum::<usize>()
+            + self.fill_elements.values().sum::<usize>()
     }
 
     /// Objects and elements that are deleted, those to be replaced included.
@@ -62,7 +69,8 @@ impl Delta {
     }
 
     /// Appends the operations to a transaction.
-    pub(crate) fn write(&self, family: Family, table: &str, batch: &mut Batch) {
+    pub(crate) fn write(&self, table: &str, inventory: Inventory<'_>, batch: &mut Batch) {
+        let family = inventory.settings.family;
         let kernel = kernel_family(family);
         if let Some(declaration) = &self.add_table {
             batch.add_table(kernel, declaration);
@@ -85,7 +93,7 @@ impl Delta {
         for (chain, rule) in &self.add_rules {
             batch.add_rule(kernel, table, chain, rule);
         }
-        self.write_elements(family, table, batch);
+        self.write_elements(kernel, table, inventory, batch);
         for chain in &self.remove_chains {
             batch.flush_chain(kernel, table, chain);
         }
@@ -94,43 +102,70 @@ impl Delta {
         }
     }
 
-    fn write_elements(&self, family: Family, table: &str, batch: &mut Batch) {
-        let kernel = kernel_family(family);
+    fn write_elements(
+        &self,
+        family: nftables::Family,
+        table: &str,
+        inventory: Inventory<'_>,
+        batch: &mut Batch,
+    ) {
         for (container, keys) in &self.delete_elements {
             let name = container.name();
-            let mut writer = batch.elements(kernel, table, name, ElementOperation::Delete);
+            let mut writer = batch.elements(family, table, name, ElementOperation::Delete);
             keys.iter().for_each(|key| writer.push(key.as_bytes(), None, None));
         }
         for (container, elements) in &self.add_elements {
-            let name = container.name();
-            let mut writer = batch.elements(kernel, table, name, ElementOperation::Add);
-            let mut chain = String::new();
-            for element in elements {
-                let comment = element.comment.as_deref();
-                let key = element.key.as_bytes();
-                match element.value {
-                    Value::Network(length) => {
-                        let last = last_client(element.key, length).unwrap_or(element.key);
-                        writer.push_ranges(key, last.as_bytes(), None, comment);
-                    }
-                    Value::Seat(seat) => {
-                        writer.push(key, Some(Data::Bytes(&seat.to_ne_bytes())), comment);
-                    }
-                    Value::Present | Value::Foreign => writer.push(key, None, comment),
-                    Value::Drop => writer.push(key, Some(Data::Verdict(Verdict::Drop)), comment),
-                    Value::Endpoint(endpoint) => {
-                        let value = endpoint_to_kernel(endpoint);
-                        writer.push(key, Some(Data::Bytes(value.as_bytes())), comment);
-                    }
-                    Value::Chain(target) => {
-                        use std::fmt::Write as _;
-                        chain.clear();
-                        // Writing to a String cannot fail.
-                        let _ = write!(chain, "{target}");
-                        let verdict = Verdict::Goto(&chain);
-                        writer.push(key, Some(Data::Verdict(verdict)), comment);
-                    }
-                }
+            let mut adder = Adder::new(batch, family, table, *container);
+            elements.iter().for_each(|element| adder.add(element));
+        }
+        for container in self.fill_elements.keys() {
+            let mut adder = Adder::new(batch, family, table, *container);
+            inventory.of(*container, &mut |element| adder.add(&element));
+        }
+    }
+}
+
+/// Adds elements to one container.
+struct Adder<'batch, 'name> {
+    writer: ElementWriter<'batch, 'name>,
+    /// Where the name of a chain is put together.
+    chain: String,
+}
+
+impl<'batch, 'name> Adder<'batch, 'name> {
+    fn new(
+        batch: &'batch mut Batch,
+        family: nftables::Family,
+        table: &'name str,
+        container: Container,
+    ) -> Adder<'batch, 'name> {
+        let writer = batch.elements(family, table, container.name(), ElementOperation::Add);
+        Adder { writer, chain: String::new() }
+    }
+
+    fn add(&mut self, element: &Element) {
+        let Adder { writer, chain } = self;
+        let comment = element.comment.as_deref();
+        let key = element.key.as_bytes();
+        match element.value {
+            Value::Network(length) => {
+                let last = last_client(element.key, length).unwrap_or(element.key);
+                writer.push_ranges(key, last.as_bytes(), None, comment);
+            }
+            Value::Seat(seat) => {
+                writer.push(key, Some(Data::Bytes(&seat.to_ne_bytes())), comment);
+            }
+            Value::Present | Value::Foreign => writer.push(key, None, comment),
+            Value::Drop => writer.push(key, Some(Data::Verdict(Verdict::Drop)), comment),
+            Value::Endpoint(endpoint) => {
+                let value = endpoint_to_kernel(endpoint);
+                writer.push(key, Some(Data::Bytes(value.as_bytes())), comment);
+            }
+            Value::Chain(target) => {
+                chain.clear();
+                // Writing to a String cannot fail.
+                let _ = write!(chain, "{target}");
+                writer.push(key, Some(Data::Verdict(Verdict::Goto(chain))), comment);
             }
         }
     }

@@ -1,45 +1,109 @@
 //! `desired` minus `observed`: the one way from what is to what should be.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use portolan_core::Family;
 use portolan_netlink::nftables::{self, Rule, Set, Table};
 
-use crate::container::Container;
+use crate::container::{Container, size_for};
 use crate::delta::Delta;
 use crate::element::Element;
+use crate::inventory::Inventory;
 use crate::key::Key;
 use crate::lower::lower;
+use crate::observed_elements::ObservedElements;
+use crate::state::FamilyState;
 use crate::structure::Chain;
-use crate::table::{DesiredTable, ObservedElement, ObservedTable};
+use crate::table::{ObservedElement, ObservedTable};
 
 /// The comment of our tables.
 const TABLE_COMMENT: &str = "services of this node, kept by portolan; edits are undone";
 
-/// The operations that make the desired table out of the observed one, if there is one.
-/// Also says how large each container is afterwards.
+/// The operations that make the desired table, with the elements of the inventory, out of
+/// the observed one, if there is one. Also says how large each container is afterwards.
 pub(crate) fn diff(
-    desired: DesiredTable,
+    desired: &FamilyState,
     observed: Option<ObservedTable>,
+    inventory: Inventory<'_>,
     table: &str,
 ) -> (Delta, HashMap<Container, u32>) {
-    let family = desired.family();
+    let (mut delta, mut observed) = begin(observed, table);
+    let missing = match_elements(&mut observed.elements, inventory);
+    let (sizes, rebuilt) =
+        diff_structure(desired, &mut observed, &mut delta, &|container, there| {
+            there.map_or(0, ObservedElements::len) + desired.count(container)
+        });
+    for (container, missing) in missing {
+        if !rebuilt.contains(&container) {
+            let there = observed.elements.remove(&container).unwrap_or_default();
+            put(&mut delta, container, there.into_keys(), missing);
+        }
+    }
+    (delta, sizes)
+}
+
+/// Whether the observed table has the chains, the rules and the declarations that are
+/// desired; its elements are not looked at.
+pub(crate) fn has_structure(desired: &FamilyState, observed: ObservedTable, table: &str) -> bool {
+    let (mut delta, mut observed) = begin(Some(observed), table);
+    diff_structure(desired, &mut observed, &mut delta, &|_, _| 0);
+    delta.fill_elements.clear();
+    delta.is_empty()
+}
+
+fn begin(observed: Option<ObservedTable>, table: &str) -> (Delta, ObservedTable) {
     let mut delta = Delta::default();
     if observed.as_ref().is_none_or(|observed| observed.is_dormant) {
         // Adding a table that exists switches it on.
         let comment = Some(TABLE_COMMENT.to_owned());
         delta.add_table = Some(Table { name: table.to_owned(), comment, dormant: false });
     }
-    let mut observed = observed.unwrap_or_default();
-    let (sizes, rebuilt) = diff_containers(&desired, &mut observed, &mut delta);
-    diff_chains(&desired, &observed, &rebuilt, family, &mut delta);
-    for (container, elements) in desired.elements {
-        let there = observed.elements.remove(&container).unwrap_or_default();
-        let (deleted, added) = diff_elements(elements, there);
-        put(&mut delta, container, deleted, added);
-    }
-    (delta, sizes)
+    (delta, observed.unwrap_or_default())
 }
+
+/// Takes from the containers that hold something what they should hold. Returns what they
+/// lack: an element whose value differs stays in both, for the kernel refuses to change one
+/// in place. Containers that hold nothing are left out.
+fn match_elements(
+    observed: &mut HashMap<Container, ObservedElements>,
+    inventory: Inventory<'_>,
+) -> BTreeMap<Container, Vec<Element>> {
+    observed.retain(|_, elements| !elements.is_empty());
+    let held = observed.keys().map(|container| (*container, Vec::new()));
+    let mut missing: BTreeMap<Container, Vec<Element>> = held.collect();
+    if missing.is_empty() {
+        return missing;
+    }
+    inventory.all(&mut |container, element| {
+        let Some(there) = observed.get_mut(&container) else { return };
+        if !there.take(&element) {
+            missing.entry(container).or_default().push(element);
+        }
+    });
+    missing
+}
+
+/// Containers and chains. Containers that are new are to be filled, and so are those that
+/// hold nothing.
+fn diff_structure(
+    desired: &FamilyState,
+    observed: &mut ObservedTable,
+    delta: &mut Delta,
+    room: Room<'_>,
+) -> (HashMap<Container, u32>, BTreeSet<Container>) {
+    let (sizes, rebuilt) = diff_containers(desired, observed, delta, room);
+    let chains: Vec<Chain> = desired.all_chains().collect();
+    diff_chains(&chains, observed, &rebuilt, desired.settings.family, delta);
+    let is_empty = |it: &Container| rebuilt.contains(it) || !observed.elements.contains_key(it);
+    let counts = Container::all().filter(is_empty).map(|it| (it, desired.count(it)));
+    delta.fill_elements = counts.filter(|(_, count)| *count > 0).collect();
+    (sizes, rebuilt)
+}
+
+/// The elements that a container holds if none of those that go, which are given, gives its
+/// place back within the transaction. Newer kernels do give it back; not to depend on it
+/// costs nothing.
+type Room<'a> = &'a dyn Fn(Container, Option<&ObservedElements>) -> usize;
 
 /// Enters a container's changed elements into a delta.
 pub(crate) fn put(delta: &mut Delta, container: Container, deleted: Vec<Key>, added: Vec<Element>) {
@@ -64,7 +128,7 @@ pub(crate) fn diff_elements(
     let mut added = Vec::new();
     for element in desired {
         match observed.remove(&element.key) {
-            Some(there) if is_same(&element, &there) => {}
+            Some(there) if there.is(&element) => {}
             Some(_) => {
                 deleted.push(element.key);
                 added.push(element);
@@ -83,29 +147,27 @@ fn goes_with_its_rule(name: &str) -> bool {
     name.starts_with("__")
 }
 
-fn is_same(wanted: &Element, there: &ObservedElement) -> bool {
-    there.value == wanted.value && there.comment == wanted.comment
-}
-
 /// Makes containers that are missing, and makes those again that are declared otherwise or
 /// have become too small: the rules that use them must go and come back, all in the same
 /// transaction. Returns the sizes and the containers that are new.
 fn diff_containers(
-    desired: &DesiredTable,
+    desired: &FamilyState,
     observed: &mut ObservedTable,
     delta: &mut Delta,
+    room: Room<'_>,
 ) -> (HashMap<Container, u32>, BTreeSet<Container>) {
     let mut sizes = HashMap::new();
     let mut rebuilt = BTreeSet::new();
     for container in Container::all() {
         let there = observed.sets.remove(container.name());
-        let room = room_for(desired.elements(container), observed.elements.get(&container));
+        let room = room(container, observed.elements.get(&container));
         let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));
         let keep = keep.and_then(|set| {
             let size = set.size.filter(|size| usize::try_from(*size).is_ok_and(|it| it >= room))?;
-            same_declaration(set, &container.declaration(desired.family(), size)).then_some(size)
+            let wanted = container.declaration(desired.settings.family, size);
+            same_declaration(set, &wanted).then_some(size)
         });
-        let size = keep.unwrap_or_else(|| desired.size(container));
+        let size = keep.unwrap_or_else(|| size_for(container, desired.count(container)));
         sizes.insert(container, size);
         if keep.is_none() {
             if there.is_some() {
@@ -122,16 +184,6 @@ fn diff_containers(
     (sizes, rebuilt)
 }
 
-/// The elements that a container holds if none of the replaced ones gives its place back
-/// within the transaction. Newer kernels do give it back; not to depend on it costs nothing.
-fn room_for(desired: &[Element], observed: Option<&HashMap<Key, ObservedElement>>) -> usize {
-    let Some(observed) = observed else { return desired.len() };
-    let added = desired
-        .iter()
-        .filter(|element| !observed.get(&element.key).is_some_and(|there| is_same(element, there)));
-    observed.len() + added.count()
-}
-
 fn same_declaration(there: &Set, wanted: &Set) -> bool {
     // Comments are for people, and old kernels do not keep them.
     Set { comment: None, ..there.clone() } == Set { comment: None, ..wanted.clone() }
@@ -139,28 +191,28 @@ fn same_declaration(there: &Set, wanted: &Set) -> bool {
 
 /// Makes, changes and removes chains.
 pub(crate) fn diff_chains(
-    desired: &DesiredTable,
+    desired: &[Chain],
     observed: &ObservedTable,
     rebuilt: &BTreeSet<Container>,
     family: Family,
     delta: &mut Delta,
 ) {
     let mut unknown: BTreeSet<&str> = observed.chains.keys().map(String::as_str).collect();
-    for chain in desired.chains() {
+    for chain in desired {
         unknown.remove(chain.name.as_str());
         let rules: Vec<Rule> = chain.rules.iter().map(|rule| lower(rule, family)).collect();
         match observed.chains.get(&chain.name) {
-            None => add_chain(&chain, rules, delta),
+            None => add_chain(chain, rules, delta),
             Some(there) if there.base != chain.base => {
                 delta.flush_chains.push(chain.name.clone());
                 delta.delete_chains.push(chain.name.clone());
-                add_chain(&chain, rules, delta);
+                add_chain(chain, rules, delta);
             }
-            Some(there) if there.rules != rules || uses_any(&chain, rebuilt) => {
+            Some(there) if there.rules != rules || uses_any(chain, rebuilt) => {
                 if !there.rules.is_empty() {
                     delta.flush_chains.push(chain.name.clone());
                 }
-                add_rules(&chain, rules, delta);
+                add_rules(chain, rules, delta);
             }
             Some(_) => {}
         }

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::Connection;
 
-use crate::diff::diff;
+use crate::diff::has_structure;
 use crate::observe::observe_structure;
 use crate::state::State;
-use crate::table::DesiredTable;
 
 /// Elements are not compared more often than this,
 const REST: Duration = Duration::from_secs(60);
@@ -104,10 +103,7 @@ fn is_intact(
         let Some(observed) = observe_structure(connection, *family, table)? else {
             return Ok(false);
         };
-        let mut desired = DesiredTable::new(expected.settings.clone());
-        desired.serving.clone_from(&expected.chains);
-        let (delta, _) = diff(desired, Some(observed), table);
-        if !delta.is_empty() {
+        if !has_structure(expected, observed, table) {
             return Ok(false);
         }
     }
@@ -135,7 +131,7 @@ mod tests {
             let mut connection = Connection::open().unwrap();
             connection.commit(&mut first_transaction(&[], &environment, &options)).unwrap();
             let settings = Family::BOTH.map(|it| FamilySettings::new(it, &environment, &options));
-            let (state, _) = State::new(Default::default(), settings.into());
+            let state = State::new(Default::default(), settings.into());
             let mut disturbance = Disturbance::new();
             disturbance.reading(connection.generation().unwrap());
             disturbance.mended(Duration::ZERO);

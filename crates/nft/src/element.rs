@@ -1,5 +1,6 @@
 //! The elements that a placed service puts into the maps.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -14,6 +15,7 @@ use crate::chain_name::{Beyond, Draw, EntryKind, Outlet, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
 use crate::slots::{PlacedService, PortSlots, Slots};
+use crate::table::require;
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,16 +78,47 @@ pub(crate) fn client_prefix(first: Key, last: Key) -> Option<u8> {
     (frontend == other && is_whole).then_some(length)
 }
 
+/// Which elements are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection {
+    /// Those of this family; of both without one.
+    pub(crate) family: Option<Family>,
+    /// Those of this container; of all without one.
+    pub(crate) container: Option<Container>,
+}
+
+impl Selection {
+    /// All elements.
+    pub(crate) const ALL: Selection = Selection { family: None, container: None };
+
+    /// Whether elements of a container are asked for.
+    pub(crate) fn has(self, container: Container) -> bool {
+        self.container.is_none_or(|wanted| wanted == container)
+    }
+
+    fn has_family(self, family: Family) -> bool {
+        self.family.is_none_or(|wanted| wanted == family)
+    }
+}
+
 /// Hands out the elements that only this service has.
 pub(crate) fn own_elements(
     service: &PlacedService,
+    selection: Selection,
     emit: &mut dyn FnMut(Family, Container, Element),
 ) {
-    for (port, slots) in service.ports() {
-        let comment = comment(&service.plan.name, &port.name);
+    for (port, slots) in service.ports().filter(|(port, _)| selection.has_family(port.family)) {
         let mut emit = |container, element| emit(port.family, container, element);
         for frontend in &port.frontends {
-            frontend_elements(port, slots, frontend, comment.as_deref(), &mut emit);
+            let kind = entry_kind(frontend);
+            if selection.has(Container::Verdicts(kind)) {
+                let comment = comment(&service.plan.name, &port.name);
+                emit(Container::Verdicts(kind), verdict_element(port, slots, frontend, comment));
+            }
+            if selection.has(Container::SourceRanges) {
+                range_elements(port, frontend, &mut emit);
+            }
+            pool_elements(port, slots, frontend, selection, &mut emit);
         }
     }
 }
@@ -140,39 +173,53 @@ pub(crate) fn pools(frontend: &Frontend) -> [Option<Pool>; 2] {
     }
 }
 
-fn frontend_elements(
+fn verdict_element(
     port: &PortPlan,
     slots: &PortSlots,
     frontend: &Frontend,
-    comment: Option<&str>,
-    emit: &mut dyn FnMut(Container, Element),
-) {
-    let key = frontend_key(port, frontend);
-    let kind = entry_kind(frontend);
-    let ranges = restriction(port, frontend);
+    comment: Option<Box<str>>,
+) -> Element {
     let mut verdict = verdict(port, slots, frontend);
     if port.when_endpoint_gone == WhenEndpointGone::Reset {
         verdict = resetting_strays(verdict);
     }
-    if let (Value::Chain(chain), Some(_)) = (verdict, ranges) {
+    if let (Value::Chain(chain), Some(_)) = (verdict, restriction(port, frontend)) {
         verdict = Value::Chain(chain.restricted().unwrap_or(chain));
     }
-    let comment = comment.map(Into::into);
-    emit(Container::Verdicts(kind), Element { key, value: verdict, comment });
-    for range in ranges.unwrap_or_default() {
-        let (key, value) = (key.with_client(range.network()), Value::Network(range.prefix_len()));
+    Element { key: frontend_key(port, frontend), value: verdict, comment }
+}
+
+fn range_elements(port: &PortPlan, frontend: &Frontend, emit: &mut dyn FnMut(Container, Element)) {
+    for range in restriction(port, frontend).unwrap_or_default() {
+        let key = frontend_key(port, frontend).with_client(range.network());
+        let value = Value::Network(range.prefix_len());
         emit(Container::SourceRanges, Element { key, value, comment: None });
     }
+}
+
+fn pool_elements(
+    port: &PortPlan,
+    slots: &PortSlots,
+    frontend: &Frontend,
+    selection: Selection,
+    emit: &mut dyn FnMut(Container, Element),
+) {
+    let key = frontend_key(port, frontend);
+    let kind = entry_kind(frontend);
     for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
         let Some(pool) = pool else { continue };
         let slots = slots.pool(pool);
+        let container = Container::Endpoints(kind, side);
         if port.affinity.is_some() {
-            seat_elements(key, slots, kind, side, emit);
-        } else {
+            seat_elements(key, slots, kind, side, &mut |container, element| {
+                if selection.has(container) {
+                    emit(container, element);
+                }
+            });
+        } else if selection.has(container) {
             for (slot, endpoint) in (0u32..).zip(&slots.endpoints) {
                 let value = Value::Endpoint(*endpoint);
-                let element = Element { key: key.with_slot(slot), value, comment: None };
-                emit(Container::Endpoints(kind, side), element);
+                emit(container, Element { key: key.with_slot(slot), value, comment: None });
             }
         }
     }
@@ -235,6 +282,35 @@ fn resetting_strays(verdict: Value) -> Value {
         Value::Chain(chain) => Value::Chain(chain.resetting_strays()),
         Value::Drop => Value::Chain(ServingChain::ResetStrays(Beyond::Drop)),
         other => other,
+    }
+}
+
+/// Whether clients of a verdict keep their endpoints.
+pub(crate) fn has_affinity(value: Value) -> bool {
+    let Value::Chain(chain) = value else { return false };
+    let mut reached = BTreeSet::new();
+    require(&mut reached, chain);
+    let keeps = |chain: &ServingChain| {
+        matches!(chain, ServingChain::Balance(_, _, Draw { affinity: Some(_), .. }))
+    };
+    reached.iter().any(keeps)
+}
+
+/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
+pub(crate) fn slots(value: Value) -> (u32, u32) {
+    let count = |outlet| match outlet {
+        Outlet::Balance(draw) => draw.slots,
+        Outlet::Reject | Outlet::Drop => 0,
+    };
+    let Value::Chain(chain) = value else { return (0, 0) };
+    match chain {
+        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
+        ServingChain::ResetStrays(beyond) => {
+            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
+        }
+        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
+        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
+        _ => (0, 0),
     }
 }
 

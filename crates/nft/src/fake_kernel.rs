@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use portolan_core::Family;
 use portolan_netlink::nftables::{Expression, OwnedVerdict, Rule, Set};
 
 use crate::container::Container;
 use crate::delta::Delta;
 use crate::element::{Element, Value};
+use crate::inventory::Inventory;
 use crate::key::Key;
+use crate::observed_elements::ObservedElements;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
 /// One family's table, if it exists.
@@ -22,7 +23,8 @@ pub(crate) struct FakeKernel {
 
 impl FakeKernel {
     /// Applies a transaction; panics where the kernel would refuse it.
-    pub(crate) fn commit(&mut self, family: Family, delta: &Delta) {
+    pub(crate) fn commit(&mut self, delta: &Delta, inventory: Inventory<'_>) {
+        let family = inventory.settings.family;
         self.exists |= delta.add_table.is_some();
         assert!(self.exists || delta.is_empty(), "no table");
         for chain in &delta.flush_chains {
@@ -46,6 +48,7 @@ impl FakeKernel {
             self.chains.get_mut(chain).expect("chain of a rule exists").rules.push(rule.clone());
         }
         self.change_elements(delta);
+        self.fill_elements(delta, inventory);
         for chain in &delta.remove_chains {
             self.chains.get_mut(chain).expect("removed chain exists").rules.clear();
         }
@@ -62,8 +65,13 @@ impl FakeKernel {
             spoilt: BTreeSet::new(),
             chains: self.chains.clone(),
             sets: self.sets.clone(),
-            elements: self.elements.clone(),
+            elements: self.elements.iter().map(|(it, all)| (*it, observed(*it, all))).collect(),
         })
+    }
+
+    /// The elements of all containers.
+    pub(crate) fn elements(&self) -> &HashMap<Container, HashMap<Key, ObservedElement>> {
+        &self.elements
     }
 
     /// Damages the table as another program might.
@@ -72,6 +80,20 @@ impl FakeKernel {
         let mut keys: Vec<Key> = elements.keys().copied().collect();
         keys.sort_unstable();
         keys.into_iter().step_by(every).for_each(|key| drop(elements.remove(&key)));
+    }
+
+    fn fill_elements(&mut self, delta: &Delta, inventory: Inventory<'_>) {
+        for (container, count) in &delta.fill_elements {
+            let size = self.sets.get(container.name()).and_then(|set| set.size).unwrap_or(0);
+            let elements = self.elements.entry(*container).or_default();
+            assert!(elements.is_empty(), "{container:?} is filled twice");
+            inventory.of(*container, &mut |Element { key, value, comment }| {
+                let element = ObservedElement { value, comment };
+                assert!(elements.insert(key, element).is_none(), "{container:?} has {key:?}");
+            });
+            assert_eq!(elements.len(), *count, "{container:?} gets all that it should hold");
+            assert!(elements.len() <= size as usize, "{container:?} is full");
+        }
     }
 
     fn change_elements(&mut self, delta: &Delta) {
@@ -139,6 +161,12 @@ impl FakeKernel {
         });
         from_rules.chain(from_elements).collect()
     }
+}
+
+fn observed(container: Container, all: &HashMap<Key, ObservedElement>) -> ObservedElements {
+    let mut elements = ObservedElements::new(container.has_slots());
+    all.iter().for_each(|(key, element)| elements.insert(*key, element.clone()));
+    elements
 }
 
 fn looks_into(rule: &Rule, name: &str) -> bool {

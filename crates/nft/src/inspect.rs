@@ -1,19 +1,20 @@
 //! What our tables do, read from the kernel alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use portolan_core::{EndpointAddress, Family, Pool, Protocol};
 use portolan_netlink::nftables::Connection;
 use serde::Serialize;
 
-use crate::chain_name::{Draw, EntryKind, Outlet, ServingChain};
+use crate::chain_name::EntryKind;
 use crate::container::Container;
-use crate::element::Value;
+use crate::element::{Value, has_affinity, slots};
 use crate::error::NftError;
 use crate::key::{Key, parse_address};
 use crate::observe::{observe, seated_endpoint, slot_endpoint};
-use crate::table::{ObservedTable, require};
+use crate::observed_elements::ObservedElements;
+use crate::table::ObservedTable;
 
 /// A frontend as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -69,9 +70,8 @@ pub fn inspect(table: &str) -> Result<Option<KernelTable>, NftError> {
 
 fn read(family: Family, observed: &ObservedTable, found: &mut KernelTable) {
     for kind in [EntryKind::Address, EntryKind::NodePort] {
-        for (key, element) in
-            observed.elements.get(&Container::Verdicts(kind)).into_iter().flatten()
-        {
+        let verdicts = observed.elements.get(&Container::Verdicts(kind));
+        for (key, element) in verdicts.into_iter().flat_map(ObservedElements::without_slots) {
             if let Some(mut frontend) = frontend(family, kind, key, element.value, observed) {
                 frontend.comment = element.comment.as_deref().map(str::to_owned);
                 found.frontends.push(frontend);
@@ -79,7 +79,8 @@ fn read(family: Family, observed: &ObservedTable, found: &mut KernelTable) {
         }
     }
     let addresses = |container| {
-        let keys = observed.elements.get(&container).into_iter().flatten().map(|(key, _)| key);
+        let elements = observed.elements.get(&container).into_iter();
+        let keys = elements.flat_map(ObservedElements::without_slots).map(|(key, _)| key);
         keys.filter_map(|key| first_address(family, key)).collect::<Vec<IpAddr>>()
     };
     found.cluster_ips.extend(addresses(Container::ClusterIps));
@@ -131,7 +132,7 @@ fn frontend(
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         // Chains of others may count on any number of slots.
-        let held = observed.elements.get(&container).map_or(0, HashMap::len);
+        let held = observed.elements.get(&container).map_or(0, ObservedElements::len);
         let in_slot = |slot| match container {
             Container::Endpoints(..) => slot_endpoint(observed, key, container, slot),
             _ => seated_endpoint(observed, key, kind, pool, slot).map(|(endpoint, _)| endpoint),
@@ -142,33 +143,4 @@ fn frontend(
     frontend.endpoints.sort_unstable();
     frontend.local_endpoints.sort_unstable();
     Some(frontend)
-}
-
-/// Whether clients of a verdict keep their endpoints.
-fn has_affinity(value: Value) -> bool {
-    let Value::Chain(chain) = value else { return false };
-    let mut reached = BTreeSet::new();
-    require(&mut reached, chain);
-    let keeps = |chain: &ServingChain| {
-        matches!(chain, ServingChain::Balance(_, _, Draw { affinity: Some(_), .. }))
-    };
-    reached.iter().any(keeps)
-}
-
-/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
-fn slots(value: Value) -> (u32, u32) {
-    let count = |outlet| match outlet {
-        Outlet::Balance(draw) => draw.slots,
-        Outlet::Reject | Outlet::Drop => 0,
-    };
-    let Value::Chain(chain) = value else { return (0, 0) };
-    match chain {
-        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
-        ServingChain::ResetStrays(beyond) => {
-            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
-        }
-        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
-        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
-        _ => (0, 0),
-    }
 }

@@ -33,7 +33,7 @@ impl Ruleset {
         let schema = MetainfoObject { json_schema_version: Some(1), ..MetainfoObject::default() };
         let mut objects = vec![serde_json::to_value(NfListObject::MetainfoObject(schema))?];
         for table in &self.tables {
-            let writer = TableWriter { name: &self.name, family: table.family() };
+            let writer = TableWriter { name: &self.name, family: table.family };
             writer.write(table, &mut objects)?;
         }
         Ok([("nftables", Value::Array(objects))].into_iter().collect())
@@ -55,11 +55,10 @@ impl TableWriter<'_> {
         for container in Container::all() {
             objects.push(self.container(table, container)?);
         }
-        let chains = table.chains();
-        for chain in &chains {
+        for chain in &table.chains {
             objects.push(serde_json::to_value(NfListObject::Chain(self.chain(chain)))?);
         }
-        for rule in chains.iter().flat_map(|chain| self.rules(chain)) {
+        for rule in table.chains.iter().flat_map(|chain| self.rules(chain)) {
             let mut object = serde_json::to_value(NfListObject::Rule(rule))?;
             nft_form::rule(&mut object);
             objects.push(object);

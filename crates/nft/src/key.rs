@@ -43,6 +43,12 @@ impl Key {
         self.with(slot.to_ne_bytes())
     }
 
+    /// The frontend and the slot of a key with a slot; `None` if it is too short for one.
+    pub(crate) fn split_slot(self) -> Option<(Key, u32)> {
+        let (frontend, slot) = self.as_bytes().split_last_chunk()?;
+        Some((Key::from_kernel(frontend)?, u32::from_ne_bytes(*slot)))
+    }
+
     /// The first or last key of a frontend's clients.
     pub(crate) fn with_client(self, client: IpAddr) -> Key {
         self.with_address(client)
@@ -103,6 +109,12 @@ impl Key {
             self.length = u8::try_from(start + N).unwrap_or(self.length);
         }
         self
+    }
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
     }
 }
 

@@ -1,10 +1,9 @@
 //! The nftables backend: endpoints are data, not rules.
 //!
 //! ```text
-//!  ServicePlan ─ slots ─▶ elements ┐
-//!  Environment ─ structure ─▶ chains ├─▶ DesiredTable ─┐
-//!                                    │                 ├─ diff ─▶ Delta ─▶ one transaction
-//!  kernel ─ observe ─▶ ObservedTable ┘─────────────────┘
+//!  ServicePlan ─ slots ─▶ Inventory of elements ─┐
+//!  Environment ─ structure ─▶ chains ────────────┼─ diff ─▶ Delta ─▶ one transaction
+//!  kernel ─ observe ─▶ ObservedTable ────────────┘
 //! ```
 //!
 //! One table per family holds a constant number of chains, one more for each different
@@ -29,6 +28,7 @@ mod error;
 #[cfg(test)]
 mod fake_kernel;
 mod inspect;
+mod inventory;
 mod json;
 mod key;
 #[cfg(test)]
@@ -36,6 +36,7 @@ mod key;
 mod life;
 mod lower;
 mod observe;
+mod observed_elements;
 #[cfg(test)]
 mod property_tests;
 mod render;

@@ -1,16 +1,17 @@
 //! Reading our tables out of the kernel.
 
-use std::collections::HashMap;
-
 use portolan_core::{EndpointAddress, Family, Pool, PortPlan};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Connection, Data, ElementView, Verdict};
 
 use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
-use crate::element::{Value, client_prefix, entry_kind, frontend_key, pools};
+use crate::element::{
+    Value, client_prefix, entry_kind, frontend_key, has_affinity, pools, slots as verdict_slots,
+};
 use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
+use crate::observed_elements::ObservedElements;
 use crate::slots::Slots;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
@@ -25,11 +26,15 @@ pub(crate) fn observe(
     };
     for container in Container::all() {
         if observed.sets.contains_key(container.name()) && !container.is_dynamic() {
-            let (elements, is_spoilt) = observe_elements(connection, family, table, container)?;
-            observed.elements.insert(container, elements);
-            if is_spoilt {
+            let mut reader = Reader::new(connection, family, table, container);
+            let elements = match reader.look_up(&observed)? {
+                Some(elements) => elements,
+                None => reader.list()?,
+            };
+            if reader.is_spoilt {
                 observed.spoilt.insert(container);
             }
+            observed.elements.insert(container, elements);
         }
     }
     Ok(Some(observed))
@@ -60,24 +65,92 @@ pub(crate) fn observe_structure(
     Ok(Some(observed))
 }
 
-fn observe_elements(
-    connection: &mut Connection,
+/// Reads the elements of one container.
+struct Reader<'a> {
+    connection: &'a mut Connection,
     family: Family,
-    table: &str,
+    table: &'a str,
     container: Container,
-) -> Result<(HashMap<Key, ObservedElement>, bool), NetlinkError> {
-    let mut elements = HashMap::new();
-    let mut is_spoilt = false;
-    connection.elements(kernel_family(family), table, container.name(), &mut |view| {
-        is_spoilt |= view.key.is_empty();
-        // A key that is none of ours belongs to a set that is declared otherwise, and that
-        // is made again anyway.
-        if let Some(key) = Key::from_kernel(view.key) {
-            let comment = view.comment.map(Into::into);
-            elements.insert(key, ObservedElement { value: value(container, key, &view), comment });
+    /// There is an element that cannot be deleted by its key.
+    is_spoilt: bool,
+    /// From how many elements on it is faster to look each of them up.
+    many: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn new(
+        connection: &'a mut Connection,
+        family: Family,
+        table: &'a str,
+        container: Container,
+    ) -> Reader<'a> {
+        Reader { connection, family, table, container, is_spoilt: false, many: MANY }
+    }
+
+    /// All elements, as the kernel lists them.
+    fn list(&mut self) -> Result<ObservedElements, NetlinkError> {
+        let (container, family) = (self.container, kernel_family(self.family));
+        let mut elements = ObservedElements::new(container.has_slots());
+        let mut is_spoilt = false;
+        let visit = &mut |view: ElementView<'_>| {
+            is_spoilt |= view.key.is_empty();
+            enter(&mut elements, container, &view);
+        };
+        self.connection.elements(family, self.table, container.name(), visit)?;
+        self.is_spoilt = is_spoilt;
+        Ok(elements)
+    }
+
+    /// All elements, asked for by the keys that verdicts lead to, if they are so many that a
+    /// listing takes longer. `None` if they are not, or if there may be others.
+    fn look_up(
+        &mut self,
+        observed: &ObservedTable,
+    ) -> Result<Option<ObservedElements>, NetlinkError> {
+        let (container, family) = (self.container, kernel_family(self.family));
+        let room = observed.sets.get(container.name()).and_then(|set| set.size);
+        let count = slots_led_to(observed, container).map(|(_, slots)| u64::from(slots)).sum();
+        if count < self.many || u64::from(room.unwrap_or_default()) < count {
+            return Ok(None);
         }
-    })?;
-    Ok((elements, is_spoilt))
+        let mut keys = slots_led_to(observed, container)
+            .flat_map(|(frontend, slots)| (0..slots).map(move |slot| frontend.with_slot(slot)));
+        let mut elements = ObservedElements::new(container.has_slots());
+        let visit = &mut |view: ElementView<'_>| enter(&mut elements, container, &view);
+        let set = container.name();
+        let found = self.connection.known_elements(family, self.table, set, &mut keys, visit)?;
+        Ok(found.map(|_| elements))
+    }
+}
+
+/// Below so many elements a listing is faster. Measured on Linux 6.18.
+const MANY: u64 = 150_000;
+
+/// The frontends that verdicts lead to a container of endpoints for, with the number of
+/// their slots. Empty for other containers.
+fn slots_led_to(
+    observed: &ObservedTable,
+    container: Container,
+) -> impl Iterator<Item = (Key, u32)> {
+    let (verdicts, side) = match container {
+        Container::Endpoints(kind, side) => (Some(Container::Verdicts(kind)), side),
+        _ => (None, Pool::Cluster),
+    };
+    let verdicts = verdicts.and_then(|verdicts| observed.elements.get(&verdicts)).into_iter();
+    let verdicts = verdicts.flat_map(ObservedElements::without_slots);
+    verdicts.filter(|(_, element)| !has_affinity(element.value)).map(move |(key, element)| {
+        let (inside, outside) = verdict_slots(element.value);
+        (*key, if side == Pool::Cluster { inside } else { outside })
+    })
+}
+
+/// A key that is none of ours belongs to a set that is declared otherwise, and that is made
+/// again anyway.
+fn enter(elements: &mut ObservedElements, container: Container, view: &ElementView<'_>) {
+    if let Some(key) = Key::from_kernel(view.key) {
+        let comment = view.comment.map(Into::into);
+        elements.insert(key, ObservedElement { value: value(container, key, view), comment });
+    }
 }
 
 fn value(container: Container, key: Key, view: &ElementView<'_>) -> Value {
@@ -164,3 +237,7 @@ pub(crate) fn seated_endpoint(
     let container = Container::SeatedEndpoints(kind, side);
     Some((slot_endpoint(observed, frontend, container, seat)?, seat))
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

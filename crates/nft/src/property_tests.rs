@@ -16,6 +16,7 @@ use crate::adapt::adapt;
 use crate::apply::apply;
 use crate::chain_name::EntryKind;
 use crate::container::Container;
+use crate::delta::Delta;
 use crate::diff::diff;
 use crate::element::Value;
 use crate::fake_kernel::FakeKernel;
@@ -57,35 +58,36 @@ impl Machine {
             .collect();
         let options = NftOptions::default();
         let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, &options));
-        let (mut state, tables) = State::new(services, settings.into());
+        let mut state = State::new(services, settings.into());
         let mut observed = observed;
         let mut operations = 0;
-        for (family, mut table) in tables {
+        for family in Family::BOTH {
             let there = observed.remove(&family).flatten();
+            let table = state.families.get_mut(&family).unwrap();
             if let Some(there) = &there {
-                let state = state.families.get_mut(&family).unwrap();
-                state.keep_unused_chains(there);
-                table.serving.clone_from(&state.chains);
+                table.keep_unused_chains(there);
             }
-            let (delta, sizes) = diff(table, there, TABLE);
+            let table = &state.families[&family];
+            let (delta, sizes) = diff(table, there, state.inventory(&table.settings), TABLE);
             state.families.get_mut(&family).unwrap().sizes = sizes;
             operations += delta.added() + delta.deleted();
-            self.kernel.get_mut(&family).unwrap().commit(family, &delta);
+            commit(&mut self.kernel, &state, family, &delta);
         }
         self.state = Some(state);
         operations
     }
 
     fn apply(&mut self, changes: &[portolan_core::Change]) {
-        for (family, delta) in apply(self.state.as_mut().unwrap(), changes) {
-            self.kernel.get_mut(&family).unwrap().commit(family, &delta);
+        let state = self.state.as_mut().unwrap();
+        for (family, delta) in apply(state, changes) {
+            commit(&mut self.kernel, state, family, &delta);
         }
     }
 
     fn adapt(&mut self, environment: &Environment) {
-        let options = NftOptions::default();
-        for (family, delta) in adapt(self.state.as_mut().unwrap(), environment, &options) {
-            self.kernel.get_mut(&family).unwrap().commit(family, &delta);
+        let state = self.state.as_mut().unwrap();
+        for (family, delta) in adapt(state, environment, &NftOptions::default()) {
+            commit(&mut self.kernel, state, family, &delta);
         }
     }
 
@@ -93,8 +95,9 @@ impl Machine {
     fn meaning(&self) -> BTreeMap<(Family, Container, Key), (String, Vec<String>)> {
         let mut meaning = BTreeMap::new();
         for (family, kernel) in &self.kernel {
-            for (container, elements) in kernel.observe().unwrap_or_default().elements {
+            for (container, elements) in kernel.elements() {
                 for (key, element) in elements {
+                    let (container, key, element) = (*container, *key, element.clone());
                     // The same as the seated endpoints, but for which seat it is.
                     if matches!(container, Container::Seats(..)) {
                         continue;
@@ -119,6 +122,11 @@ impl Machine {
     fn chains(&self) -> usize {
         self.kernel.values().filter_map(FakeKernel::observe).map(|it| it.chains.len()).sum()
     }
+}
+
+fn commit(kernel: &mut BTreeMap<Family, FakeKernel>, state: &State, family: Family, delta: &Delta) {
+    let inventory = state.inventory(&state.families[&family].settings);
+    kernel.get_mut(&family).unwrap().commit(delta, inventory);
 }
 
 proptest! {
@@ -261,15 +269,15 @@ fn a_replaced_endpoint_is_one_element_and_a_new_one_is_an_element_and_a_verdict(
     for (endpoints, added, deleted) in [(2..11, 1, 1), (2..12, 2, 1), (3..12, 2, 3)] {
         let changes = serve(&mut index, endpoints.clone());
         let deltas = apply(machine.state.as_mut().unwrap(), &changes);
-        let elements = |delta: &crate::delta::Delta| {
+        let elements = |delta: &Delta| {
             let added: usize = delta.add_elements.values().map(Vec::len).sum();
             let deleted: usize = delta.delete_elements.values().map(Vec::len).sum();
             (added, deleted)
         };
         let counts: Vec<(usize, usize)> = deltas.values().map(elements).collect();
         assert_eq!(counts, [(added, deleted)], "{endpoints:?}");
-        let kernel = machine.kernel.get_mut(&Family::V4).unwrap();
-        kernel.commit(Family::V4, &deltas[&Family::V4]);
+        let state = machine.state.as_ref().unwrap();
+        commit(&mut machine.kernel, state, Family::V4, &deltas[&Family::V4]);
     }
 }
 

@@ -38,14 +38,12 @@ pub fn render<'a>(
         .map(|plan| (plan.name.clone(), PlacedService::fresh(plan.clone())))
         .collect();
     let settings = Family::BOTH.map(|family| FamilySettings::new(family, environment, options));
-    let (_, mut tables) = State::new(services, settings.into());
-    let mut tables: Vec<DesiredTable> =
-        Family::BOTH.iter().filter_map(|family| tables.remove(family)).collect();
-    for table in &mut tables {
-        for elements in table.elements.values_mut() {
-            elements.sort_unstable_by_key(|element| element.key);
-        }
-    }
+    let state = State::new(services, settings.into());
+    let table = |family: &Family| {
+        let table = state.families.get(family)?;
+        Some(DesiredTable::new(table, state.inventory(&table.settings)))
+    };
+    let tables = Family::BOTH.iter().filter_map(table).collect();
     Ruleset { name: options.table.clone(), tables }
 }
 
@@ -55,12 +53,12 @@ impl Display for Ruleset {
             if index > 0 {
                 f.write_char('\n')?;
             }
-            writeln!(f, "table {} {} {{", protocol(table.family()), self.name)?;
+            writeln!(f, "table {} {} {{", protocol(table.family), self.name)?;
             for container in Container::all() {
                 write_container(f, table, container)?;
             }
-            for chain in table.chains() {
-                write_chain(f, &chain, table.family())?;
+            for chain in &table.chains {
+                write_chain(f, chain, table.family)?;
             }
             f.write_str("}\n")?;
         }
@@ -73,9 +71,9 @@ fn write_container(
     table: &DesiredTable,
     container: Container,
 ) -> fmt::Result {
-    let kind = if container.data(table.family()).is_some() { "map" } else { "set" };
+    let kind = if container.data(table.family).is_some() { "map" } else { "set" };
     writeln!(f, "\t{kind} {} {{", container.name())?;
-    writeln!(f, "\t\t{}", container_type(container, table.family()))?;
+    writeln!(f, "\t\t{}", container_type(container, table.family))?;
     writeln!(f, "\t\tsize {}", table.size(container))?;
     if let Some(flags) = container_flags(container) {
         writeln!(f, "\t\tflags {flags}")?;

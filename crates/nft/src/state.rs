@@ -7,11 +7,12 @@ use std::net::IpAddr;
 use portolan_core::{Family, ObjectName};
 
 use crate::chain_name::ServingChain;
-use crate::container::Container;
-use crate::element::{Value, own_elements, shared_addresses, shared_element};
+use crate::container::{Container, size_for};
+use crate::element::{Selection, Value, own_elements, shared_addresses};
+use crate::inventory::Inventory;
 use crate::slots::PlacedService;
 use crate::structure::{Chain, FamilySettings};
-use crate::table::DesiredTable;
+use crate::table::require;
 
 /// Both families' tables.
 #[derive(Debug)]
@@ -40,59 +41,65 @@ pub(crate) struct FamilyState {
 }
 
 impl State {
-    /// The tables that placed services make in these settings, and the state in which the
-    /// kernel is once it has them. The sizes are those of fresh tables.
+    /// The state of a kernel that has the tables which placed services make in these
+    /// settings. The sizes are those of fresh tables.
     pub(crate) fn new(
         services: HashMap<ObjectName, PlacedService>,
         settings: Vec<FamilySettings>,
-    ) -> (State, HashMap<Family, DesiredTable>) {
-        let mut tables: HashMap<Family, DesiredTable> = settings
-            .iter()
-            .map(|settings| (settings.family, DesiredTable::new(settings.clone())))
-            .collect();
-        let mut shared: HashMap<(Container, IpAddr), usize> = HashMap::new();
+    ) -> State {
+        let families = settings.into_iter().map(|it| (it.family, FamilyState::new(it)));
+        let mut state = State { services, shared: HashMap::new(), families: families.collect() };
+        let State { services, shared, families } = &mut state;
         for service in services.values() {
-            own_elements(service, &mut |family, container, element| {
-                if let Some(table) = tables.get_mut(&family) {
-                    table.insert(container, element);
-                }
-            });
             shared_addresses(service, &mut |container, ip| {
                 *shared.entry((container, ip)).or_default() += 1;
             });
+            own_elements(service, Selection::ALL, &mut |family, container, element| {
+                if let Some(table) = families.get_mut(&family) {
+                    table.enter(container, element.value);
+                }
+            });
         }
-        for (container, ip) in shared.keys() {
-            if let Some(table) = tables.get_mut(&Family::of(*ip)) {
-                table.insert(*container, shared_element(*container, *ip));
+        for table in families.values_mut() {
+            let settings = table.settings.clone();
+            let inventory = Inventory { settings: &settings, services, shared };
+            for container in Container::all().filter(|container| container.is_shared()) {
+                inventory.of(container, &mut |element| table.enter(container, element.value));
             }
+            table.declare_sizes();
         }
-        for table in tables.values_mut() {
-            table.insert_node_port_addresses();
-        }
-        let families =
-            tables.iter().map(|(family, table)| (*family, FamilyState::of(table))).collect();
-        (State { services, shared, families }, tables)
+        state
+    }
+
+    /// Where the elements of a family's table come from.
+    pub(crate) fn inventory<'a>(&'a self, settings: &'a FamilySettings) -> Inventory<'a> {
+        Inventory { settings, services: &self.services, shared: &self.shared }
     }
 }
 
 impl FamilyState {
-    fn of(table: &DesiredTable) -> FamilyState {
-        let mut state = FamilyState {
-            settings: table.settings.clone(),
+    /// A table without services.
+    pub(crate) fn new(settings: FamilySettings) -> FamilyState {
+        FamilyState {
+            settings,
             sizes: HashMap::new(),
             counts: HashMap::new(),
-            chains: table.serving.clone(),
+            chains: BTreeSet::from([ServingChain::Reject]),
             references: HashMap::new(),
-        };
-        state.chains.insert(ServingChain::Reject);
-        for (container, elements) in &table.elements {
-            state.sizes.insert(*container, table.size(*container));
-            state.counts.insert(*container, elements.len());
-            for element in elements {
-                state.refer(element.value, 1);
-            }
         }
-        state
+    }
+
+    fn enter(&mut self, container: Container, value: Value) {
+        *self.counts.entry(container).or_default() += 1;
+        self.refer(value, 1);
+        if let Value::Chain(chain) = value {
+            require(&mut self.chains, chain);
+        }
+    }
+
+    fn declare_sizes(&mut self) {
+        let size = |container| (container, size_for(container, self.count(container)));
+        self.sizes = Container::all().map(size).collect();
     }
 
     /// Counts an element that leads to a chain, or one that no longer does.

@@ -7,55 +7,36 @@ use portolan_netlink::nftables::{BaseChain, Rule, Set};
 
 use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
-use crate::element::{Element, Value, shared_element};
+use crate::element::{Element, Value};
+use crate::inventory::Inventory;
 use crate::key::Key;
-use crate::structure::{Chain, FamilySettings};
+use crate::observed_elements::ObservedElements;
+use crate::state::FamilyState;
+use crate::structure::Chain;
 
-/// A table as we want it.
+/// A table as we want it, with all its elements.
 #[derive(Debug)]
 pub(crate) struct DesiredTable {
-    /// What its rules depend on.
-    pub(crate) settings: FamilySettings,
-    /// The elements of each container, in no particular order, no key twice.
-    pub(crate) elements: BTreeMap<Container, Vec<Element>>,
-    /// The chains that elements lead to, with all that those lead to.
-    pub(crate) serving: BTreeSet<ServingChain>,
+    /// The family.
+    pub(crate) family: Family,
+    /// The chains, the fixed ones first.
+    pub(crate) chains: Vec<Chain>,
+    /// The elements of each container, by key.
+    elements: BTreeMap<Container, Vec<Element>>,
 }
 
 impl DesiredTable {
-    /// A table without services.
-    pub(crate) fn new(settings: FamilySettings) -> DesiredTable {
-        let elements = Container::all().map(|container| (container, Vec::new()));
-        DesiredTable { settings, elements: elements.collect(), serving: BTreeSet::new() }
-    }
-
-    /// The family.
-    pub(crate) fn family(&self) -> Family {
-        self.settings.family
-    }
-
-    /// Adds an element and the chains that it needs.
-    pub(crate) fn insert(&mut self, container: Container, element: Element) {
-        if let Value::Chain(chain) = element.value {
-            require(&mut self.serving, chain);
+    /// A table with the elements of an inventory.
+    pub(crate) fn new(table: &FamilyState, inventory: Inventory<'_>) -> DesiredTable {
+        let mut elements: BTreeMap<Container, Vec<Element>> = BTreeMap::new();
+        inventory.all(&mut |container, element| {
+            elements.entry(container).or_default().push(element);
+        });
+        for elements in elements.values_mut() {
+            elements.sort_unstable_by_key(|element| element.key);
         }
-        self.elements.entry(container).or_default().push(element);
-    }
-
-    /// Adds the addresses that take NodePorts, if they are listed.
-    pub(crate) fn insert_node_port_addresses(&mut self) {
-        for ip in self.settings.node_port_addresses() {
-            let container = Container::NodePortIps;
-            self.insert(container, shared_element(container, ip));
-        }
-    }
-
-    /// All chains, the fixed ones first.
-    pub(crate) fn chains(&self) -> Vec<Chain> {
-        let mut chains = self.settings.fixed_chains();
-        let serving = self.serving.iter().filter(|chain| **chain != ServingChain::Reject);
-        chains.extend(serving.map(|chain| self.settings.serving_chain(*chain)));
-        chains
+        let family = table.settings.family;
+        DesiredTable { family, chains: table.all_chains().collect(), elements }
     }
 
     /// The elements of a container.
@@ -91,7 +72,7 @@ pub(crate) struct ObservedTable {
     /// Sets and maps by name, ours and others.
     pub(crate) sets: BTreeMap<String, Set>,
     /// The elements of our containers.
-    pub(crate) elements: HashMap<Container, HashMap<Key, ObservedElement>>,
+    pub(crate) elements: HashMap<Container, ObservedElements>,
 }
 
 /// A chain as the kernel has it.
@@ -112,9 +93,16 @@ pub(crate) struct ObservedElement {
     pub(crate) comment: Option<Box<str>>,
 }
 
+impl ObservedElement {
+    /// Whether an element with the same key says the same.
+    pub(crate) fn is(&self, element: &Element) -> bool {
+        self.value == element.value && self.comment == element.comment
+    }
+}
+
 impl ObservedTable {
     /// The value of a key.
     pub(crate) fn value(&self, container: Container, key: &Key) -> Option<Value> {
-        Some(self.elements.get(&container)?.get(key)?.value)
+        self.elements.get(&container)?.value(key)
     }
 }

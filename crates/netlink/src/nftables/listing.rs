@@ -113,7 +113,7 @@ impl Connection {
     }
 
     /// Sends a request and collects the answers of one kind.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         request: &mut Request,
         wanted: u16,
@@ -155,13 +155,18 @@ impl Connection {
 }
 
 /// A single request, encoded.
-struct Request {
+pub(super) struct Request {
     encoder: Encoder,
     sequence: u32,
 }
 
 impl Request {
-    fn new(kind: u16, flags: u16, family: u8, write: impl FnOnce(&mut Encoder)) -> Request {
+    pub(super) fn new(
+        kind: u16,
+        flags: u16,
+        family: u8,
+        write: impl FnOnce(&mut Encoder),
+    ) -> Request {
         let mut encoder = Encoder::default();
         let flags = flags | flag::REQUEST;
         let start = encoder.begin_message(Header { kind, flags, family, ..Header::default() });
@@ -174,7 +179,7 @@ impl Request {
         Request::new(kind, flag::DUMP, family.number(), write)
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         self.encoder.bytes()
     }
 
@@ -182,14 +187,18 @@ impl Request {
         Messages::new(self.bytes()).next().flatten()
     }
 
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         self.message().map_or_else(String::new, |message| describe::request(&message))
     }
 
-    fn number(&mut self, sequence: u32) {
+    pub(super) fn number(&mut self, sequence: u32) {
         self.sequence = sequence;
         let flags = self.message().map_or(0, |message| message.flags);
         self.encoder.patch_header(0, sequence, flags);
+    }
+
+    pub(super) fn sequence(&self) -> u32 {
+        self.sequence
     }
 
     /// Whether many messages will answer, the last of them an end mark.
@@ -200,7 +209,7 @@ impl Request {
 
 /// Whether a listing can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     Complete,
     Interrupted,
 }
@@ -278,17 +287,17 @@ impl Reader<'_> {
 }
 
 /// Messages that answered a request.
-struct Listing {
+pub(super) struct Listing {
     action: String,
     messages: Vec<u8>,
 }
 
 impl Listing {
-    fn of(request: &Request) -> Listing {
+    pub(super) fn of(request: &Request) -> Listing {
         Listing { action: request.describe(), messages: Vec::new() }
     }
 
-    fn attributes(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &[u8]> {
         Messages::new(&self.messages).flatten().filter_map(|message| Some(message.netfilter()?.2))
     }
 

@@ -17,6 +17,7 @@ mod field;
 #[cfg(test)]
 mod golden_tests;
 mod hint;
+mod known_elements;
 mod listing;
 mod numbered;
 mod path;

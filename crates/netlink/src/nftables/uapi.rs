@@ -107,7 +107,7 @@ attributes! {
     list "NFTA_LIST_" { ELEM = 1 }
     set "NFTA_SET_" {
         TABLE = 1, NAME = 2, FLAGS = 3, KEY_TYPE = 4, KEY_LEN = 5, DATA_TYPE = 6, DATA_LEN = 7,
-        DESC = 9, ID = 10, USERDATA = 13,
+        DESC = 9, ID = 10, USERDATA = 13, COUNT = 20,
     }
     set_description "NFTA_SET_DESC_" { SIZE = 1, CONCAT = 2 }
     set_field "NFTA_SET_FIELD_" { LEN = 1 }
