@@ -39,6 +39,7 @@ mod route_localnet;
 mod run;
 mod service_health;
 mod shutdown;
+mod sole_agent;
 mod sync_log;
 #[cfg(test)]
 mod testing;
@@ -50,3 +51,4 @@ pub use error::{AgentError, chain};
 pub use route_localnet::route_localnet_warning;
 pub use run::run;
 pub use shutdown::signals;
+pub use sole_agent::{Claim, Holder, Sole, claim};
