@@ -29,6 +29,7 @@ mod traffic;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use self::hosts::{CLUSTER_CIDR, NODE_NAME};
 use self::interrupt::{EXIT_CODE, Interrupt, Interrupted};
 use self::report::Report;
 use self::stage::Stage;
@@ -101,12 +102,19 @@ fn conclude(told: anyhow::Result<()>, stage: &mut Stage, started: Instant) -> an
     Ok(well)
 }
 
+/// What the agent of the demo, and who looks closer, has to know of the node.
+fn node_arguments() -> [&'static str; 4] {
+    ["--node-name", NODE_NAME, "--cluster-cidr", CLUSTER_CIDR]
+}
+
 fn say_how_to_look_closer(report: &mut Report, program: &str) -> anyhow::Result<()> {
     report.heading("To look closer")?;
-    let source = "--source dir:examples/cluster --node-name demo-node";
     report.lines(&[
-        format!("    {program} render {source}"),
-        "        the whole ruleset as text, without touching a kernel".to_owned(),
+        format!(
+            "    {program} render --source dir:examples/cluster {}",
+            node_arguments().join(" ")
+        ),
+        "        the same rules as text, without touching a kernel".to_owned(),
         format!("    {program} demo --keep"),
         "        stays, and says how to enter the namespaces: nft list ruleset, portolan dump"
             .to_owned(),
