@@ -46,7 +46,7 @@ mod testing;
 
 pub use backend_thread::OpenBackend;
 pub use config::{Config, Loaded};
-pub use environment::environment;
+pub use environment::{environment, missing};
 pub use error::{AgentError, chain};
 pub use route_localnet::route_localnet_warning;
 pub use run::run;

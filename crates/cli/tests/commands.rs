@@ -136,6 +136,42 @@ fn a_reader_that_leaves_early_is_no_error() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
+    assert!(!stderr(&output).contains("portolan: "), "{}", stderr(&output));
+}
+
+#[test]
+fn render_warns_as_run_does() {
+    let directory = directory(&[("web.yaml", SERVICE), ("node.yaml", NODE)]);
+    let cluster_cidr = ["--cluster-cidr", "10.244.0.0/16"];
+    let cases: [(&[&str], &[&str], &[&str]); 4] = [
+        (&[], &["--detect-local-mode NodeCIDR"], &["there is no Node"]),
+        (&["--detect-local-mode", "NodeCIDR"], &["no podCIDRs"], &["neither --cluster-cidr"]),
+        (&["--node-name", "other"], &["there is no Node other", "--cluster-cidr"], &[]),
+        (&cluster_cidr, &[], &["--cluster-cidr", "there is no Node"]),
+    ];
+    for (arguments, told, untold) in cases {
+        let source = format!("dir:{}", directory.path().display());
+        let node =
+            if arguments.contains(&"--node-name") { &[][..] } else { &["--node-name", "node-a"] };
+        let output = portolan(&[&["render", "--source", &source], node, arguments].concat());
+        let errors = stderr(&output);
+        assert!(told.iter().all(|it| errors.contains(it)), "{arguments:?}: {errors}");
+        assert!(!untold.iter().any(|it| errors.contains(it)), "{arguments:?}: {errors}");
+    }
+}
+
+/// Where the examples and the hints of the demo have it.
+const POD_NETWORKS: &str = "10.244.0.0/16,fd00:10:244::/48";
+
+#[test]
+fn the_line_that_the_examples_and_the_demo_name_has_nothing_to_warn_about() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = fs::read_to_string(root.join("examples/README.md")).unwrap();
+    assert!(readme.contains(&format!("--cluster-cidr {POD_NETWORKS}")), "{readme}");
+    let source = format!("dir:{}", root.join("examples/cluster").display());
+    let node = ["--node-name", "demo-node", "--cluster-cidr", POD_NETWORKS];
+    let output = portolan(&[&["render", "--source", &source], &node[..]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use portolan_agent::config::{Given, Loaded, Settings, SourceConfig};
-use portolan_agent::{Config, environment};
+use portolan_agent::{Config, environment, missing};
 use portolan_core::Index;
 use portolan_nft::{Ruleset, render};
 use portolan_watch::{Cause, Notice, read_directory};
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let SourceConfig::Directory(path) = &config.source else {
         bail!("--source: render reads a directory; a right value is dir:/etc/portolan/services");
     };
-    for warning in warnings {
+    for warning in warnings.into_iter().chain(config.warnings()) {
         complain(warning);
     }
     let ruleset = ruleset(&config, path)?;
@@ -85,6 +85,9 @@ fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
     }
     if is_unreadable(&snapshot.problems, &index) {
         bail!("nothing in {} could be read", path.display());
+    }
+    for warning in missing(config, index.node(), true) {
+        complain(warning);
     }
     let environment = environment(config, index.node(), index.service_cidrs())
         .context("cannot read the addresses of this machine's interfaces")?;
