@@ -172,7 +172,27 @@ fn the_line_that_the_examples_and_the_demo_name_has_nothing_to_warn_about() {
     let node = ["--node-name", "demo-node", "--cluster-cidr", POD_NETWORKS];
     let output = portolan(&[&["render", "--source", &source], &node[..]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(stderr(&output), "");
+    assert_eq!(stderr(&output), "5 Services, 10 EndpointSlices, 1 Node, 1 ServiceCIDR\n");
+}
+
+#[test]
+fn a_directory_without_services_is_not_met_with_silence() {
+    let other = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+    let misspelt = SERVICE.replace("kind: Service\n", "kind: Servce\n");
+    let empty = directory(&[]);
+    let below = directory(&[]);
+    fs::create_dir(below.path().join("cluster")).unwrap();
+    fs::write(below.path().join("cluster/web.yaml"), SERVICE).unwrap();
+    for (directory, told) in [
+        (empty, "it has no file *.yaml"),
+        (below, "there are manifests in "),
+        (directory(&[("pod.yaml", other)]), "1 object of another kind ignored"),
+        (directory(&[("web.yaml", &misspelt)]), "did you mean v1 Service?"),
+    ] {
+        let rendered = stderr(&render(directory.path(), &[]));
+        assert!(rendered.contains("there is no Service in "), "{rendered}");
+        assert!(rendered.contains(told), "{rendered}");
+    }
 }
 
 #[test]

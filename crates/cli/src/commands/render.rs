@@ -9,7 +9,7 @@ use portolan_agent::config::{Given, Loaded, Settings, SourceConfig};
 use portolan_agent::{Config, environment, missing};
 use portolan_core::Index;
 use portolan_nft::{Ruleset, render};
-use portolan_watch::{Cause, Notice, read_directory};
+use portolan_watch::{Cause, Contents, Notice, read_directory};
 
 use crate::node_arguments::{NodeArguments, nft_options};
 use crate::output::{complain, print};
@@ -50,12 +50,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for warning in warnings.into_iter().chain(config.warnings()) {
         complain(warning);
     }
-    let ruleset = ruleset(&config, path)?;
+    let (ruleset, contents) = ruleset(&config, path)?;
     let text = match arguments.format {
         Format::Text => ruleset.to_string(),
         Format::Json => format!("{:#}\n", ruleset.json().context("cannot write JSON")?),
     };
     print(&text)?;
+    complain(contents);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,7 +71,7 @@ fn is_unreadable(problems: &[Notice], index: &Index) -> bool {
     empty && !problems.is_empty() && problems.iter().all(no_object)
 }
 
-fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
+fn ruleset(config: &Config, path: &Path) -> anyhow::Result<(Ruleset, Contents)> {
     let snapshot = read_directory(path, &config.node_name)?;
     for problem in &snapshot.problems {
         complain(problem);
@@ -83,6 +84,9 @@ fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
     for problem in index.problems() {
         complain(problem);
     }
+    if let Some(warning) = &snapshot.without_service {
+        complain(warning);
+    }
     if is_unreadable(&snapshot.problems, &index) {
         bail!("nothing in {} could be read", path.display());
     }
@@ -91,5 +95,6 @@ fn ruleset(config: &Config, path: &Path) -> anyhow::Result<Ruleset> {
     }
     let environment = environment(config, index.node(), index.service_cidrs())
         .context("cannot read the addresses of this machine's interfaces")?;
-    Ok(render(index.plans(), &environment, &nft_options(config)))
+    let ruleset = render(index.plans(), &environment, &nft_options(config));
+    Ok((ruleset, snapshot.contents))
 }
