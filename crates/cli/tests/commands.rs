@@ -125,6 +125,26 @@ fn render_uses_the_flags_and_the_file_of_run() {
 }
 
 #[test]
+fn render_does_not_ask_a_configuration_file_for_the_mode() {
+    let manifests = directory(&[("web.yaml", SERVICE)]);
+    for mode in ["", "iptables", "ipvs", "nftables"] {
+        let text = format!(
+            "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n\
+             mode: \"{mode}\"\n"
+        );
+        let settings = directory(&[("config.conf", &text)]);
+        let file = settings.path().join("config.conf");
+        let file = file.to_str().unwrap();
+        let output = render(manifests.path(), &["--config", file]);
+        assert!(output.status.success(), "{mode}: {}", stderr(&output));
+        let plain = stdout(&render(manifests.path(), &[]));
+        assert_eq!(stdout(&output), plain, "{mode}");
+        let ipvs = stdout(&render(manifests.path(), &["--config", file, "--backend", "ipvs"]));
+        assert_ne!(ipvs, plain, "{mode}");
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let manifests = directory(&[("web.yaml", SERVICE)]);
     let source = format!("dir:{}", manifests.path().display());

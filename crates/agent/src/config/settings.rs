@@ -184,6 +184,10 @@ impl Settings {
 
     fn backend_kind(&self) -> Result<BackendKind, ConfigError> {
         match &self.backend {
+            Some(given) if given.by.starts_with("mode in ") => given
+                .parse("nftables; or pass --backend nftables, which wins over the file", |text| {
+                    values::backend(text)
+                }),
             Some(given) => given.parse("nftables", |text| values::backend(text)),
             None => Ok(BackendKind::default()),
         }

@@ -125,6 +125,16 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
 }
 
 #[test]
+fn a_mode_of_kube_proxy_that_is_not_here_names_the_flag_that_wins() {
+    let file = kube_proxy("mode: iptables\n").unwrap().settings;
+    let error = told(&flags().or(file.clone()).resolve().unwrap_err());
+    assert!(error.starts_with("mode in config.conf: there is no backend \"iptables\""), "{error}");
+    assert!(error.contains("or pass --backend nftables"), "{error}");
+    let flag = Settings { backend: given("nftables", "--backend"), ..flags() };
+    assert_eq!(flag.or(file).resolve().unwrap().backend, BackendKind::Nftables);
+}
+
+#[test]
 fn the_metrics_server_is_where_either_kind_of_file_says_and_off_if_ours_or_a_flag_says_nothing() {
     let config = |file: ConfigFile| flags().or(file.settings).resolve().unwrap().metrics;
     let everywhere = Some("0.0.0.0:10249".parse().unwrap());

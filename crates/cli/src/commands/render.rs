@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use portolan_agent::config::{Given, Loaded, Settings, SourceConfig};
+use portolan_agent::config::{BackendKind, Given, Loaded, Settings, SourceConfig};
 use portolan_agent::{Config, environment, missing};
 use portolan_core::Index;
 use portolan_nft::{Ruleset, render};
 use portolan_watch::{Cause, Contents, Notice, read_directory};
 
-use crate::node_arguments::{NodeArguments, nft_options};
+use crate::node_arguments::{NodeArguments, given, nft_options};
 use crate::output::{complain, print};
 
 /// Print the nftables ruleset for a directory of manifests.
@@ -29,6 +29,11 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 
+    /// Whose rules: nftables, or ipvs behind nftables. What a configuration file says of it is
+    /// not asked for [default: nftables]
+    #[arg(long, visible_alias = "proxy-mode")]
+    backend: Option<String>,
+
     #[command(flatten)]
     node: NodeArguments,
 }
@@ -42,8 +47,11 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let source = Some(Given::new(arguments.source.clone(), "--source"));
-    let Loaded { config, warnings, .. } =
-        arguments.node.load(Settings { source, ..Settings::default() })?;
+    // The mode of kube-proxy's file may be one that is not here.
+    let backend = given(&arguments.backend, "--backend")
+        .or_else(|| Some(Given::new(BackendKind::default().name().to_owned(), "the default")));
+    let settings = Settings { source, backend, ..Settings::default() };
+    let Loaded { config, warnings, .. } = arguments.node.load(settings)?;
     let SourceConfig::Directory(path) = &config.source else {
         bail!("--source: render reads a directory; a right value is dir:/etc/portolan/services");
     };
