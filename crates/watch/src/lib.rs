@@ -22,6 +22,7 @@ mod event;
 mod field;
 mod manifest;
 mod names;
+mod watched_keys;
 
 pub use api::{KubeConfig, WatchFailures, kube_client, run_kube};
 pub use directory::{Contents, DirectoryConfig, Snapshot, read_directory, run_directory};
