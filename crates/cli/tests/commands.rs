@@ -243,6 +243,23 @@ fn dump_without_an_agent_says_where_it_looked() {
 }
 
 #[test]
+fn exit_codes_tell_unknown_options_from_values_that_cannot_be_used() {
+    for command in ["run", "render"] {
+        let source = ["--node-name", "a", "--source", "dir:/nowhere/at/all"];
+        let start = [&[command][..], &source].concat();
+        for (more, code) in [
+            (&["--no-such-option"][..], 2),
+            (&["--cluster-cidr"], 2),
+            (&["--cluster-cidr", "10.0.0.0/33"], 1),
+            (&["--masquerade-bit", "thirteen"], 2),
+        ] {
+            let output = portolan(&[&start[..], more].concat());
+            assert_eq!(output.status.code(), Some(code), "{command} {more:?}");
+        }
+    }
+}
+
+#[test]
 fn run_refuses_what_does_not_exist() {
     let cases: [(&[&str], &str); 3] = [
         (&["--backend", "iptables"], "only nftables and ipvs"),

@@ -17,8 +17,8 @@ use crate::output::{complain, print};
 /// Print the nftables ruleset for a directory of manifests.
 ///
 /// Touches no kernel and needs no privilege. What cannot be used is said on standard
-/// error and does not change the exit code: the rest is rendered. The exit code is 1 if
-/// the flags are wrong, or if there are files and no object in them could be read.
+/// error and does not change the exit code: the rest is rendered. The exit code is 1 if a
+/// value cannot be used, or if there are files and no object in them could be read.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The directory, as dir:PATH
