@@ -101,9 +101,16 @@ fn render_fails_only_if_nothing_can_be_read() {
         assert_eq!(output.status.success(), success, "{}", stderr(&output));
         assert!(stderr(&output).contains(told), "{}", stderr(&output));
     }
-    let output = render(Path::new("/nowhere/at/all"), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("/nowhere/at/all"), "{}", stderr(&output));
+    let file = directory(&[("web.yaml", SERVICE)]);
+    let its_directory = format!("did you mean its directory, dir:{}?", file.path().display());
+    for (path, told) in [
+        (Path::new("/nowhere/at/all"), "manifests /nowhere/at/all: No such file"),
+        (&file.path().join("web.yaml"), its_directory.as_str()),
+    ] {
+        let output = render(path, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -229,6 +236,9 @@ fn without_a_cluster_no_reason_stands_there_twice() {
     let line = told.lines().last().unwrap();
     let parts: Vec<&str> = line.split(": ").collect();
     assert!(parts.windows(2).all(|pair| pair[0] != pair[1]), "{line}");
+    for way in ["--kubeconfig", "--source dir:"] {
+        assert!(line.contains(way), "{line}");
+    }
 }
 
 #[test]

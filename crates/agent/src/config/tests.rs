@@ -109,8 +109,8 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
         file.warnings,
         ["config.conf has keys of kube-proxy that have no effect here: \
           clientConnection.qps, conntrack.maxPerCore, \
-          iptables.masqueradeAll; did you mean nftables.masqueradeAll?, \
-          nodePortAddreses; did you mean nodePortAddresses?"]
+          iptables.masqueradeAll (did you mean nftables.masqueradeAll?), \
+          nodePortAddreses (did you mean nodePortAddresses?)"]
     );
     let config = flags().or(file.settings).resolve().unwrap();
     assert_eq!(config.local_pods, LocalPodDetection::InterfaceNamePrefix("veth".to_owned()));
@@ -122,6 +122,38 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
         config.source,
         SourceConfig::Kube { kubeconfig, master: None, tls_server_name: None }
     );
+}
+
+#[test]
+fn flags_for_the_api_server_are_refused_beside_a_directory() {
+    let source = given("dir:/srv", "--source");
+    for (flag, settings) in [
+        ("--kubeconfig", Settings { kubeconfig: given("/k", "--kubeconfig"), ..flags() }),
+        ("--master", Settings { master: given("https://a", "--master"), ..flags() }),
+    ] {
+        let error = Settings { source: source.clone(), ..settings.clone() }.resolve().unwrap_err();
+        let text = format!("{flag} has no effect with --source dir:/srv: leave one of them out");
+        assert_eq!(told(&error), text);
+        assert!(settings.resolve().is_ok());
+    }
+    let file = kube_proxy("clientConnection: {kubeconfig: /k}\n").unwrap().settings;
+    let config = Settings { source, ..flags() }.or(file).resolve().unwrap();
+    assert_eq!(config.source, SourceConfig::Directory("/srv".into()), "it is kube-proxy's");
+}
+
+#[test]
+fn a_directory_without_its_prefix_is_recognised() {
+    let told = |source: &str| {
+        let settings = Settings { source: given(source, "--source"), ..flags() };
+        told(&settings.resolve().unwrap_err())
+    };
+    for path in ["examples/cluster", "./cluster", "/srv/cluster", "src"] {
+        let text = told(path);
+        assert!(text.contains(&format!("(did you mean dir:{path}?)")), "{text}");
+    }
+    for other in ["kub", "file:/srv/cluster"] {
+        assert!(!told(other).contains("did you mean"), "{other}");
+    }
 }
 
 #[test]

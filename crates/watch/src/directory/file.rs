@@ -164,9 +164,7 @@ impl FileReader<'_> {
 
     fn unreadable(&mut self, place: &Place, reason: String) {
         self.contents.complete = false;
-        let cause = Cause::Other(format!(
-            "{reason}; it is skipped, and what is known from this file stays"
-        ));
+        let cause = Cause::Other(format!("{reason}; it is skipped"));
         self.contents.notices.push(Notice { place: Some(place.clone()), cause });
     }
 }

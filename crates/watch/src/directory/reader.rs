@@ -222,8 +222,14 @@ impl Reader {
     /// Keeps the last good state of what a broken document may have held.
     fn with_kept_objects(&self, name: &OsStr, mut contents: FileContents) -> FileContents {
         if let Some(before) = self.catalogue.file(name).filter(|_| !contents.complete) {
+            let read = contents.objects.len();
             for (key, object) in &before.objects {
                 contents.objects.entry(key.clone()).or_insert_with(|| object.clone());
+            }
+            if contents.objects.len() > read {
+                let file = self.config.path.join(name).display().to_string();
+                let text = "what is known from this file stays in use until it is mended";
+                contents.notices.push(Notice::about_file(&file, text));
             }
         }
         contents
