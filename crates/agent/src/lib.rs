@@ -18,6 +18,7 @@
 mod address_events;
 mod announced;
 mod backend_thread;
+mod change_log;
 pub mod config;
 mod config_follower;
 mod conntrack;
