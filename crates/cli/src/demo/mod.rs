@@ -31,8 +31,9 @@ use std::time::Instant;
 
 use self::hosts::{CLUSTER_CIDR, NODE_NAME};
 use self::interrupt::{EXIT_CODE, Interrupt, Interrupted};
-use self::report::Report;
+use self::report::{ReaderLeft, Report};
 use self::stage::Stage;
+use crate::output::complain;
 
 /// Lines of the agent's log that are shown when something went wrong.
 const LOG_LINES_SHOWN: usize = 60;
@@ -55,9 +56,10 @@ pub(crate) fn run(keep: bool) -> anyhow::Result<ExitCode> {
     portolan_lab::enter_or_explain()?;
     match perform(keep) {
         Err(error) if error.is::<Interrupted>() => {
-            eprintln!("portolan: {error}");
+            complain(format_args!("portolan: {error}"));
             Ok(ExitCode::from(EXIT_CODE))
         }
+        Err(error) if ReaderLeft::is_behind(&error) => Ok(ExitCode::SUCCESS),
         result => result,
     }
 }
