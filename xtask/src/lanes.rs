@@ -48,8 +48,10 @@ pub fn named(names: &[&str]) -> Result<Vec<&'static Lane>> {
 /// Runs the lanes and prints a closing summary. The exit code is 1 if any of them failed.
 pub fn run(lanes: &[&Lane]) -> ExitCode {
     let mut results = Vec::new();
-    for lane in lanes {
-        println!("\n==> {}: {}", lane.name, lane.purpose);
+    let first = Instant::now();
+    for (index, lane) in lanes.iter().enumerate() {
+        let (number, count) = (index + 1, lanes.len());
+        println!("\n==> {} (lane {number} of {count}): {}", lane.name, lane.purpose);
         let start = Instant::now();
         let outcome = (lane.check)();
         let duration = start.elapsed();
@@ -63,6 +65,7 @@ pub fn run(lanes: &[&Lane]) -> ExitCode {
     for (name, passed, duration) in &results {
         println!("{name:<8} {:<7} {:>9}", verdict(*passed), seconds(*duration));
     }
+    println!("{:<8} {:<7} {:>9}", "total", "", seconds(first.elapsed()));
     let passed = results.iter().all(|(_, passed, _)| *passed);
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -21,6 +21,10 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        [_, rest @ ..] if asks_for_help(rest) => {
+            print_help();
+            Ok(ExitCode::SUCCESS)
+        }
         ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
         ["vm", rest @ ..] => Ok(run_machine(&Options::parse(rest)?)),
         ["tools"] => print_tools(false),
@@ -31,6 +35,12 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         }
         other => bail!("unknown arguments {:?}; see `cargo xtask help`", other.join(" ")),
     }
+}
+
+/// What follows `--` is for the test harness, which has a help of its own.
+fn asks_for_help(words: &[&str]) -> bool {
+    let ours = words.iter().take_while(|word| **word != "--");
+    ours.into_iter().any(|word| matches!(*word, "--help" | "-h"))
 }
 
 /// The lanes that `--lane NAME`, given any number of times, asks for; all without it.
@@ -92,4 +102,18 @@ fn print_help() {
     println!("                                    nftables and on IPVS, in the same machine");
     println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
     println!("                                    and print the variables that name it");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_help_that_is_not_an_error() {
+        for words in ["test --help", "test -h", "vm --kernel 6.1 --help", "tools --help"] {
+            let arguments: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            assert!(run(&arguments).is_ok(), "{words}");
+        }
+        assert!(!asks_for_help(&["one", "--", "--help"]), "it is for the harness");
+    }
 }

@@ -196,8 +196,10 @@ impl Config {
         let mut warnings = Vec::new();
         if self.local_pods == LocalPodDetection::ClusterCidr(Vec::new()) {
             warnings.push(
-                "no --cluster-cidr: connections from outside the cluster to a ClusterIP are not \
-                 masqueraded, and pods are treated like outside clients"
+                "neither --cluster-cidr nor another --detect-local-mode: connections from outside \
+                 the cluster to a ClusterIP are not masqueraded, and pods are treated like outside \
+                 clients. --cluster-cidr names the pod networks; --detect-local-mode NodeCIDR \
+                 takes those of the Node object"
                     .to_owned(),
             );
         }

@@ -55,9 +55,10 @@ pub(crate) fn resolve(
     })
 }
 
-/// What this node's object does not say although the configuration relies on it.
-/// `absent` if the source knows that there is none, rather than nothing about it.
-pub(crate) fn missing(config: &Config, node: Option<&NodeInfo>, absent: bool) -> Vec<String> {
+/// What this node's object does not say although the configuration relies on it, one
+/// sentence each. `absent` if the source knows that there is none, rather than nothing
+/// about it.
+pub fn missing(config: &Config, node: Option<&NodeInfo>, absent: bool) -> Vec<String> {
     let name = &config.node_name;
     let object = match node {
         Some(_) => format!("Node {name}"),

@@ -18,6 +18,7 @@
 mod address_events;
 mod announced;
 mod backend_thread;
+mod change_log;
 pub mod config;
 mod config_follower;
 mod conntrack;
@@ -39,14 +40,16 @@ mod route_localnet;
 mod run;
 mod service_health;
 mod shutdown;
+mod sole_agent;
 mod sync_log;
 #[cfg(test)]
 mod testing;
 
 pub use backend_thread::OpenBackend;
 pub use config::{Config, Loaded};
-pub use environment::environment;
+pub use environment::{environment, missing};
 pub use error::{AgentError, chain};
 pub use route_localnet::route_localnet_warning;
 pub use run::run;
 pub use shutdown::signals;
+pub use sole_agent::{Claim, Holder, Sole, claim};

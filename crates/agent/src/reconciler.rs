@@ -39,6 +39,7 @@ use self::measure::Measure;
 use self::switching::Switching;
 pub(crate) use self::switching::{SwitchError, SwitchRequest, Switched};
 use crate::backend_thread::Work;
+use crate::change_log;
 use crate::config::{Config, SourceConfig};
 use crate::conntrack::FlowCleaner;
 use crate::environment::{self, ReadInterfaces};
@@ -205,6 +206,7 @@ impl Reconciler {
 
     /// What follows these changes once they are in the kernel.
     fn announce(&mut self, changes: &[Change]) {
+        change_log::log(changes);
         self.announce_flows(changes);
         self.announce_health_checks(changes);
         self.announce_loopback(changes);

@@ -14,9 +14,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+const EXIT_CODES: &str = "The exit code is 2 if an option is unknown, lacks its value or has one of the \
+     wrong form, 1 if anything else goes wrong, and 0 if nothing does.";
+
 /// A kube-proxy replacement: serves Kubernetes Services with nftables or IPVS.
 #[derive(Debug, Parser)]
-#[command(name = "portolan", version, max_term_width = 100)]
+#[command(name = "portolan", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -14,8 +14,8 @@ pub(crate) struct LoggingArguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
 
-    /// What is logged: error, warn, info, debug or trace; or per module, as in
-    /// `info,portolan_nft=trace`
+    /// What is logged: error, warn, info or debug; or per module, as in
+    /// `info,portolan_agent=debug`
     #[arg(
         long,
         value_name = "LEVEL",
@@ -25,7 +25,8 @@ pub(crate) struct LoggingArguments {
     )]
     log_level: String,
 
-    /// Log more: debug, or trace if given twice. Wins over --log-level
+    /// Log more: debug, which has a line for each Service that a sync changes. Given twice,
+    /// libraries say what they trace. Wins over --log-level
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 }

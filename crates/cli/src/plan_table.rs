@@ -1,5 +1,7 @@
 //! Plans as a table: what each address of a Service does.
 
+use std::collections::BTreeSet;
+
 use portolan_agent::control::LoopbackReport;
 use portolan_core::{
     Action, Destination, Family, Frontend, HealthCheck, Masquerade, Pool, PortPlan, Printable,
@@ -18,6 +20,8 @@ pub(crate) fn plan_table<'a>(
     let mut table = Table::new(["SERVICE", "ADDRESS", "PORT", "ENDPOINTS", "NEW CONNECTIONS"]);
     for plan in plans {
         let name = Printable(&plan.name.to_string()).to_string();
+        // What an annotation says is for all addresses of a Service.
+        let mut told = BTreeSet::new();
         for port in &plan.ports {
             for frontend in &port.frontends {
                 table.push([
@@ -29,10 +33,10 @@ pub(crate) fn plan_table<'a>(
                 ]);
                 let on_loopback =
                     loopback.and_then(|it| loopback_text::note(it, &plan.name, port, frontend));
-                let scheduler = scheduler(plan, frontend);
-                for further in
-                    further(port, frontend).into_iter().chain(scheduler).chain(on_loopback)
-                {
+                let annotations =
+                    annotations(plan, port, frontend).filter(|it| told.insert(it.clone()));
+                let further = further(port, frontend).into_iter().chain(annotations);
+                for further in further.chain(on_loopback) {
                     let empty = String::new;
                     table.push([name.clone(), empty(), empty(), empty(), further]);
                 }
@@ -104,11 +108,6 @@ fn further(port: &PortPlan, frontend: &Frontend) -> Vec<String> {
     if let Some(affinity) = port.affinity.filter(|_| balanced) {
         further.push(format!("a client keeps its endpoint for {} s", affinity.timeout_seconds));
     }
-    further.extend(match port.when_endpoint_gone {
-        WhenEndpointGone::Keep => None,
-        WhenEndpointGone::Drop => Some("connections to gone endpoints are dropped".to_owned()),
-        WhenEndpointGone::Reset => Some("connections to gone endpoints are reset".to_owned()),
-    });
     if matches!(frontend.destination, Destination::LoadBalancerIp(_)) {
         match port.source_ranges.as_deref() {
             Some([]) => further.push("from nobody".to_owned()),
@@ -127,6 +126,24 @@ fn scheduler(plan: &ServicePlan, frontend: &Frontend) -> Option<String> {
         Traffic::ByOrigin { inside, outside } => balances(inside) || balances(outside),
     };
     plan.ipvs_scheduler.filter(|_| balanced).map(|it| format!("where IPVS balances: {it}"))
+}
+
+/// What the Service asks for in annotations.
+fn annotations(
+    plan: &ServicePlan,
+    port: &PortPlan,
+    frontend: &Frontend,
+) -> impl Iterator<Item = String> + use<> {
+    let of_gone = when_endpoint_gone(port).map(str::to_owned);
+    of_gone.into_iter().chain(scheduler(plan, frontend))
+}
+
+fn when_endpoint_gone(port: &PortPlan) -> Option<&'static str> {
+    match port.when_endpoint_gone {
+        WhenEndpointGone::Keep => None,
+        WhenEndpointGone::Drop => Some("connections to gone endpoints are dropped"),
+        WhenEndpointGone::Reset => Some("connections to gone endpoints are reset"),
+    }
 }
 
 fn balances(action: Action) -> bool {

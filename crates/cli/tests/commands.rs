@@ -101,9 +101,16 @@ fn render_fails_only_if_nothing_can_be_read() {
         assert_eq!(output.status.success(), success, "{}", stderr(&output));
         assert!(stderr(&output).contains(told), "{}", stderr(&output));
     }
-    let output = render(Path::new("/nowhere/at/all"), &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("/nowhere/at/all"), "{}", stderr(&output));
+    let file = directory(&[("web.yaml", SERVICE)]);
+    let its_directory = format!("did you mean its directory, dir:{}?", file.path().display());
+    for (path, told) in [
+        (Path::new("/nowhere/at/all"), "manifests /nowhere/at/all: No such file"),
+        (&file.path().join("web.yaml"), its_directory.as_str()),
+    ] {
+        let output = render(path, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(told), "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -125,6 +132,26 @@ fn render_uses_the_flags_and_the_file_of_run() {
 }
 
 #[test]
+fn render_does_not_ask_a_configuration_file_for_the_mode() {
+    let manifests = directory(&[("web.yaml", SERVICE)]);
+    for mode in ["", "iptables", "ipvs", "nftables"] {
+        let text = format!(
+            "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n\
+             mode: \"{mode}\"\n"
+        );
+        let settings = directory(&[("config.conf", &text)]);
+        let file = settings.path().join("config.conf");
+        let file = file.to_str().unwrap();
+        let output = render(manifests.path(), &["--config", file]);
+        assert!(output.status.success(), "{mode}: {}", stderr(&output));
+        let plain = stdout(&render(manifests.path(), &[]));
+        assert_eq!(stdout(&output), plain, "{mode}");
+        let ipvs = stdout(&render(manifests.path(), &["--config", file, "--backend", "ipvs"]));
+        assert_ne!(ipvs, plain, "{mode}");
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let manifests = directory(&[("web.yaml", SERVICE)]);
     let source = format!("dir:{}", manifests.path().display());
@@ -136,7 +163,63 @@ fn a_reader_that_leaves_early_is_no_error() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(stderr(&output), "");
+    assert!(!stderr(&output).contains("portolan: "), "{}", stderr(&output));
+}
+
+#[test]
+fn render_warns_as_run_does() {
+    let directory = directory(&[("web.yaml", SERVICE), ("node.yaml", NODE)]);
+    let cluster_cidr = ["--cluster-cidr", "10.244.0.0/16"];
+    let cases: [(&[&str], &[&str], &[&str]); 4] = [
+        (&[], &["--detect-local-mode NodeCIDR"], &["there is no Node"]),
+        (&["--detect-local-mode", "NodeCIDR"], &["no podCIDRs"], &["neither --cluster-cidr"]),
+        (&["--node-name", "other"], &["there is no Node other", "--cluster-cidr"], &[]),
+        (&cluster_cidr, &[], &["--cluster-cidr", "there is no Node"]),
+    ];
+    for (arguments, told, untold) in cases {
+        let source = format!("dir:{}", directory.path().display());
+        let node =
+            if arguments.contains(&"--node-name") { &[][..] } else { &["--node-name", "node-a"] };
+        let output = portolan(&[&["render", "--source", &source], node, arguments].concat());
+        let errors = stderr(&output);
+        assert!(told.iter().all(|it| errors.contains(it)), "{arguments:?}: {errors}");
+        assert!(!untold.iter().any(|it| errors.contains(it)), "{arguments:?}: {errors}");
+    }
+}
+
+/// Where the examples and the hints of the demo have it.
+const POD_NETWORKS: &str = "10.244.0.0/16,fd00:10:244::/48";
+
+#[test]
+fn the_line_that_the_examples_and_the_demo_name_has_nothing_to_warn_about() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = fs::read_to_string(root.join("examples/README.md")).unwrap();
+    assert!(readme.contains(&format!("--cluster-cidr {POD_NETWORKS}")), "{readme}");
+    let source = format!("dir:{}", root.join("examples/cluster").display());
+    let node = ["--node-name", "demo-node", "--cluster-cidr", POD_NETWORKS];
+    let output = portolan(&[&["render", "--source", &source], &node[..]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "5 Services, 10 EndpointSlices, 1 Node, 1 ServiceCIDR\n");
+}
+
+#[test]
+fn a_directory_without_services_is_not_met_with_silence() {
+    let other = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+    let misspelt = SERVICE.replace("kind: Service\n", "kind: Servce\n");
+    let empty = directory(&[]);
+    let below = directory(&[]);
+    fs::create_dir(below.path().join("cluster")).unwrap();
+    fs::write(below.path().join("cluster/web.yaml"), SERVICE).unwrap();
+    for (directory, told) in [
+        (empty, "it has no file *.yaml"),
+        (below, "there are manifests in "),
+        (directory(&[("pod.yaml", other)]), "1 object of another kind ignored"),
+        (directory(&[("web.yaml", &misspelt)]), "did you mean v1 Service?"),
+    ] {
+        let rendered = stderr(&render(directory.path(), &[]));
+        assert!(rendered.contains("there is no Service in "), "{rendered}");
+        assert!(rendered.contains(told), "{rendered}");
+    }
 }
 
 #[test]
@@ -153,6 +236,9 @@ fn without_a_cluster_no_reason_stands_there_twice() {
     let line = told.lines().last().unwrap();
     let parts: Vec<&str> = line.split(": ").collect();
     assert!(parts.windows(2).all(|pair| pair[0] != pair[1]), "{line}");
+    for way in ["--kubeconfig", "--source dir:"] {
+        assert!(line.contains(way), "{line}");
+    }
 }
 
 #[test]
@@ -164,6 +250,23 @@ fn dump_without_an_agent_says_where_it_looked() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains(socket), "{}", stderr(&output));
     assert!(stderr(&output).contains("portolan run"), "{}", stderr(&output));
+}
+
+#[test]
+fn exit_codes_tell_unknown_options_from_values_that_cannot_be_used() {
+    for command in ["run", "render"] {
+        let source = ["--node-name", "a", "--source", "dir:/nowhere/at/all"];
+        let start = [&[command][..], &source].concat();
+        for (more, code) in [
+            (&["--no-such-option"][..], 2),
+            (&["--cluster-cidr"], 2),
+            (&["--cluster-cidr", "10.0.0.0/33"], 1),
+            (&["--masquerade-bit", "thirteen"], 2),
+        ] {
+            let output = portolan(&[&start[..], more].concat());
+            assert_eq!(output.status.code(), Some(code), "{command} {more:?}");
+        }
+    }
 }
 
 #[test]

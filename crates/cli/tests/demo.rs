@@ -105,6 +105,17 @@ fn a_signal_ends_it_in_the_middle_and_nothing_is_left_behind() {
     }
 }
 
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let (temporary, mut child) = start(&[]);
+    let (output, _) = read_until(&mut child, "Portolan demo");
+    drop(output);
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((child.wait().unwrap().code(), errors.as_str()), (Some(0), ""));
+    nothing_is_left(temporary.path());
+}
+
 /// The signal that the kernel sends to the agent is the last resort.
 #[test]
 fn the_agent_does_not_outlive_a_demo_that_is_killed() {

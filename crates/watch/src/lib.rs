@@ -22,8 +22,9 @@ mod event;
 mod field;
 mod manifest;
 mod names;
+mod watched_keys;
 
 pub use api::{KubeConfig, WatchFailures, kube_client, run_kube};
-pub use directory::{DirectoryConfig, Snapshot, read_directory, run_directory};
+pub use directory::{Contents, DirectoryConfig, Snapshot, read_directory, run_directory};
 pub use error::WatchError;
 pub use event::{Cause, Notice, Place, SourceEvent};

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::MapAccess;
 
 use crate::field::{Field, List, Readable, structure};
+use crate::watched_keys::WatchedKeys;
 
 /// Any object, or a list of objects.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -70,6 +71,23 @@ pub(crate) struct Annotations {
     pub(crate) kube_router_schedflags: Field<String>,
     #[serde(rename = "endpoints.kubernetes.io/last-change-trigger-time")]
     pub(crate) last_change_trigger_time: Field<String>,
+    /// The keys that begin with [`OWN_PREFIX`], known or not.
+    #[serde(skip)]
+    pub(crate) own: Vec<String>,
+}
+
+/// What the annotations begin with that are read by nobody else.
+pub(crate) const OWN_PREFIX: &str = "portolan.dev/";
+
+impl Readable for Annotations {
+    const EXPECTED: &'static str = "a mapping";
+
+    fn from_mapping<'de, A: MapAccess<'de>>(mapping: A) -> Result<Option<Self>, A::Error> {
+        let mut own = Vec::new();
+        let watched = WatchedKeys { mapping, own: &mut own };
+        let annotations: Option<Annotations> = structure(watched)?;
+        Ok(annotations.map(|annotations| Annotations { own, ..annotations }))
+    }
 }
 
 /// `spec` of Service, Node and ServiceCIDR.
@@ -226,7 +244,6 @@ readable_from_mapping!(
     Manifest,
     Metadata,
     Labels,
-    Annotations,
     Spec,
     ServicePort,
     SessionAffinityConfig,

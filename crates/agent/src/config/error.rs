@@ -43,7 +43,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// The key with its parents, e.g. `nftables.masqueradeBits`.
         key: String,
-        /// `; did you mean …?`, or empty.
+        /// ` (did you mean …?)`, or empty.
         hint: String,
     },
     /// A value cannot be used.
@@ -55,6 +55,14 @@ pub enum ConfigError {
         reason: String,
         /// A value that would be accepted.
         example: &'static str,
+    },
+    /// A flag that means nothing beside another setting.
+    #[error("{flag} has no effect with {beside}: leave one of them out")]
+    NoEffect {
+        /// The flag.
+        flag: String,
+        /// The other setting, with its value.
+        beside: String,
     },
     /// Something has to be said and was not.
     #[error("{what} is not set: use {how}")]

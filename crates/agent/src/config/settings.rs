@@ -172,6 +172,9 @@ impl Settings {
             }
             None => None,
         };
+        if let (Some(given), Some(_)) = (&self.source, &directory) {
+            self.refuse_flags_for_the_api(given)?;
+        }
         Ok(match directory {
             Some(path) => SourceConfig::Directory(path),
             None => SourceConfig::Kube {
@@ -182,8 +185,26 @@ impl Settings {
         })
     }
 
+    /// Those of a file may be meant for another agent, or for kube-proxy.
+    fn refuse_flags_for_the_api(&self, source: &Given<String>) -> Result<(), ConfigError> {
+        let others = [&self.kubeconfig, &self.master, &self.tls_server_name];
+        let is_flag =
+            |given: &&Given<String>| given.by.starts_with("--") && !given.value.trim().is_empty();
+        match others.into_iter().flatten().find(is_flag) {
+            None => Ok(()),
+            Some(given) => Err(ConfigError::NoEffect {
+                flag: given.by.clone(),
+                beside: format!("{} {}", source.by, source.value),
+            }),
+        }
+    }
+
     fn backend_kind(&self) -> Result<BackendKind, ConfigError> {
         match &self.backend {
+            Some(given) if given.by.starts_with("mode in ") => given
+                .parse("nftables; or pass --backend nftables, which wins over the file", |text| {
+                    values::backend(text)
+                }),
             Some(given) => given.parse("nftables", |text| values::backend(text)),
             None => Ok(BackendKind::default()),
         }

@@ -3,19 +3,19 @@
 /// Keys of kube-proxy that have another name in our own kind.
 const RENAMED: [(&str, &str); 2] = [("hostnameOverride", "nodeName"), ("mode", "backend")];
 
-/// `; did you mean KEY?`, or empty if no known key is near.
+/// ` (did you mean KEY?)`, or empty if no known key is near.
 pub(super) fn hint<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let bare = unknown.trim_matches('"');
     if let Some((parent, key)) = bare.rsplit_once('.').filter(|_| known.contains(&bare)) {
-        return format!("; write {key} below {parent}");
+        return format!(" (write {key} below {parent})");
     }
     let renamed = RENAMED
         .iter()
         .find(|(theirs, ours)| *theirs == unknown && known.contains(ours))
         .map(|(_, ours)| *ours);
     match renamed.or_else(|| nearest(unknown, &known)) {
-        Some(key) => format!("; did you mean {key}?"),
+        Some(key) => format!(" (did you mean {key}?)"),
         None => String::new(),
     }
 }

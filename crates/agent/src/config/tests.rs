@@ -109,8 +109,8 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
         file.warnings,
         ["config.conf has keys of kube-proxy that have no effect here: \
           clientConnection.qps, conntrack.maxPerCore, \
-          iptables.masqueradeAll; did you mean nftables.masqueradeAll?, \
-          nodePortAddreses; did you mean nodePortAddresses?"]
+          iptables.masqueradeAll (did you mean nftables.masqueradeAll?), \
+          nodePortAddreses (did you mean nodePortAddresses?)"]
     );
     let config = flags().or(file.settings).resolve().unwrap();
     assert_eq!(config.local_pods, LocalPodDetection::InterfaceNamePrefix("veth".to_owned()));
@@ -122,6 +122,48 @@ fn a_config_map_of_kube_proxy_works_and_says_what_it_ignores() {
         config.source,
         SourceConfig::Kube { kubeconfig, master: None, tls_server_name: None }
     );
+}
+
+#[test]
+fn flags_for_the_api_server_are_refused_beside_a_directory() {
+    let source = given("dir:/srv", "--source");
+    for (flag, settings) in [
+        ("--kubeconfig", Settings { kubeconfig: given("/k", "--kubeconfig"), ..flags() }),
+        ("--master", Settings { master: given("https://a", "--master"), ..flags() }),
+    ] {
+        let error = Settings { source: source.clone(), ..settings.clone() }.resolve().unwrap_err();
+        let text = format!("{flag} has no effect with --source dir:/srv: leave one of them out");
+        assert_eq!(told(&error), text);
+        assert!(settings.resolve().is_ok());
+    }
+    let file = kube_proxy("clientConnection: {kubeconfig: /k}\n").unwrap().settings;
+    let config = Settings { source, ..flags() }.or(file).resolve().unwrap();
+    assert_eq!(config.source, SourceConfig::Directory("/srv".into()), "it is kube-proxy's");
+}
+
+#[test]
+fn a_directory_without_its_prefix_is_recognised() {
+    let told = |source: &str| {
+        let settings = Settings { source: given(source, "--source"), ..flags() };
+        told(&settings.resolve().unwrap_err())
+    };
+    for path in ["examples/cluster", "./cluster", "/srv/cluster", "src"] {
+        let text = told(path);
+        assert!(text.contains(&format!("(did you mean dir:{path}?)")), "{text}");
+    }
+    for other in ["kub", "file:/srv/cluster"] {
+        assert!(!told(other).contains("did you mean"), "{other}");
+    }
+}
+
+#[test]
+fn a_mode_of_kube_proxy_that_is_not_here_names_the_flag_that_wins() {
+    let file = kube_proxy("mode: iptables\n").unwrap().settings;
+    let error = told(&flags().or(file.clone()).resolve().unwrap_err());
+    assert!(error.starts_with("mode in config.conf: there is no backend \"iptables\""), "{error}");
+    assert!(error.contains("or pass --backend nftables"), "{error}");
+    let flag = Settings { backend: given("nftables", "--backend"), ..flags() };
+    assert_eq!(flag.or(file).resolve().unwrap().backend, BackendKind::Nftables);
 }
 
 #[test]
@@ -259,7 +301,10 @@ fn settings_that_are_allowed_but_hardly_meant_are_warned_about() {
         settings.resolve().unwrap().warnings()
     };
     assert_eq!(warnings(Some("10.0.0.0/8"), &["primary"]), Vec::<String>::new());
-    assert_eq!(warnings(None, &["primary"]).len(), 1);
+    let [unknown_pods] = &warnings(None, &["primary"])[..] else { panic!("one warning") };
+    for option in ["--cluster-cidr", "--detect-local-mode NodeCIDR"] {
+        assert!(unknown_pods.contains(option), "{unknown_pods}");
+    }
     let one_family = warnings(Some("10.0.0.0/8"), &["192.0.2.0/24"]);
     assert!(one_family[0].contains("names no IPv6 network"), "{one_family:?}");
     let loopback = warnings(Some("10.0.0.0/8"), &["127.0.0.0/8", "::/0"]);

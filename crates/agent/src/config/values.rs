@@ -1,7 +1,7 @@
 //! The text forms of single values.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use portolan_core::Family;
@@ -60,6 +60,10 @@ pub(super) fn source(text: &str) -> Result<Option<PathBuf>, Rejected> {
         None if text == "kube" => Ok(None),
         Some(("dir", "")) => reject("dir: lacks the path of a directory".to_owned()),
         Some(("dir", path)) => Ok(Some(path.into())),
+        // An existing directory, or what only can be one.
+        None if text.contains('/') || Path::new(text).is_dir() => {
+            reject(format!("there is no source {text:?} (did you mean dir:{text}?)"))
+        }
         _ => reject(format!("there is no source {text:?}")),
     }
 }

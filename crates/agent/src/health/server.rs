@@ -26,7 +26,11 @@ pub(crate) async fn serve(
     health: watch::Receiver<Health>,
     answers: HealthAnswers,
 ) {
+    let mut told = false;
     let failed = |error: &io::Error| {
+        if std::mem::replace(&mut told, true) {
+            return;
+        }
         warn!(
             %address,
             "the health server cannot listen: {error}; trying again every {} s.{} \

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::report::answer;
 use super::*;
 use crate::metrics::HealthAnswers;
-use crate::testing::{get, page_telling, sample};
+use crate::testing::{count_warnings, get, page_telling, sample};
 
 const PATHS: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
@@ -141,12 +141,14 @@ async fn clients_that_say_nothing_do_not_keep_others_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_port_that_is_taken_is_tried_again_until_it_is_free() {
+    let (warnings, _guard) = count_warnings();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let (_sender, receiver) = watch::channel(synced());
     let server = tokio::spawn(serve(address, receiver, HealthAnswers::default()));
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(!server.is_finished());
+    assert_eq!(warnings.count(), 1, "it was tried three times");
     drop(taken);
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(get(address, "/livez").await.starts_with("HTTP/1.1 200 "));

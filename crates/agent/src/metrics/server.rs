@@ -27,7 +27,11 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// Serves the metrics paths until it is dropped. A port that is taken is no reason to
 /// stop: it is tried again. `mode` is the backend's name as it is now.
 pub(crate) async fn serve(address: SocketAddr, page: Page, mode: watch::Receiver<&'static str>) {
+    let mut told = false;
     let failed = |error: &io::Error| {
+        if std::mem::replace(&mut told, true) {
+            return;
+        }
         warn!(
             %address,
             "the metrics server cannot listen: {error}; trying again every {} s.{} \

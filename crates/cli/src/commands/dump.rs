@@ -22,7 +22,7 @@ use crate::plan_table::plan_table;
 ///
 /// Asks the running agent through its control socket; with --kernel, reads the nftables
 /// tables instead, which works without an agent and needs CAP_NET_ADMIN. The exit code is
-/// 1 if a SERVICE that was asked for is not there.
+/// 1 if a SERVICE that was asked for is not there, or none in the NAMESPACE.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Only these Services, by NAME or NAMESPACE/NAME
@@ -146,7 +146,8 @@ pub(super) fn text(dump: &Dump) -> String {
 fn flows(status: &Status) -> String {
     let mut text = String::new();
     if let Ok(deleted @ 1..) = usize::try_from(status.flows_deleted) {
-        text.push_str(&format!("{} deleted\n", plural(deleted, "stale flow", "stale flows")));
+        let flows = plural(deleted, "stale flow", "stale flows");
+        text.push_str(&format!("{flows} deleted since the agent started\n"));
     }
     if let Some(error) = &status.flow_error {
         text.push_str(&format!("stale flows cannot be deleted: {error}\n"));
@@ -177,12 +178,21 @@ impl Filter<'_> {
 
     fn check(&self, found: impl Iterator<Item = ObjectName>) -> anyhow::Result<()> {
         let found: Vec<ObjectName> = found.collect();
-        for wanted in self.services {
-            if !found.iter().any(|found| matches(wanted, &found.namespace, &found.name)) {
-                bail!("no Service {wanted} is served here");
+        let is_found = |wanted: &&String| {
+            found.iter().any(|found| matches(wanted, &found.namespace, &found.name))
+        };
+        let missing: Vec<&str> =
+            self.services.iter().filter(|it| !is_found(it)).map(String::as_str).collect();
+        let within = self.namespace.map(|namespace| format!(" in namespace {namespace}"));
+        let within = within.unwrap_or_default();
+        match missing.as_slice() {
+            [] if found.is_empty() && self.namespace.is_some() => {
+                bail!("no Service{within} is served here")
             }
+            [] => Ok(()),
+            [one] => bail!("no Service {one}{within} is served here"),
+            many => bail!("no Services {}{within} are served here", many.join(", ")),
         }
-        Ok(())
     }
 }
 
@@ -223,6 +233,24 @@ mod tests {
         let filter = Filter { namespace: None, services: &services };
         let error = filter.check([ObjectName::new("shop", "web")].into_iter()).unwrap_err();
         assert_eq!(error.to_string(), "no Service api is served here");
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_with_its_namespace() {
+        let told = |namespace, services: &[&str]| {
+            let services: Vec<String> = services.iter().map(|it| (*it).to_owned()).collect();
+            let filter = Filter { namespace, services: &services };
+            filter.check([].into_iter()).err().map(|error| error.to_string())
+        };
+        assert_eq!(told(None, &[]), None, "there may be none");
+        for (namespace, services, text) in [
+            (None, &["a", "b"][..], "no Services a, b are served here"),
+            (Some("shop"), &[], "no Service in namespace shop is served here"),
+            (Some("shop"), &["a"], "no Service a in namespace shop is served here"),
+            (Some("shop"), &["a", "b"], "no Services a, b in namespace shop are served here"),
+        ] {
+            assert_eq!(told(namespace, services).as_deref(), Some(text));
+        }
     }
 
     #[test]

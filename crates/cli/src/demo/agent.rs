@@ -13,7 +13,7 @@ use portolan_agent::control::{Answer, Dump, Request, query};
 use portolan_lab::{Namespace, Process};
 
 use super::agent_log::AgentLog;
-use super::hosts::{CLUSTER_CIDR, NODE_NAME};
+use super::node_arguments;
 
 /// Where the health server listens, inside of the node's namespace.
 const HEALTHZ: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 10256);
@@ -57,10 +57,10 @@ impl Agent {
         let mut command = Command::new("/proc/self/exe");
         command
             .arg0("portolan")
-            .args(["run", "--node-name", NODE_NAME, "--backend", "nftables"])
+            .args(["run", "--backend", "nftables"])
+            .args(node_arguments())
             .arg("--source")
             .arg(format!("dir:{}", self.source.display()))
-            .args(["--cluster-cidr", CLUSTER_CIDR])
             .arg("--healthz-bind-address")
             .arg(HEALTHZ.to_string())
             .arg("--control-socket")

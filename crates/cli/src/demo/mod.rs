@@ -29,9 +29,11 @@ mod traffic;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use self::hosts::{CLUSTER_CIDR, NODE_NAME};
 use self::interrupt::{EXIT_CODE, Interrupt, Interrupted};
-use self::report::Report;
+use self::report::{ReaderLeft, Report};
 use self::stage::Stage;
+use crate::output::complain;
 
 /// Lines of the agent's log that are shown when something went wrong.
 const LOG_LINES_SHOWN: usize = 60;
@@ -54,9 +56,10 @@ pub(crate) fn run(keep: bool) -> anyhow::Result<ExitCode> {
     portolan_lab::enter_or_explain()?;
     match perform(keep) {
         Err(error) if error.is::<Interrupted>() => {
-            eprintln!("portolan: {error}");
+            complain(format_args!("portolan: {error}"));
             Ok(ExitCode::from(EXIT_CODE))
         }
+        Err(error) if ReaderLeft::is_behind(&error) => Ok(ExitCode::SUCCESS),
         result => result,
     }
 }
@@ -101,12 +104,19 @@ fn conclude(told: anyhow::Result<()>, stage: &mut Stage, started: Instant) -> an
     Ok(well)
 }
 
+/// What the agent of the demo, and who looks closer, has to know of the node.
+fn node_arguments() -> [&'static str; 4] {
+    ["--node-name", NODE_NAME, "--cluster-cidr", CLUSTER_CIDR]
+}
+
 fn say_how_to_look_closer(report: &mut Report, program: &str) -> anyhow::Result<()> {
     report.heading("To look closer")?;
-    let source = "--source dir:examples/cluster --node-name demo-node";
     report.lines(&[
-        format!("    {program} render {source}"),
-        "        the whole ruleset as text, without touching a kernel".to_owned(),
+        format!(
+            "    {program} render --source dir:examples/cluster {}",
+            node_arguments().join(" ")
+        ),
+        "        the same rules as text, without touching a kernel".to_owned(),
         format!("    {program} demo --keep"),
         "        stays, and says how to enter the namespaces: nft list ruleset, portolan dump"
             .to_owned(),

@@ -1,6 +1,8 @@
 //! What the demo prints: sections, one result after the other, and the sum of it.
 
-use std::io::{self, IsTerminal, Write};
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// The width that everything fits into.
 const WIDTH: usize = 100;
@@ -44,6 +46,7 @@ impl Report {
     }
 
     fn new(out: Box<dyn Write>, colour: bool) -> Report {
+        let out = Box::new(Printed { out });
         Report { out, colour, sections: 0, findings: 0, failed: Vec::new() }
     }
 
@@ -111,6 +114,52 @@ impl Report {
             true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
             false => text.to_owned(),
         }
+    }
+}
+
+/// Whoever reads what is printed has left, as `head` does.
+#[derive(Debug)]
+pub(super) struct ReaderLeft;
+
+impl fmt::Display for ReaderLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads on")
+    }
+}
+
+impl Error for ReaderLeft {}
+
+impl ReaderLeft {
+    /// Whether this is why something failed.
+    pub(super) fn is_behind(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| {
+            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            inner.is_some_and(|inner| inner.is::<ReaderLeft>())
+        })
+    }
+}
+
+/// Tells a reader who has left from a broken pipe of the traffic.
+struct Printed {
+    out: Box<dyn Write>,
+}
+
+impl Printed {
+    fn error(error: io::Error) -> io::Error {
+        match error.kind() {
+            ErrorKind::BrokenPipe => io::Error::new(ErrorKind::BrokenPipe, ReaderLeft),
+            _ => error,
+        }
+    }
+}
+
+impl Write for Printed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(Printed::error)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().map_err(Printed::error)
     }
 }
 

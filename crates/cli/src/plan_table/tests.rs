@@ -119,6 +119,24 @@ fn cluster() -> Vec<ServicePlan> {
 }
 
 #[test]
+fn what_an_annotation_asks_for_stands_once_for_all_addresses_of_a_service() {
+    let port = |address: &str| PortPlan {
+        when_endpoint_gone: WhenEndpointGone::Reset,
+        ..port(
+            1,
+            0,
+            vec![
+                cluster_ip(address, Everyone(ANY)),
+                frontend(Destination::NodePort, 30080, Everyone(ANY), Masquerade::Always),
+            ],
+        )
+    };
+    let web = service("web", vec![port("10.96.0.10"), port("10.96.0.11")]);
+    let text = plan_table([&web, &web.clone()], None).to_string();
+    assert_eq!(text.matches("connections to gone endpoints are reset").count(), 2, "{text}");
+}
+
+#[test]
 fn a_table_says_what_each_address_does() {
     let text = plan_table(&cluster(), None).to_string();
     let widest = text.lines().map(|line| line.chars().count()).max();

@@ -7,6 +7,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use super::follow::WATCH_SECONDS;
+use super::outage;
 use crate::error::WatchError;
 
 /// After this long a silence a connection is dead: the server ends every watch earlier.
@@ -35,7 +36,7 @@ pub async fn kube_client(
     tls_server_name: Option<&str>,
 ) -> Result<Client, WatchError> {
     let config = config(kubeconfig, master, tls_server_name).await?;
-    Client::try_from(config).map_err(|source| WatchError::Client(Box::new(source)))
+    outage::client(config).map_err(|source| WatchError::Client(Box::new(source)))
 }
 
 async fn config(

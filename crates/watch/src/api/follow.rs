@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::object::ApiObject;
+use super::outage::{Outage, Unreachable};
 use super::pace::paced;
 use super::reaction::{Reaction, Strategy, describe, react};
 use super::translate::Translator;
@@ -75,6 +76,10 @@ pub(super) struct Follower {
     trouble: Option<String>,
     /// Errors of every follower.
     failures: WatchFailures,
+    /// No answer came the last time.
+    unreachable: bool,
+    /// The same of every follower.
+    outage: Outage,
 }
 
 impl Follower {
@@ -83,6 +88,7 @@ impl Follower {
         kind: ObjectKind,
         config: &KubeConfig,
         sender: mpsc::Sender<SourceEvent>,
+        outage: Outage,
     ) -> Follower {
         Follower {
             api: Api::all_with(paced(client, ApiObject::plural(&kind).into_owned()), &kind),
@@ -97,6 +103,8 @@ impl Follower {
             errors: 0,
             trouble: None,
             failures: config.failures.clone(),
+            unreachable: false,
+            outage,
         }
     }
 
@@ -176,6 +184,7 @@ impl Follower {
         let text = describe(error, &ApiObject::plural(&self.kind));
         tracing::debug!(kind = %self.kind, error = text, "watch failed");
         self.failures.count(self.kind);
+        self.unreachable = Unreachable::is_behind(error);
         if listing {
             self.phase = Phase::Connecting;
         }
@@ -237,8 +246,19 @@ impl Follower {
     /// word: servers restart, and versions to resume from expire. `false` if nobody listens.
     async fn troubled(&mut self, text: String) -> bool {
         self.errors += 1;
-        if self.errors == 1 || self.trouble.as_ref() == Some(&text) {
+        if self.errors == 1 {
             return true;
+        }
+        if self.unreachable {
+            let news = self.outage.is_news(self.kind, &text);
+            return self.take_back().await
+                && (!news || self.say_of_server(vec![Notice::without_place(text)]).await);
+        }
+        if self.trouble.as_ref() == Some(&text) {
+            return true;
+        }
+        if !self.outage_is_over().await {
+            return false;
         }
         let notice = format!("cannot watch {}: {text}", ApiObject::plural(&self.kind));
         self.trouble = Some(text);
@@ -249,7 +269,21 @@ impl Follower {
     async fn mended(&mut self) -> bool {
         self.errors = 0;
         self.backoff.reset();
+        self.outage_is_over().await && self.take_back().await
+    }
+
+    async fn take_back(&mut self) -> bool {
         self.trouble.take().is_none() || self.say(Vec::new()).await
+    }
+
+    async fn outage_is_over(&self) -> bool {
+        !self.outage.is_over(self.kind) || self.say_of_server(Vec::new()).await
+    }
+
+    /// What all followers say in the same words.
+    async fn say_of_server(&self, problems: Vec<Notice>) -> bool {
+        let origin = "API server".to_owned();
+        self.sender.send(SourceEvent::Problems { origin, problems }).await.is_ok()
     }
 
     async fn say(&self, problems: Vec<Notice>) -> bool {

@@ -15,6 +15,7 @@ mod client;
 mod failures;
 mod follow;
 mod object;
+mod outage;
 mod pace;
 mod reaction;
 mod translate;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 pub use self::client::kube_client;
 pub use self::failures::WatchFailures;
 use self::follow::Follower;
+use self::outage::Outage;
 use crate::error::WatchError;
 use crate::event::SourceEvent;
 
@@ -52,7 +54,9 @@ pub async fn run_kube(
 ) -> Result<(), WatchError> {
     let kinds =
         [ObjectKind::Service, ObjectKind::EndpointSlice, ObjectKind::Node, ObjectKind::ServiceCIDR];
-    let follow = |kind| Follower::new(client.clone(), kind, &config, sender.clone()).run();
+    let outage = Outage::default();
+    let follow =
+        |kind| Follower::new(client.clone(), kind, &config, sender.clone(), outage.clone()).run();
     join_all(kinds.map(follow)).await;
     Ok(())
 }

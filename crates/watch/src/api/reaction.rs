@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use kube::runtime::watcher::Error;
 
+use super::outage::Unreachable;
+
 /// How the initial state is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Strategy {
@@ -79,8 +81,11 @@ pub(super) fn describe(error: &Error, plural: &str) -> String {
         };
         return format!("{} ({}){hint}", status.message, status.code);
     }
-    let mut text = cause.to_string();
-    let mut source = cause.source();
+    // "ServiceError" tells nobody anything.
+    let (mut text, mut source) = match cause.source() {
+        Some(outage) if outage.is::<Unreachable>() => (outage.to_string(), outage.source()),
+        source => (cause.to_string(), source),
+    };
     while let Some(deeper) = source {
         let deeper_text = deeper.to_string();
         if !text.contains(&deeper_text) {

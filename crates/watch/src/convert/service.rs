@@ -9,6 +9,7 @@ use super::ipvs_scheduler::ipvs_scheduler;
 use super::path::Path;
 use super::report::{Report, Reported};
 use super::service_addresses::{cluster_ips, is_headless, load_balancer_ips, source_ranges};
+use crate::event::printable;
 use crate::field::{Field, List};
 use crate::manifest::{self, Annotations, Spec};
 use crate::names::Names;
@@ -31,6 +32,13 @@ const WHEN_ENDPOINT_GONE: [(&str, WhenEndpointGone); 3] = [
     ("drop", WhenEndpointGone::Drop),
     ("reset", WhenEndpointGone::Reset),
 ];
+
+/// The annotations that are read and that nobody else reads.
+const OWN_ANNOTATIONS: [&str; 2] =
+    ["portolan.dev/ipvs-scheduler", "portolan.dev/tcp-when-endpoint-gone"];
+
+/// What is shown of a key; a right one has at most 317.
+const MOST_CHARACTERS_OF_A_KEY: usize = 80;
 
 /// `sessionAffinityConfig.clientIP.timeoutSeconds`: the default and the range of the API.
 const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
@@ -58,6 +66,7 @@ pub(super) fn convert(
         return None;
     }
     let annotations = input.annotations(report);
+    unknown_annotations(&annotations.own, report);
     Some(Service {
         name: input.name.clone(),
         created: created(input, report),
@@ -92,6 +101,16 @@ fn tcp_when_endpoint_gone(annotations: &Annotations, report: &mut Report) -> Whe
     let path = "metadata.annotations[portolan.dev/tcp-when-endpoint-gone]";
     let done = "it counts as keep";
     report.choice(field, path, &WHEN_ENDPOINT_GONE, done).ok().flatten().unwrap_or_default()
+}
+
+/// Of annotations that only Portolan reads, a misspelt one would have no effect and no word.
+fn unknown_annotations(own: &[String], report: &mut Report) {
+    for key in own.iter().filter(|key| !OWN_ANNOTATIONS.contains(&key.as_str())) {
+        let path = format!("metadata.annotations[{}]", printable(key, MOST_CHARACTERS_OF_A_KEY));
+        let reason =
+            format!("is not known, and ignored; known are: {}", OWN_ANNOTATIONS.join(", "));
+        report.problem(path.as_str(), reason);
+    }
 }
 
 fn created(input: &Input<'_>, report: &mut Report) -> Option<i64> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use portolan_core::{ObjectKind, ObjectName, Update};
 
+use super::contents::Contents;
 use super::file::{FileContents, Key, duplicate};
 use crate::convert::Object;
 use crate::event::Notice;
@@ -64,6 +65,14 @@ impl Catalogue {
                 self.owners.remove(key);
             }
         }
+    }
+
+    /// What stands in all files.
+    pub(super) fn contents(&self) -> Contents {
+        let ignored = self.files.values().map(|file| file.ignored).sum();
+        let mut contents = Contents { ignored, ..Contents::default() };
+        self.owners.keys().for_each(|(kind, _)| contents.add(*kind));
+        contents
     }
 
     /// What is served for a key.

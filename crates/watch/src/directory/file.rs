@@ -7,6 +7,7 @@ use std::sync::Arc;
 use portolan_core::{ObjectKind, ObjectName, Problem};
 
 use super::documents::{Document, read_documents};
+use super::kind::{known_kind, meant};
 use crate::convert::{Converter, Object};
 use crate::event::{Cause, Notice, Place};
 use crate::field::Field;
@@ -25,6 +26,8 @@ pub(super) struct FileContents {
     /// Whether everything could be read. If not, an object that is not listed may still
     /// be there.
     pub(super) complete: bool,
+    /// Objects of other kinds.
+    pub(super) ignored: usize,
 }
 
 /// An object and where it stands.
@@ -38,7 +41,7 @@ pub(super) struct FileObject {
 /// Reads a file from its bytes. `path` is only printed.
 pub(super) fn read_file(path: &str, bytes: &[u8], converter: &mut Converter) -> FileContents {
     let contents = FileContents { complete: true, ..FileContents::default() };
-    let mut reader = FileReader { path: Arc::from(path), converter, contents, ignored: 0 };
+    let mut reader = FileReader { path: Arc::from(path), converter, contents };
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             for document in read_documents(text, path.ends_with(".json")) {
@@ -50,8 +53,9 @@ pub(super) fn read_file(path: &str, bytes: &[u8], converter: &mut Converter) -> 
             reader.contents.notices.push(not_utf8(path, bytes, error.valid_up_to()));
         }
     }
-    if reader.ignored > 0 {
-        tracing::debug!(path, objects = reader.ignored, "objects of other kinds are ignored");
+    let ignored = reader.contents.ignored;
+    if ignored > 0 {
+        tracing::debug!(path, objects = ignored, "objects of other kinds are ignored");
     }
     reader.contents
 }
@@ -75,7 +79,6 @@ struct FileReader<'a> {
     path: Arc<str>,
     converter: &'a mut Converter,
     contents: FileContents,
-    ignored: usize,
 }
 
 impl FileReader<'_> {
@@ -123,7 +126,17 @@ impl FileReader<'_> {
                 }
             }
         } else {
-            self.ignored += 1;
+            self.ignore(&version, &kind, place);
+        }
+    }
+
+    fn ignore(&mut self, version: &str, kind: &str, place: &Place) {
+        self.contents.ignored += 1;
+        if let Some(meant) = meant(version, kind) {
+            let cause = Cause::Other(format!(
+                "{version} {kind} is not a kind that is read: it is ignored (did you mean {meant}?)"
+            ));
+            self.contents.notices.push(Notice { place: Some(place.clone()), cause });
         }
     }
 
@@ -151,9 +164,7 @@ impl FileReader<'_> {
 
     fn unreadable(&mut self, place: &Place, reason: String) {
         self.contents.complete = false;
-        let cause = Cause::Other(format!(
-            "{reason}; it is skipped, and what is known from this file stays"
-        ));
+        let cause = Cause::Other(format!("{reason}; it is skipped"));
         self.contents.notices.push(Notice { place: Some(place.clone()), cause });
     }
 }
@@ -168,17 +179,4 @@ pub(super) fn duplicate(
     let reason = format!("stands there twice; the one in {used} is used");
     let problem = Problem { kind, object, field: String::new(), reason };
     Notice { place: Some(place.clone()), cause: Cause::Object(problem) }
-}
-
-/// The kind, if it is one that is read. The version within the group does not matter: all
-/// versions have the fields that are read.
-fn known_kind(api_version: &str, kind: &str) -> Option<ObjectKind> {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    match (group, kind) {
-        ("", "Service") => Some(ObjectKind::Service),
-        ("", "Node") => Some(ObjectKind::Node),
-        ("discovery.k8s.io", "EndpointSlice") => Some(ObjectKind::EndpointSlice),
-        ("networking.k8s.io", "ServiceCIDR") => Some(ObjectKind::ServiceCIDR),
-        _ => None,
-    }
 }

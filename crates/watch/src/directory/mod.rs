@@ -19,8 +19,10 @@
 //! after a minute.
 
 mod catalogue;
+mod contents;
 mod documents;
 mod file;
+mod kind;
 mod listing;
 mod load;
 mod presence;
@@ -35,6 +37,7 @@ use std::path::{Path, PathBuf};
 use portolan_core::Update;
 use tokio::sync::mpsc;
 
+pub use self::contents::Contents;
 use self::reader::{Reader, SETTLE};
 use self::watch::{DirectoryWatch, polling_pause};
 use crate::error::WatchError;
@@ -58,6 +61,10 @@ pub struct Snapshot {
     pub updates: Vec<Update>,
     /// What is wrong, by file.
     pub problems: Vec<Notice>,
+    /// What stands there, served or not.
+    pub contents: Contents,
+    /// Why there may be no Service, if there is none.
+    pub without_service: Option<String>,
 }
 
 /// Reads a directory once.
@@ -68,8 +75,13 @@ pub struct Snapshot {
 /// is in [`Snapshot::problems`].
 pub fn read_directory(path: &Path, node_name: &str) -> Result<Snapshot, WatchError> {
     let config = DirectoryConfig { path: path.to_owned(), node_name: node_name.to_owned() };
-    let (_, events) = open(config)?;
-    let mut snapshot = Snapshot { updates: Vec::new(), problems: Vec::new() };
+    let (reader, events) = open(config)?;
+    let mut snapshot = Snapshot {
+        updates: Vec::new(),
+        problems: Vec::new(),
+        contents: reader.contents(),
+        without_service: reader.without_service(),
+    };
     for event in events {
         match event {
             SourceEvent::Update(update) => snapshot.updates.push(update),
@@ -97,7 +109,14 @@ pub async fn run_directory(
 ) -> Result<(), WatchError> {
     // Before the first read, so that no change falls between the two.
     let mut watch = DirectoryWatch::start(&config.path);
-    let (mut reader, mut events) = blocking(move || open(config)).await??;
+    let (mut reader, mut events) = blocking(move || {
+        let opened = open(config)?;
+        if let Some(text) = opened.0.without_service() {
+            tracing::warn!("{text}");
+        }
+        Ok::<_, WatchError>(opened)
+    })
+    .await??;
     loop {
         for event in events {
             if sender.send(event).await.is_err() {

@@ -11,6 +11,7 @@ use portolan_core::Update;
 
 use super::DirectoryConfig;
 use super::catalogue::Catalogue;
+use super::contents::{Contents, without_service};
 use super::file::{FileContents, read_file};
 use super::listing::{Fingerprint, list};
 use super::load::{LARGEST_FILE, LoadError, load};
@@ -87,6 +88,17 @@ impl Reader {
         let updates = reader.catalogue.take_everything();
         let events = reader.events(updates);
         Ok((reader, events))
+    }
+
+    /// What stands in the files.
+    pub(super) fn contents(&self) -> Contents {
+        self.catalogue.contents()
+    }
+
+    /// What to say if there is no Service.
+    pub(super) fn without_service(&self) -> Option<String> {
+        let none = self.contents().services == 0;
+        none.then(|| without_service(&self.config.path, !self.fingerprints.is_empty()))
     }
 
     /// Whether something has to be looked at again after [`SETTLE`].
@@ -210,8 +222,14 @@ impl Reader {
     /// Keeps the last good state of what a broken document may have held.
     fn with_kept_objects(&self, name: &OsStr, mut contents: FileContents) -> FileContents {
         if let Some(before) = self.catalogue.file(name).filter(|_| !contents.complete) {
+            let read = contents.objects.len();
             for (key, object) in &before.objects {
                 contents.objects.entry(key.clone()).or_insert_with(|| object.clone());
+            }
+            if contents.objects.len() > read {
+                let file = self.config.path.join(name).display().to_string();
+                let text = "what is known from this file stays in use until it is mended";
+                contents.notices.push(Notice::about_file(&file, text));
             }
         }
         contents

@@ -8,6 +8,7 @@
 mod fake_server;
 mod initial_state;
 mod objects;
+mod outage;
 mod pace;
 mod source;
 mod trouble;

@@ -104,17 +104,17 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
         ),
         (
             "nftables: {masqueradeBits: 1}",
-            "portolan.yaml has an unknown key nftables.masqueradeBits; did you mean nftables.masqueradeBit?",
+            "portolan.yaml has an unknown key nftables.masqueradeBits (did you mean nftables.masqueradeBit?)",
         ),
         (
             "masqueradeAll: true",
-            "portolan.yaml has an unknown key masqueradeAll; did you mean nftables.masqueradeAll?",
+            "portolan.yaml has an unknown key masqueradeAll (did you mean nftables.masqueradeAll?)",
         ),
         (
             "hostnameOverride: x",
-            "portolan.yaml has an unknown key hostnameOverride; did you mean nodeName?",
+            "portolan.yaml has an unknown key hostnameOverride (did you mean nodeName?)",
         ),
-        ("mode: nftables", "portolan.yaml has an unknown key mode; did you mean backend?"),
+        ("mode: nftables", "portolan.yaml has an unknown key mode (did you mean backend?)"),
         ("sails: square", "portolan.yaml has an unknown key sails"),
         (
             "nftables: 5",
@@ -122,7 +122,7 @@ fn bad_values_are_refused_with_their_origin_and_an_example() {
         ),
         (
             "nftables.masqueradeBit: 5",
-            "portolan.yaml has an unknown key \"nftables.masqueradeBit\"; write masqueradeBit below nftables",
+            "portolan.yaml has an unknown key \"nftables.masqueradeBit\" (write masqueradeBit below nftables)",
         ),
     ];
     for (keys, text) in cases {

@@ -373,6 +373,21 @@ fn a_service_without_any_usable_address_is_not_served_and_says_why() {
 }
 
 #[test]
+fn a_misspelt_annotation_of_ours_is_named_with_those_that_there_are() {
+    for value in [json!("reset"), json!(7), Value::Null] {
+        let mut manifest = service_manifest();
+        manifest["metadata"]["annotations"]["portolan.dev/tcp-when-endpoints-gone"] = value.clone();
+        let (service, problems) = service(&manifest);
+        assert_eq!(service.unwrap().tcp_when_endpoint_gone, WhenEndpointGone::Reset, "{value}");
+        let [problem] = &problems[..] else { panic!("{value}: {problems:?}") };
+        let start =
+            "Service shop/web: metadata.annotations[portolan.dev/tcp-when-endpoints-gone]: ";
+        assert!(problem.starts_with(start), "{problem}");
+        assert!(problem.contains("portolan.dev/tcp-when-endpoint-gone"), "{problem}");
+    }
+}
+
+#[test]
 fn each_word_of_the_annotation_for_gone_endpoints_is_known() {
     let pointer = "/metadata/annotations/portolan.dev~1tcp-when-endpoint-gone";
     for (word, expected) in [

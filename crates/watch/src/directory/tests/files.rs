@@ -11,7 +11,8 @@ fn an_empty_directory_is_an_empty_cluster() {
         Update::EndpointSlicesReset(vec![]),
         Update::ServiceCidrsReset(vec![]),
     ];
-    assert_eq!(snapshot, Snapshot { updates: expected.to_vec(), problems: vec![] });
+    assert_eq!(snapshot.updates, expected);
+    assert_eq!(snapshot.problems, []);
 }
 
 #[test]
