@@ -112,8 +112,10 @@ pub(crate) fn own_elements(
         for frontend in &port.frontends {
             let kind = entry_kind(frontend);
             if selection.has(Container::Verdicts(kind)) {
+                let (key, value) =
+                    (frontend_key(port, frontend), verdict_of(port, slots, frontend));
                 let comment = comment(&service.plan.name, &port.name);
-                emit(Container::Verdicts(kind), verdict_element(port, slots, frontend, comment));
+                emit(Container::Verdicts(kind), Element { key, value, comment });
             }
             if selection.has(Container::SourceRanges) {
                 range_elements(port, frontend, &mut emit);
@@ -173,12 +175,33 @@ pub(crate) fn pools(frontend: &Frontend) -> [Option<Pool>; 2] {
     }
 }
 
-fn verdict_element(
-    port: &PortPlan,
-    slots: &PortSlots,
-    frontend: &Frontend,
-    comment: Option<Box<str>>,
-) -> Element {
+/// Says how many elements of its own a service has in each container, with the value of each
+/// verdict, without making them.
+pub(crate) fn count_own_elements(
+    service: &PlacedService,
+    count: &mut dyn FnMut(Family, Container, usize, Option<Value>),
+) {
+    for (port, slots) in service.ports() {
+        let mut count = |container, elements, value| count(port.family, container, elements, value);
+        for frontend in &port.frontends {
+            let kind = entry_kind(frontend);
+            count(Container::Verdicts(kind), 1, Some(verdict_of(port, slots, frontend)));
+            let ranges = restriction(port, frontend).map_or(0, <[IpNet]>::len);
+            count(Container::SourceRanges, ranges, None);
+            for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
+                let endpoints = pool.map_or(0, |pool| slots.pool(pool).endpoints.len());
+                if port.affinity.is_some() {
+                    count(Container::Seats(kind, side), 2 * endpoints, None);
+                    count(Container::SeatedEndpoints(kind, side), endpoints, None);
+                } else {
+                    count(Container::Endpoints(kind, side), endpoints, None);
+                }
+            }
+        }
+    }
+}
+
+fn verdict_of(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
     let mut verdict = verdict(port, slots, frontend);
     if port.when_endpoint_gone == WhenEndpointGone::Reset {
         verdict = resetting_strays(verdict);
@@ -186,7 +209,7 @@ fn verdict_element(
     if let (Value::Chain(chain), Some(_)) = (verdict, restriction(port, frontend)) {
         verdict = Value::Chain(chain.restricted().unwrap_or(chain));
     }
-    Element { key: frontend_key(port, frontend), value: verdict, comment }
+    verdict
 }
 
 fn range_elements(port: &PortPlan, frontend: &Frontend, emit: &mut dyn FnMut(Container, Element)) {

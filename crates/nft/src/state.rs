@@ -8,7 +8,7 @@ use portolan_core::{Family, ObjectName};
 
 use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
-use crate::element::{Selection, Value, own_elements, shared_addresses};
+use crate::element::{Value, count_own_elements, shared_addresses};
 use crate::inventory::Inventory;
 use crate::slots::PlacedService;
 use crate::structure::{Chain, FamilySettings};
@@ -54,9 +54,9 @@ impl State {
             shared_addresses(service, &mut |container, ip| {
                 *shared.entry((container, ip)).or_default() += 1;
             });
-            own_elements(service, Selection::ALL, &mut |family, container, element| {
+            count_own_elements(service, &mut |family, container, count, value| {
                 if let Some(table) = families.get_mut(&family) {
-                    table.enter(container, element.value);
+                    table.enter(container, count, value);
                 }
             });
         }
@@ -64,7 +64,7 @@ impl State {
             let settings = table.settings.clone();
             let inventory = Inventory { settings: &settings, services, shared };
             for container in Container::all().filter(|container| container.is_shared()) {
-                inventory.of(container, &mut |element| table.enter(container, element.value));
+                inventory.of(container, &mut |_| table.enter(container, 1, None));
             }
             table.declare_sizes();
         }
@@ -89,11 +89,14 @@ impl FamilyState {
         }
     }
 
-    fn enter(&mut self, container: Container, value: Value) {
-        *self.counts.entry(container).or_default() += 1;
-        self.refer(value, 1);
-        if let Value::Chain(chain) = value {
-            require(&mut self.chains, chain);
+    /// Enters elements, and the chain that the only one of them leads to.
+    fn enter(&mut self, container: Container, count: usize, value: Option<Value>) {
+        *self.counts.entry(container).or_default() += count;
+        if let Some(value) = value {
+            self.refer(value, 1);
+            if let Value::Chain(chain) = value {
+                require(&mut self.chains, chain);
+            }
         }
     }
 

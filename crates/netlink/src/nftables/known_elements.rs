@@ -18,8 +18,9 @@ use crate::wire::message::Messages;
 
 /// Keys in one request. A list of elements has no more than 64 KiB.
 const MOST_KEYS: usize = 1000;
-/// What an answer takes of the receive queue at the most, all that the kernel keeps with it
-/// included. Measured for an IPv6 map on Linux 6.18: 960 bytes.
+/// What an answer may take of the receive queue, with all that the kernel keeps for it: a
+/// guess from the sizes of `sk_buff` and its block, on the safe side. If it were too small, the
+/// queue would overrun, and the set would be listed instead.
 const ANSWER_BYTES: usize = 1280;
 /// Other answers and what has arrived meanwhile.
 const SPARE_BYTES: usize = 16 * 1024;
