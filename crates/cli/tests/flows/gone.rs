@@ -106,12 +106,16 @@ struct Pair<'a> {
     /// The client only listens, and its kernel asks every second whether anybody is there.
     idle: bool,
     client: TcpStream,
+    /// Where the client connected to.
+    destination: SocketAddr,
     endpoint: TcpStream,
 }
 
 impl Pair<'_> {
     fn flow(&self, scene: &Scene) -> Option<Flow> {
-        scene.flow(TCP, self.client.local_addr().unwrap())
+        // Two connections to different Services may have the same port.
+        let to = self.destination;
+        scene.flow(TCP, self.client.local_addr().unwrap(), |flow| flow.original.destination == to)
     }
 
     /// Whether connection tracking still takes the client to the endpoint.
@@ -155,7 +159,7 @@ fn connect<'a>(scene: &Scene, service: &'a Served, listener: &TcpListener) -> [P
             setsockopt(&client, sockopt::TcpKeepCount, &127).unwrap();
         }
         let (endpoint, _) = listener.accept().unwrap();
-        Pair { service, what, idle, client, endpoint }
+        Pair { service, what, idle, client, destination, endpoint }
     })
 }
 

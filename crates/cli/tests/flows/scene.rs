@@ -133,13 +133,18 @@ impl Scene {
         fs::rename(draft, self.manifest(name)).unwrap();
     }
 
-    /// The flow of a client, as the node knows it.
-    pub(crate) fn flow(&self, protocol: u8, client: SocketAddr) -> Option<Flow> {
+    /// The flow of a client that is the one, as the node knows it.
+    pub(crate) fn flow(
+        &self,
+        protocol: u8,
+        client: SocketAddr,
+        is_it: impl Fn(&Flow) -> bool + Sync,
+    ) -> Option<Flow> {
         let mut found = None;
         self.lab.node().run(|| {
             let mut conntrack = Conntrack::open().unwrap();
             let mut visit = |flow: Flow| {
-                if flow.original.source == client {
+                if flow.original.source == client && is_it(&flow) {
                     found = Some(flow);
                 }
             };

@@ -53,7 +53,7 @@ impl Scene {
     }
 
     fn flow_of(&self, client: &Client) -> Option<Flow> {
-        self.flow(UDP, client.socket.local_addr().unwrap())
+        self.flow(UDP, client.socket.local_addr().unwrap(), |_| true)
     }
 
     /// Repeats datagrams of the same sockets until all are answered by `expected`, or by
