@@ -117,6 +117,10 @@ impl SyncMetrics {
         };
         self.observe(call, took);
         self.syncs.get_or_create(&[("kind", kind), ERROR]).inc();
+        if let CallKind::Switch = call.kind {
+            // Nothing that has to be served is not: the backend in use goes on.
+            return;
+        }
         for family in Family::BOTH {
             self.failures.get_or_create(&ip_family(family)).inc();
         }

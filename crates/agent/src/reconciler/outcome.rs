@@ -20,7 +20,6 @@ impl Reconciler {
         self.backend_says(&outcome.facts);
         let synced = matches!(outcome.result, Ok(Done::Synced(_)));
         let draining = outcome.facts.draining;
-        self.measure.metrics.draining.set(draining.as_ref(), outcome.facts.name);
         match outcome.result {
             Ok(Done::Synced(report)) => {
                 sync_log::succeeded(&call, &report, outcome.took, now);
@@ -60,15 +59,16 @@ impl Reconciler {
     }
 
     fn failed(&mut self, call: &Call, reason: String, now: Instant) {
-        self.switched(None, Some(&reason));
+        self.converge = Some(ConvergeReason::Failure);
+        self.waiting_since = Some(call.since);
         let pause = match call.kind {
             CallKind::Apply | CallKind::Adapt => self.retry.changes_failed(now),
-            CallKind::Converge(_) | CallKind::Switch | CallKind::Check => self.retry.failed(now),
+            CallKind::Converge(_) | CallKind::Check => self.retry.failed(now),
+            // The backend in use has not failed. It goes on at once.
+            CallKind::Switch => return self.switched(None, Some(&reason)),
         };
         sync_log::failed(call, &reason, self.retry.failures(), pause.until() - now);
         self.state = State::Paused(pause);
-        self.converge = Some(ConvergeReason::Failure);
-        self.waiting_since = Some(call.since);
         self.last_error = Some(reason);
     }
 }

@@ -18,7 +18,7 @@ impl Scene {
         self.reconciler.dump().problems.iter().map(ToString::to_string).collect()
     }
 
-    fn value(&self, name: &str) -> f64 {
+    pub(super) fn value(&self, name: &str) -> f64 {
         sample(&page(&self.reconciler.measure.metrics).text(), name).unwrap()
     }
 }

@@ -73,7 +73,12 @@ fn a_backend_that_refuses_leaves_the_old_one_which_is_converged() {
     scene.finish(Err(WorkError::Backend("no IPVS".into())));
     let refused = answer.try_recv().unwrap().unwrap_err();
     assert_eq!(refused.to_string(), "the backend stays nftables: no IPVS");
-    scene.later(60);
+    let status = scene.reconciler.dump().status;
+    assert_eq!((status.last_error, status.failures), (None, 0), "the old one has not failed");
+    for family in ["IPv4", "IPv6"] {
+        let failures = "kubeproxy_sync_proxy_rules_nftables_sync_failures_total";
+        assert_eq!(scene.value(&format!("{failures}{{ip_family=\"{family}\"}}")), 0.0);
+    }
     let work = scene.reconciler.next_work(scene.now);
     assert!(matches!(work, Some(Work::Converge { .. })), "{work:?}");
     scene.finish(Ok(Done::Synced(SyncReport::default())));
