@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::bench::lane;
 use crate::command::{cargo, run as run_command};
 use crate::vm::options::{Options, Place};
 use crate::vm::{self, Kernel};
@@ -29,6 +30,7 @@ pub const LANES: &[Lane] = &[
         purpose: "unit, property, namespace and documentation tests",
         check: test,
     },
+    Lane { name: "bench", purpose: "no ratio is worse than benches/baseline.json", check: lane },
     Lane { name: "vm", purpose: "kernel tests on Linux 6.1, emulated", check: machine },
     Lane { name: "docs", purpose: "rustdoc finds nothing", check: docs },
 ];

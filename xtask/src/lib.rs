@@ -3,6 +3,7 @@
 //! Everything here runs as an ordinary user, installs nothing and writes only below the
 //! target directory.
 
+pub mod bench;
 pub mod command;
 pub mod dependencies;
 pub mod lanes;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use xtask::lanes::{self, LANES, Lane};
 use xtask::vm::options::Options;
-use xtask::{tools, vm};
+use xtask::{bench, tools, vm};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +26,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
-        ["vm", rest @ ..] => Ok(run_machine(&Options::parse(rest)?)),
+        ["vm", rest @ ..] => Ok(verdict(vm::run(&Options::parse(rest)?))),
+        ["bench", rest @ ..] => Ok(verdict(bench::measure(bench::RELEASE, rest))),
         ["tools"] => print_tools(false),
         ["tools", "--refresh"] => print_tools(true),
         [] | ["help" | "--help" | "-h"] => {
@@ -64,8 +65,8 @@ fn chosen(arguments: &[&str]) -> Result<Vec<&'static Lane>> {
 }
 
 /// Exits with 1 as the lanes do, so that 2 remains for what was typed wrongly.
-fn run_machine(options: &Options) -> ExitCode {
-    match vm::run(options) {
+fn verdict(outcome: Result<()>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -100,6 +101,8 @@ fn print_help() {
         "cargo xtask vm --bench               print what 5,000 Services x 4 endpoints cost on"
     );
     println!("                                    nftables and on IPVS, in the same machine");
+    println!("cargo xtask bench [--quick] [ARGUMENT...]");
+    println!("                                    measure the agent; `--help` says what and how");
     println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
     println!("                                    and print the variables that name it");
 }

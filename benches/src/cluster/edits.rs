@@ -1,0 +1,103 @@
+//! What happens to a cluster: each edit is the objects to write, and the pods by whose
+//! addresses the kernel shows that it has them.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use super::network::pod_v4;
+use super::{Cluster, SLICE_ENDPOINTS, names};
+
+/// A change of one service's endpoints.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Edit {
+    /// The service, by its number.
+    pub(crate) service: u32,
+    /// The slices to write.
+    pub(crate) objects: Vec<Value>,
+    /// Addresses that no pod had before.
+    pub(crate) fresh: Vec<Ipv4Addr>,
+    /// Addresses that no pod has any more.
+    pub(crate) gone: Vec<Ipv4Addr>,
+}
+
+impl Cluster {
+    /// Neighbouring rounds touch services that are far apart, and all of them before one is
+    /// touched again.
+    pub(crate) fn spread(&self, round: u32) -> u32 {
+        let services = self.spec.services.max(1);
+        // A prime that no size of a cluster is a multiple of, as long as it is smaller.
+        round.wrapping_mul(if services.is_multiple_of(7_919) { 7_907 } else { 7_919 }) % services
+    }
+
+    /// One pod of the service whose turn it is in this round is replaced by another.
+    pub(crate) fn replace_next(&mut self, round: u32) -> Edit {
+        let place = usize::try_from(round).unwrap_or_default();
+        self.replace(self.spread(round), place, 1)
+    }
+
+    /// So many pods of a service are replaced, beginning with the one at `first` of all.
+    pub(crate) fn replace(&mut self, service: u32, first: usize, count: usize) -> Edit {
+        let mut edit = Edit { service, ..Edit::default() };
+        let mut slices = self.pods(service);
+        let total: usize = slices.iter().map(Vec::len).sum();
+        let places = (first..first + count.min(total)).map(|place| place % total.max(1));
+        let places: std::collections::BTreeSet<usize> = places.collect();
+        let mut touched = Vec::new();
+        let mut start = 0;
+        for (number, slice) in slices.iter_mut().enumerate() {
+            for place in places.range(start..start + slice.len()) {
+                let Some(pod) = slice.get_mut(place - start) else { continue };
+                edit.gone.push(pod_v4(*pod));
+                *pod = self.next_pod;
+                self.next_pod += 1;
+                edit.fresh.push(pod_v4(*pod));
+                touched.push(number);
+            }
+            start += slice.len();
+        }
+        self.finish(edit, slices, touched)
+    }
+
+    /// A service gains a pod.
+    pub(crate) fn scale_up(&mut self, service: u32) -> Edit {
+        let mut slices = self.pods(service);
+        let pod = self.next_pod;
+        self.next_pod += 1;
+        if slices.last().is_none_or(|slice| slice.len() >= SLICE_ENDPOINTS) {
+            slices.push(Vec::new());
+        }
+        let last = slices.len().saturating_sub(1);
+        if let Some(slice) = slices.last_mut() {
+            slice.push(pod);
+        }
+        let edit = Edit { service, fresh: vec![pod_v4(pod)], ..Edit::default() };
+        self.finish(edit, slices, vec![last])
+    }
+
+    /// A service loses the first of its pods.
+    pub(crate) fn scale_down(&mut self, service: u32) -> Edit {
+        let mut slices = self.pods(service);
+        let mut edit = Edit { service, ..Edit::default() };
+        if let Some(slice) = slices.first_mut().filter(|slice| !slice.is_empty()) {
+            edit.gone.push(pod_v4(slice.remove(0)));
+        }
+        self.finish(edit, slices, vec![0])
+    }
+
+    /// A namespace with its services: the name, and all objects to write to have it again.
+    pub(crate) fn namespace_of(&self, service: u32) -> (String, Vec<Value>) {
+        let members = || names::together_with(service).filter(|it| *it < self.spec.services);
+        let services = members().map(|it| self.service(it));
+        let objects = services.chain(members().flat_map(|it| self.slices(it))).collect();
+        (names::namespace(service), objects)
+    }
+
+    fn finish(&mut self, mut edit: Edit, slices: Vec<Vec<u32>>, mut touched: Vec<usize>) -> Edit {
+        touched.dedup();
+        let objects = touched.into_iter().flat_map(|it| self.slice(edit.service, it, &slices));
+        edit.objects = objects.collect();
+        self.edited.insert(edit.service, slices);
+        edit
+    }
+}

@@ -1,0 +1,148 @@
+//! Clusters of any size as the objects of the Kubernetes API, and the edits that happen to
+//! them.
+//!
+//! Everything follows from numbers: the service with a number, the pod with a number. So a
+//! cluster of 50,000 services takes no memory until its objects are written, two runs have
+//! the same cluster, and only what was edited is remembered.
+
+mod edits;
+mod metadata;
+mod names;
+mod network;
+mod node;
+mod service;
+mod shares;
+mod slice;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+pub(crate) use self::edits::Edit;
+pub(crate) use self::network::{POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4};
+pub(crate) use self::node::NODE_NAME;
+pub use self::shares::Shares;
+use self::shares::Traits;
+
+/// The most endpoints that a slice has, the default of the EndpointSlice controller
+/// (`--max-endpoints-per-slice`).
+pub(crate) const SLICE_ENDPOINTS: usize = 100;
+
+/// The size of a cluster and what its services are like.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    /// Services, those for the traffic left out.
+    pub(crate) services: u32,
+    /// Endpoints of each service.
+    pub(crate) endpoints: u32,
+    /// What part of the services has which features.
+    pub(crate) shares: Shares,
+    /// Zones that nodes are spread over.
+    pub(crate) zones: u32,
+    /// Pods of the one large deployment that is rolled; none leaves it out.
+    pub(crate) deployment: u32,
+}
+
+/// A cluster, and what was edited in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Cluster {
+    spec: Spec,
+    /// NodePorts by service number, where it has one.
+    node_ports: HashMap<u32, u16>,
+    /// The pods in the slices of services that are not as they were made.
+    edited: HashMap<u32, Vec<Vec<u32>>>,
+    /// The number of the next new pod.
+    next_pod: u32,
+}
+
+/// A service that leads to one pod of the lab, to send traffic to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The endpoint.
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) udp: bool,
+    pub(crate) affinity: bool,
+}
+
+impl Cluster {
+    /// A cluster of this size.
+    pub(crate) fn new(spec: &Spec) -> Cluster {
+        let with_port = (0..spec.services).filter(|it| spec.shares.traits(*it).node_port);
+        let node_ports = with_port.zip(network::NODE_PORTS).collect();
+        let pods = spec.services * spec.endpoints + spec.deployment;
+        Cluster { spec: spec.clone(), node_ports, edited: HashMap::new(), next_pod: pods }
+    }
+
+    /// Every object of it, made one by one as they are asked for.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Value> + '_ {
+        let services = 0..self.services();
+        let slices = services.clone().flat_map(|service| self.slices(service));
+        let nodes = [self.node(), self.service_cidr()].into_iter();
+        nodes.chain(services.map(|service| self.service(service))).chain(slices)
+    }
+
+    /// How many addresses, protocols and ports it serves, of ClusterIPs and load balancers.
+    pub(crate) fn frontends(&self) -> Frontends {
+        let mut frontends = Frontends::default();
+        for service in 0..self.services() {
+            let traits = self.traits(service);
+            let ports = service::ports(service, &traits).len();
+            frontends.cluster_ips += ports * if traits.dual_stack { 2 } else { 1 };
+            frontends.load_balancers += if traits.load_balancer { ports } else { 0 };
+        }
+        frontends
+    }
+
+    /// The number of the large deployment's service, if there is one.
+    pub(crate) fn deployment(&self) -> Option<u32> {
+        (self.spec.deployment > 0).then_some(self.spec.services)
+    }
+
+    /// The service and the slice of a traffic target, and the address that clients use.
+    pub(crate) fn target(&self, order: u32, target: &Target) -> (SocketAddr, [Value; 2]) {
+        let number = self.services() + order;
+        let traits = Traits { affinity: target.affinity, udp: target.udp, ..Traits::default() };
+        let port = service::TARGET_PORT;
+        let address = SocketAddr::new(network::cluster_ip_v4(number).into(), port.port);
+        let service = self.service_of(number, &traits);
+        let slice = self.slice_of_target(number, &traits, target.endpoint);
+        (address, [service, slice])
+    }
+
+    /// All services, the large deployment's included.
+    fn services(&self) -> u32 {
+        self.spec.services + self.deployment().map_or(0, |_| 1)
+    }
+
+    fn traits(&self, service: u32) -> Traits {
+        match self.deployment() == Some(service) {
+            true => Traits::default(),
+            false => self.spec.shares.traits(service),
+        }
+    }
+
+    /// The pods of a service, slice by slice.
+    fn pods(&self, service: u32) -> Vec<Vec<u32>> {
+        if let Some(pods) = self.edited.get(&service) {
+            return pods.clone();
+        }
+        let first = service * self.spec.endpoints;
+        let count = match self.deployment() == Some(service) {
+            true => self.spec.deployment,
+            false => self.spec.endpoints,
+        };
+        let pods: Vec<u32> = (first..first + count).collect();
+        pods.chunks(SLICE_ENDPOINTS).map(<[u32]>::to_vec).collect()
+    }
+}
+
+/// Frontends that the kernel has when it has everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Frontends {
+    pub(crate) cluster_ips: usize,
+    pub(crate) load_balancers: usize,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Measures a node: the agent as its users run it, against an API server, seen from the
+//! kernel; beside the bare netlink floor and, if there is one, a real kube-proxy.
+//!
+//! ```text
+//!  cluster ─▶ API server ─▶ arm (a process) ─▶ kernel ─▶ observe
+//!     │                                                     │
+//!     └── what was written, and when ──────▶ scenarios ◀────┘
+//!                                               │
+//!                                            figures ─▶ table, JSON, plot, comparison
+//! ```
+//!
+//! `README.md` beside this says what is measured from where, and why.
+
+mod arguments;
+mod arms;
+mod cluster;
+mod feed;
+mod figures;
+mod observe;
+mod process;
+mod progress;
+mod report;
+mod scenarios;
+mod session;
+mod statistics;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+
+pub use self::arguments::Arguments;
+use self::arms::Arm;
+pub use self::arms::Mode;
+pub use self::cluster::Shares;
+use self::figures::Figures;
+use self::progress::Progress;
+pub use self::report::Report;
+use self::report::{Baseline, compare, plot, table};
+use self::scenarios::Run;
+use self::scenarios::names::OF_EVERY_RUN;
+use self::scenarios::plan::Plan;
+
+/// Measures, prints and writes what the arguments say. The exit code is 1 if a comparison
+/// found something worse.
+///
+/// # Errors
+///
+/// What could not be measured, or is not as it has to be.
+pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let report = match &arguments.from {
+        Some(path) => Report::read(path)?,
+        None => {
+            let report = measure(arguments)?;
+            report.write(&arguments.json)?;
+            report
+        }
+    };
+    print!("{}", table(&report));
+    if let Some(path) = &arguments.plot {
+        plot(&report, path)?;
+    }
+    if let Some(path) = &arguments.write_baseline {
+        Baseline::of(&report).write(path)?;
+    }
+    let Some(path) = &arguments.compare else { return Ok(ExitCode::SUCCESS) };
+    let comparison = compare(&report, &Baseline::read(path)?);
+    print!("\n{}", comparison.text);
+    if comparison.failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nworse than {}: {}", path.display(), comparison.failed.join("; "));
+    Ok(ExitCode::FAILURE)
+}
+
+/// Measures everything. The process must be in namespaces of its own.
+///
+/// # Errors
+///
+/// What could not be measured, or is not as it has to be.
+pub fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
+    let progress = Progress::new(arguments.no_progress);
+    let arms = arms(arguments)?;
+    let mut figures = Figures::default();
+    for services in &arguments.services {
+        let load = arguments.load(*services);
+        for run in 0..arguments.runs.max(1) {
+            for arm in &arms {
+                let (load, figures, progress) = (&load, &mut figures, &progress);
+                Run { arm, run, load, figures, progress }.measure()?;
+            }
+        }
+        let (load, runs, figures) = (&load, arguments.runs, &mut figures);
+        Plan { load, runs, figures, progress: &progress }.measure()?;
+    }
+    let typed = std::env::args().skip(1).collect();
+    let report = Report::new(&figures, typed, progress.elapsed_seconds());
+    for scenario in OF_EVERY_RUN.into_iter().filter(|it| arguments.wants(it)) {
+        ensure!(report.has(scenario), "{scenario:?} gave no figure");
+    }
+    Ok(report)
+}
+
+fn arms(arguments: &Arguments) -> anyhow::Result<Vec<Arm>> {
+    let mut arms = vec![Arm::portolan(&agent(arguments)?)];
+    if let Some(program) = &arguments.kube_proxy {
+        let (mode, path) = (arguments.kube_proxy_mode, &arguments.kube_proxy_path);
+        arms.push(Arm::kube_proxy(program, mode, path, &arguments.kube_proxy_flag));
+    }
+    Ok(arms)
+}
+
+/// The agent: named, or beside this program, where cargo puts both.
+fn agent(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    let path = match &arguments.portolan {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("portolan"),
+    };
+    ensure!(
+        path.is_file(),
+        "there is no agent {}: build it with `cargo build --release -p portolan`, or name it with \
+         --portolan",
+        path.display()
+    );
+    path.canonicalize().context("cannot find the agent")
+}

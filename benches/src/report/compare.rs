@@ -1,0 +1,119 @@
+//! A run beside a baseline.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::ratios::{Kind, Ratio};
+use super::{Report, format, write};
+
+/// Ratios and counts that were once measured, each with how much worse it may become.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
+    /// For readers of the file.
+    about: String,
+    values: BTreeMap<String, Limit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Limit {
+    value: f64,
+    /// A part of the value: with 0.5, one and a half times the value is the most allowed.
+    margin: f64,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    pub(crate) text: String,
+    /// Names of what is worse, or was not measured.
+    pub(crate) failed: Vec<String>,
+}
+
+const ABOUT: &str = "Ratios and counts of `cargo xtask bench --quick`, never times. A run fails \
+                     `--compare` if one is larger than value * (1 + margin), or missing. Written \
+                     by `--write-baseline`; margins are free to edit.";
+
+impl Baseline {
+    /// What a run measured, with margins that other machines keep within.
+    pub(crate) fn of(report: &Report) -> Baseline {
+        let values = report.ratios.iter().filter_map(|ratio| {
+            let margin = match ratio.kind {
+                // Twice as much is a fault on any machine, however noisy.
+                Kind::Times => 1.0,
+                Kind::Memory => 0.3,
+                Kind::Count => 0.1,
+                Kind::KubeProxy => return None,
+            };
+            // Digits beyond these differ from run to run.
+            let value = (ratio.value * 1000.0).round() / 1000.0;
+            Some((ratio.name.clone(), Limit { value, margin }))
+        });
+        Baseline { about: ABOUT.to_owned(), values: values.collect() }
+    }
+
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
+        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is no baseline", path.display()))
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        write(path, &format!("{}\n", serde_json::to_string_pretty(self)?))
+    }
+}
+
+/// Every value of the baseline beside what was measured.
+pub(crate) fn compare(report: &Report, baseline: &Baseline) -> Comparison {
+    let mut comparison = Comparison::default();
+    let width = baseline.values.keys().map(String::len).max().unwrap_or_default();
+    let mut line = |cells: [&str; 5]| {
+        let [name, baseline, limit, measured, verdict] = cells;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            comparison.text,
+            "{name:<width$}  {baseline:>12}  {limit:>12}  {measured:>12}  {verdict}"
+        );
+    };
+    line(["", "baseline", "at most", "measured", ""]);
+    let mut failed = Vec::new();
+    for (name, limit) in &baseline.values {
+        let measured = report.ratios.iter().find(|ratio| ratio.name == *name);
+        let verdict = judge(measured, limit);
+        let shown = measured.map_or("-".to_owned(), |ratio| number(ratio.value));
+        line([name, &number(limit.value), &number(limit.most()), &shown, verdict]);
+        if verdict != OK {
+            failed.push(name.clone());
+        }
+    }
+    comparison.failed = failed;
+    comparison
+}
+
+const OK: &str = "ok";
+
+/// What is not measured any more has not become better.
+fn judge(measured: Option<&Ratio>, limit: &Limit) -> &'static str {
+    match measured {
+        None => "NOT MEASURED (other --services than the baseline's?)",
+        Some(ratio) if ratio.value <= limit.most() => OK,
+        Some(_) => "WORSE",
+    }
+}
+
+impl Limit {
+    fn most(&self) -> f64 {
+        self.value * (1.0 + self.margin)
+    }
+}
+
+fn number(value: f64) -> String {
+    if value >= 1000.0 || value.fract() == 0.0 {
+        format::grouped(value)
+    } else {
+        format!("{value:.2}")
+    }
+}

@@ -1,0 +1,131 @@
+//! What was measured, for people, programs and baselines.
+
+mod compare;
+mod format;
+mod machine;
+mod plot;
+mod ratios;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::compare::{Baseline, compare};
+use self::machine::Machine;
+pub(crate) use self::plot::plot;
+use self::ratios::{Ratio, ratios};
+pub(crate) use self::table::table;
+use crate::figures::{Figures, Metric, Size, Unit};
+use crate::statistics::Summary;
+
+/// Raised when the meaning of a field changes.
+const SCHEMA: u32 = 1;
+
+/// All figures of a run, with where they are from. This is the JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    schema: u32,
+    /// The version of Portolan.
+    portolan: String,
+    machine: Machine,
+    /// As typed.
+    arguments: Vec<String>,
+    /// How long all of it took.
+    seconds: f64,
+    figures: Vec<Figure>,
+    /// Made of the figures; what baselines hold.
+    ratios: Vec<Ratio>,
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Figure {
+    #[serde(flatten)]
+    pub(crate) size: Size,
+    pub(crate) scenario: String,
+    pub(crate) arm: String,
+    pub(crate) metric: Metric,
+    pub(crate) unit: Unit,
+    #[serde(flatten)]
+    pub(crate) summary: Summary,
+}
+
+impl Report {
+    pub(crate) fn new(figures: &Figures, arguments: Vec<String>, seconds: f64) -> Report {
+        let figures: Vec<Figure> = figures
+            .summaries()
+            .into_iter()
+            .map(|(key, summary)| Figure {
+                size: key.size,
+                scenario: key.scenario.to_owned(),
+                arm: key.arm.to_owned(),
+                metric: key.metric,
+                unit: key.metric.unit(),
+                summary,
+            })
+            .collect();
+        Report {
+            schema: SCHEMA,
+            portolan: env!("CARGO_PKG_VERSION").to_owned(),
+            machine: Machine::this(),
+            arguments,
+            seconds,
+            ratios: ratios(&figures),
+            figures,
+        }
+    }
+
+    /// Reads what [`Report::write`] wrote.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Report> {
+        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} holds no figures of this version", path.display()))
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        write(path, &format!("{}\n", serde_json::to_string_pretty(self)?))
+    }
+
+    /// The sizes, smallest first.
+    fn sizes(&self) -> Vec<Size> {
+        let mut sizes: Vec<Size> = self.figures.iter().map(|figure| figure.size).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+
+    /// A figure, if it was measured.
+    pub fn has(&self, scenario: &str) -> bool {
+        self.figures.iter().any(|figure| figure.scenario == scenario)
+    }
+}
+
+/// The value of a figure by its name.
+fn find<'a>(
+    figures: &'a [Figure],
+    size: Size,
+    scenario: &str,
+    arm: &str,
+    metric: Metric,
+) -> Option<&'a Summary> {
+    let found = figures.iter().find(|figure| {
+        figure.size == size
+            && figure.scenario == scenario
+            && figure.arm == arm
+            && figure.metric == metric
+    });
+    found.map(|figure| &figure.summary)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use super::*;
+use crate::arms::{DIRECT, FLOOR, KUBE_PROXY, PORTOLAN};
+use crate::figures::Recorder;
+use crate::scenarios::names::{
+    COLD_START, CONNECT, CONNECT_SERVICE, PLAN_FULL, REPLACED, WARM_RESTART,
+};
+
+const SMALL: Size = Size { services: 1_000, endpoints: 10 };
+const LARGE: Size = Size { services: 10_000, endpoints: 10 };
+
+/// A run, slower by a factor than another one. What it sends is the same.
+pub(super) fn report(slower: f64, operations: u64) -> Report {
+    let mut figures = Figures::default();
+    for (size, scenario, arm, time) in [
+        (SMALL, PLAN_FULL, FLOOR, 0.010),
+        (SMALL, PLAN_FULL, PORTOLAN, 0.013 * slower),
+        (SMALL, CONNECT, DIRECT, 0.000_02),
+        (SMALL, CONNECT_SERVICE, PORTOLAN, 0.000_03),
+        (SMALL, COLD_START, PORTOLAN, 0.2),
+        (SMALL, COLD_START, KUBE_PROXY, 2.0),
+        (SMALL, REPLACED, PORTOLAN, 0.000_1),
+        (LARGE, REPLACED, PORTOLAN, 0.000_11),
+    ] {
+        Recorder { figures: &mut figures, size, arm, run: 0 }.record(scenario, Metric::Time, time);
+    }
+    let mut recorder = Recorder { figures: &mut figures, size: SMALL, arm: PORTOLAN, run: 0 };
+    recorder.count(PLAN_FULL, Metric::Operations, operations);
+    recorder.count(WARM_RESTART, Metric::Transactions, 0);
+    recorder.count(COLD_START, Metric::PeakResident, 40 << 20);
+    Report::new(&figures, vec!["--quick".to_owned()], 1.0)
+}
+
+fn value(report: &Report, name: &str) -> Option<f64> {
+    report.ratios.iter().find(|ratio| ratio.name == name).map(|ratio| ratio.value)
+}
+
+#[test]
+fn ratios_are_of_figures_of_one_size_or_of_one_figure_at_two_sizes() {
+    let report = report(1.0, 1_000);
+    for (name, expected) in [
+        ("plan to kernel: everything / floor, at 1000 services", Some(1.3)),
+        ("connect to a ClusterIP / direct, at 1000 services", Some(1.5)),
+        ("endpoint replaced: 10000 services / 1000 services", Some(1.1)),
+        ("cold start / kube-proxy, at 1000 services", Some(0.1)),
+        ("plan to kernel: everything: operations, at 1000 services", Some(1_000.0)),
+        ("plan to kernel: everything / floor, at 10000 services", None),
+    ] {
+        let found = value(&report, name);
+        let close = |found: f64| (found - expected.unwrap_or_default()).abs() < 1e-9;
+        assert!(
+            found.is_some() == expected.is_some() && found.is_none_or(close),
+            "{name}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn no_time_and_nothing_that_needs_a_kube_proxy_is_in_a_baseline() {
+    let baseline = serde_json::to_value(Baseline::of(&report(1.0, 1_000))).unwrap();
+    let names: Vec<&String> = baseline["values"].as_object().unwrap().keys().collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    assert!(names.iter().all(|name| !name.contains(KUBE_PROXY)), "{names:?}");
+}
+
+#[test]
+fn a_run_passes_its_own_baseline() {
+    let report = report(1.0, 1_000);
+    let comparison = compare(&report, &Baseline::of(&report));
+    assert_eq!(comparison.failed, Vec::<String>::new(), "{}", comparison.text);
+}
+
+#[test]
+fn what_is_worse_by_more_than_its_margin_fails_and_is_named() {
+    let baseline = Baseline::of(&report(1.0, 1_000));
+    let floor = "plan to kernel: everything / floor, at 1000 services";
+    let operations = "plan to kernel: everything: operations, at 1000 services";
+    for (slower, sent, expected) in [
+        (1.9, 1_000, &[][..]),
+        (2.1, 1_000, &[floor]),
+        (0.1, 500, &[]),
+        (1.0, 1_101, &[operations]),
+        (2.1, 1_101, &[floor, operations]),
+    ] {
+        let comparison = compare(&report(slower, sent), &baseline);
+        let mut failed = comparison.failed.clone();
+        failed.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(failed, expected, "{}", comparison.text);
+        assert_eq!(comparison.text.matches("WORSE").count(), expected.len());
+    }
+}
+
+#[test]
+fn a_restart_that_sends_anything_fails() {
+    let baseline = Baseline::of(&report(1.0, 1_000));
+    let mut worse = report(1.0, 1_000);
+    let restart = worse.ratios.iter_mut().find(|it| it.name.starts_with(WARM_RESTART)).unwrap();
+    restart.value = 1.0;
+    assert_eq!(compare(&worse, &baseline).failed.len(), 1);
+}
+
+#[test]
+fn what_is_not_measured_any_more_fails() {
+    let baseline = Baseline::of(&report(1.0, 1_000));
+    let mut less = report(1.0, 1_000);
+    less.ratios.retain(|ratio| !ratio.name.contains("ClusterIP"));
+    let comparison = compare(&less, &baseline);
+    assert_eq!(comparison.failed.len(), 1);
+    assert!(comparison.text.contains("NOT MEASURED"), "{}", comparison.text);
+}
+
+#[test]
+fn a_report_and_a_baseline_are_read_as_they_were_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let (figures, limits) = (directory.path().join("new/a.json"), directory.path().join("b.json"));
+    let report = report(1.0, 1_000);
+    report.write(&figures).unwrap();
+    assert_eq!(Report::read(&figures).unwrap().figures, report.figures);
+    Baseline::of(&report).write(&limits).unwrap();
+    assert_eq!(Baseline::read(&limits).unwrap(), Baseline::of(&report));
+    assert!(Baseline::read(&figures).is_err());
+}
+
+#[test]
+fn the_table_has_a_line_for_each_figure_with_what_it_is_compared_to() {
+    let text = table(&report(1.0, 1_000));
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line(COLD_START).contains("200 ms") && line(COLD_START).contains("10x"), "{text}");
+    assert!(line(PLAN_FULL).ends_with("floor 10.0 ms   1.30x"), "{text}");
+    assert!(line(CONNECT_SERVICE).contains("direct 20.0 us"), "{text}");
+    assert!(text.contains("10,000 services x 10 endpoints"), "{text}");
+}

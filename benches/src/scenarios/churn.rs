@@ -1,0 +1,49 @@
+//! Endpoints of many services change at a steady rate.
+
+use std::time::{Duration, Instant};
+
+use super::Run;
+use super::names::CHURN;
+use crate::cluster::Cluster;
+use crate::figures::Metric;
+use crate::observe::Observer;
+use crate::session::Session;
+
+impl Run<'_> {
+    /// Each change replaces one pod and is written at its own time, whether or not those
+    /// before have arrived. If the harness itself falls behind, that shows in the rate.
+    pub(super) fn churn(
+        &mut self,
+        session: &Session<'_>,
+        observer: &Observer,
+        cluster: &mut Cluster,
+    ) -> anyhow::Result<()> {
+        let (rate, duration) = (self.load.churn_rate, self.load.churn_duration);
+        if rate == 0 || duration.is_zero() {
+            return Ok(());
+        }
+        self.say(&format!("{CHURN}: {rate} changes a second for {} s", duration.as_secs()));
+        let before = self.calm(session, observer)?;
+        let begin = Instant::now();
+        let mut round: u32 = 0;
+        loop {
+            let due = Duration::from_secs(1) * round / rate;
+            if due >= duration {
+                break;
+            }
+            std::thread::sleep(due.saturating_sub(begin.elapsed()));
+            let edit = cluster.replace_next(round);
+            observer.expect(&edit);
+            session.write(&edit)?;
+            round += 1;
+        }
+        let took = begin.elapsed();
+        let observed = observer.all(self.load.patience)?;
+        for change in &observed {
+            self.recorder().time(CHURN, change.latency);
+        }
+        let rate = observed.len() as f64 / took.as_secs_f64();
+        self.recorder().record(CHURN, Metric::Rate, rate);
+        self.record_costs(CHURN, session, observer, &before)
+    }
+}

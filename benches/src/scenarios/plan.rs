@@ -1,0 +1,121 @@
+//! From plans to the kernel, in this process: what the backend costs by itself, beside the
+//! floor. This is where DESIGN's "from plan to committed" is measured.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use portolan_core::{Backend as _, SyncReport, Update};
+use portolan_netlink::nftables::Connection;
+use portolan_nft::{NftBackend, NftOptions, cleanup, first_transaction};
+
+use super::names::{PLAN_FULL, PLAN_REPLACED, PLAN_RESTART, PLAN_SCALED};
+use crate::arguments::Load;
+use crate::arms::{FLOOR, PORTOLAN};
+use crate::cluster::{Cluster, Edit};
+use crate::feed::{Feed, environment};
+use crate::figures::{Figures, Metric, Recorder, Size};
+use crate::progress::Progress;
+
+/// One size, all runs.
+pub(crate) struct Plan<'a> {
+    pub(crate) load: &'a Load,
+    pub(crate) runs: u32,
+    pub(crate) figures: &'a mut Figures,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Plan<'_> {
+    /// In the namespace of the caller, whose table is taken away afterwards.
+    pub(crate) fn measure(&mut self) -> anyhow::Result<()> {
+        let say = |what: &str| {
+            self.progress.say(&format!("{} services, in process: {what}", self.load.spec.services));
+        };
+        say("plans are made");
+        let mut cluster = Cluster::new(&self.load.spec);
+        let mut feed = Feed::new(&cluster)?;
+        for run in 0..self.runs.max(1) {
+            say(&format!("run {}", run + 1));
+            let mut backend = self.full(&feed, run)?;
+            self.restart(&feed, run)?;
+            let changes = self.load.changes;
+            let replaced: Vec<Edit> =
+                (0..changes).map(|round| cluster.replace_next(round)).collect();
+            self.changes(PLAN_REPLACED, &mut feed, &mut backend, &replaced, run)?;
+            let mut scaled = Vec::new();
+            for service in (0..changes / 2).map(|round| cluster.spread(round)).collect::<Vec<_>>() {
+                scaled.extend([cluster.scale_up(service), cluster.scale_down(service)]);
+            }
+            self.changes(PLAN_SCALED, &mut feed, &mut backend, &scaled, run)?;
+        }
+        cleanup(&NftOptions::default().table)?;
+        Ok(())
+    }
+
+    /// To a kernel that has nothing, in turn with the bare transaction.
+    fn full(&mut self, feed: &Feed, run: u32) -> anyhow::Result<NftBackend> {
+        let (options, environment, plans) = (NftOptions::default(), environment()?, feed.plans());
+        cleanup(&options.table)?;
+        let mut connection = Connection::open()?;
+        let mut batch = first_transaction(&plans, &environment, &options);
+        let begin = Instant::now();
+        let receipt = connection.commit(&mut batch)?;
+        self.recorder(FLOOR, run).time(PLAN_FULL, begin.elapsed());
+        self.recorder(FLOOR, run).count(PLAN_FULL, Metric::Bytes, receipt.bytes as u64);
+        drop(batch);
+        cleanup(&options.table)?;
+        let mut backend = NftBackend::open(options)?;
+        let begin = Instant::now();
+        let report = backend.converge(&mut plans.iter(), &environment);
+        let time = begin.elapsed();
+        self.line(PLAN_FULL, run, time, &report.map_err(|error| anyhow!(error))?);
+        Ok(backend)
+    }
+
+    /// To a kernel that has everything.
+    fn restart(&mut self, feed: &Feed, run: u32) -> anyhow::Result<()> {
+        let (plans, environment) = (feed.plans(), environment()?);
+        let mut backend = NftBackend::open(NftOptions::default())?;
+        let begin = Instant::now();
+        let report = backend.converge(&mut plans.iter(), &environment);
+        let time = begin.elapsed();
+        self.line(PLAN_RESTART, run, time, &report.map_err(|error| anyhow!(error))?);
+        Ok(())
+    }
+
+    /// From the event, read already, to the commit. The floor is the kernel's part of it.
+    fn changes(
+        &mut self,
+        scenario: &'static str,
+        feed: &mut Feed,
+        backend: &mut NftBackend,
+        edits: &[Edit],
+        run: u32,
+    ) -> anyhow::Result<()> {
+        let updates: anyhow::Result<Vec<Vec<Update>>> =
+            edits.iter().map(|edit| feed.updates(edit)).collect();
+        for updates in updates? {
+            let begin = Instant::now();
+            updates.into_iter().for_each(|update| feed.index.apply(update));
+            let report = backend.apply(&feed.index.take_changes());
+            let time = begin.elapsed();
+            let report = report.map_err(|error| anyhow!(error)).context(scenario)?;
+            self.line(scenario, run, time, &report);
+            self.recorder(FLOOR, run).time(scenario, report.kernel);
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, scenario: &'static str, run: u32, time: Duration, report: &SyncReport) {
+        let mut recorder = self.recorder(PORTOLAN, run);
+        recorder.time(scenario, time);
+        let operations = report.added + report.deleted;
+        recorder.count(scenario, Metric::Operations, operations as u64);
+        recorder.count(scenario, Metric::Bytes, report.bytes as u64);
+    }
+
+    fn recorder(&mut self, arm: &'static str, run: u32) -> Recorder<'_> {
+        let spec = &self.load.spec;
+        let size = Size { services: spec.services, endpoints: spec.endpoints };
+        Recorder { figures: self.figures, size, arm, run }
+    }
+}

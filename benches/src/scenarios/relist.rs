@@ -1,0 +1,93 @@
+//! The server has forgotten what a watch would resume from, and everything is listed again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use portolan_apiserver::{Fault, Resource};
+
+use super::Run;
+use super::names::{RECOVERED, RELIST};
+use crate::cluster::Cluster;
+use crate::observe::Observer;
+use crate::process::Usage;
+use crate::session::Session;
+
+const RESOURCES: [Resource; 2] = [Resource::Services, Resource::EndpointSlices];
+/// So long without work means that the lists have been dealt with.
+const IDLE: Duration = Duration::from_millis(400);
+/// How often that is looked at, and the processor time of idling in between.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+const IDLE_CPU: Duration = Duration::from_micros(500);
+
+impl Run<'_> {
+    /// Nothing has changed: the cost is processor time and memory, and no operation. Then
+    /// once more with a change: the time is how long it waits for the new lists.
+    pub(super) fn relist(
+        &mut self,
+        session: &Session<'_>,
+        observer: &Observer,
+        cluster: &mut Cluster,
+    ) -> anyhow::Result<()> {
+        self.say(RELIST);
+        let before = self.calm(session, observer)?;
+        let begin = Instant::now();
+        self.expire(session)?;
+        let idle_since = self.idle(session, before)?;
+        self.recorder().time(RELIST, idle_since.saturating_duration_since(begin));
+        self.record_costs(RELIST, session, observer, &before)?;
+
+        let before = self.calm(session, observer)?;
+        let edit = cluster.replace_next(7);
+        self.begin_to_expire(session);
+        observer.expect(&edit);
+        session.write(&edit)?;
+        let observed = observer.all(self.load.patience)?;
+        let time = observed.first().context("nothing was observed")?.latency;
+        self.recorder().time(RECOVERED, time);
+        self.record_costs(RECOVERED, session, observer, &before)?;
+        session.server.faults().clear();
+        Ok(())
+    }
+
+    /// Cuts all watches and refuses to resume them.
+    fn begin_to_expire(&self, session: &Session<'_>) {
+        let faults = session.server.faults();
+        for resource in RESOURCES {
+            faults.begin_for(&[resource], Fault::Expired, 1);
+        }
+        faults.cut_watches(&RESOURCES);
+    }
+
+    /// The same, and waits until each is asked for anew.
+    fn expire(&self, session: &Session<'_>) -> anyhow::Result<()> {
+        let asked = || RESOURCES.map(|it| session.server.api().requests_for(it));
+        // Once to resume, in vain, and then for everything.
+        let goal = asked().map(|before| before + 2);
+        self.begin_to_expire(session);
+        let begin = Instant::now();
+        while asked().iter().zip(goal).any(|(asked, goal)| *asked < goal) {
+            ensure!(
+                begin.elapsed() < self.load.patience,
+                "{} does not list again\n{}",
+                self.arm.name,
+                session.output()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    /// Since when the process has had nothing to do.
+    fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
+        let (mut last, mut since) = (before, Instant::now());
+        while since.elapsed() < IDLE {
+            std::thread::sleep(LOOK_EVERY);
+            let now = session.usage()?;
+            if now.since(&last).cpu > IDLE_CPU {
+                since = Instant::now();
+            }
+            last = now;
+        }
+        Ok(since)
+    }
+}

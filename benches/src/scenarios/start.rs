@@ -1,0 +1,42 @@
+//! From the start of the process to a kernel that has everything, API server included.
+
+use anyhow::Context as _;
+
+use super::Run;
+use super::names::{COLD_START, WARM_RESTART};
+use crate::figures::Metric;
+use crate::session::{Session, Started};
+
+impl Run<'_> {
+    /// On a kernel that has nothing.
+    pub(super) fn cold_start(&mut self, session: &Session<'_>) -> anyhow::Result<()> {
+        self.say("cold start");
+        let started = session.start(true)?;
+        let kernel = started.kernel.context("a cold start without a transaction")?;
+        self.recorder().time(COLD_START, kernel);
+        self.record_start(COLD_START, &started);
+        Ok(())
+    }
+
+    /// On a kernel that has everything. An agent that sends nothing can only say itself
+    /// that it is ready; that it is, shows every other scenario.
+    pub(super) fn warm_restart(&mut self, session: &Session<'_>) -> anyhow::Result<()> {
+        self.say("warm restart");
+        session.stop()?;
+        let started = session.start(!self.arm.tells_readiness)?;
+        let over = started.kernel.max(started.ready);
+        let over = over.context("a restart that neither sent nor said anything")?;
+        self.recorder().time(WARM_RESTART, over);
+        self.record_start(WARM_RESTART, &started);
+        Ok(())
+    }
+
+    fn record_start(&mut self, scenario: &'static str, started: &Started) {
+        let mut recorder = self.recorder();
+        if let Some(ready) = started.ready {
+            recorder.record(scenario, Metric::Ready, ready.as_secs_f64());
+        }
+        recorder.usage(scenario, &started.usage);
+        recorder.count(scenario, Metric::Transactions, started.transactions.into());
+    }
+}

@@ -1,0 +1,252 @@
+//! One node with one arm: the namespaces, the API server, the process, and what watches
+//! them.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use portolan_apiserver::{ApiServer, Store};
+use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
+use tempfile::TempDir;
+
+use crate::arms::{Arm, HEALTHZ};
+use crate::cluster::{Cluster, Frontends, Target};
+use crate::observe::Changes;
+use crate::process::Usage;
+
+/// The pods that traffic goes between, in the last addresses of the pods' network.
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
+pub(crate) const POD: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 3);
+pub(crate) const PORT: u16 = 8080;
+
+/// How often /healthz is asked while a start is measured.
+const ASK_HEALTH_EVERY: Duration = Duration::from_millis(2);
+/// How long a process may take to end on SIGTERM.
+const TERMINATION: Duration = Duration::from_secs(20);
+/// How often an incomplete kernel is listed again.
+const LIST_AGAIN: Duration = Duration::from_millis(500);
+/// Lines of its log that tell why an arm failed, from its beginning and from its end: some
+/// programs print their reason first and then every thread that they have.
+const LOG_LINES: usize = 8;
+
+/// A node that an arm serves.
+pub(crate) struct Session<'a> {
+    pub(crate) arm: &'a Arm,
+    // The process ends before the namespaces that it is in.
+    agent: RefCell<Option<Process>>,
+    pub(crate) server: ApiServer,
+    pub(crate) topology: Topology,
+    frontends: Frontends,
+    /// Where traffic goes: TCP, TCP with session affinity, UDP.
+    pub(crate) targets: [SocketAddr; 3],
+    scratch: TempDir,
+    patience: Duration,
+}
+
+/// How a process started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    /// From the start of the process to the last commit, if there was one.
+    pub(crate) kernel: Option<Duration>,
+    /// To the first 200 of /healthz, of arms that tell.
+    pub(crate) ready: Option<Duration>,
+    /// By how much the generation was raised.
+    pub(crate) transactions: u32,
+    pub(crate) usage: Usage,
+}
+
+/// A node with pods to send traffic between, and nothing else.
+pub(crate) fn node() -> anyhow::Result<Topology> {
+    let spec = TopologySpec::default().pod(CLIENT).pod(POD);
+    let spec = spec.server(POD, Protocol::Tcp, PORT).server(POD, Protocol::Udp, PORT);
+    Ok(spec.build()?)
+}
+
+impl<'a> Session<'a> {
+    /// The node with an API server that has the cluster; nothing serves it yet.
+    pub(crate) fn new(
+        arm: &'a Arm,
+        cluster: &Cluster,
+        patience: Duration,
+    ) -> anyhow::Result<Session<'a>> {
+        let topology = node()?;
+        let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        let server = topology.node().run(|| ApiServer::start(any))?;
+        server.store().put_all(cluster.objects())?;
+        let endpoint = SocketAddr::new(IpAddr::from(POD), PORT);
+        let kinds = [(false, false), (false, true), (true, false)];
+        let mut targets = [endpoint; 3];
+        for ((order, (udp, affinity)), address) in (0..).zip(kinds).zip(&mut targets) {
+            let (found, objects) = cluster.target(order, &Target { endpoint, udp, affinity });
+            server.store().put_all(objects)?;
+            *address = found;
+        }
+        let mut frontends = cluster.frontends();
+        frontends.cluster_ips += targets.len();
+        let scratch = tempfile::tempdir()?;
+        Ok(Session {
+            arm,
+            agent: RefCell::default(),
+            server,
+            topology,
+            frontends,
+            targets,
+            scratch,
+            patience,
+        })
+    }
+
+    pub(crate) fn node(&self) -> &Namespace {
+        self.topology.node()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.server.store()
+    }
+
+    /// Starts the process and waits until the kernel has everything. If it
+    /// `lacks` something, there must be a transaction.
+    pub(crate) fn start(&self, lacks: bool) -> anyhow::Result<Started> {
+        let command = self.arm.command(&self.server.url(), &self.log())?;
+        let mut changes = Changes::open(self.node(), self.arm.contents)?;
+        let first = changes.last();
+        let health = Health::new();
+        let begin = Instant::now();
+        let node = self.node();
+        *self.agent.borrow_mut() = Some(node.spawn(command)?);
+        let (last, ready) = std::thread::scope(|scope| {
+            if self.arm.tells_readiness {
+                scope.spawn(|| node.run(|| health.watch()));
+            }
+            let waited = self.wait_complete(&mut changes, &health, begin, lacks);
+            health.stop.store(true, Ordering::Relaxed);
+            waited
+        })?;
+        let since = |at: Instant| at.saturating_duration_since(begin);
+        Ok(Started {
+            kernel: last.map(since),
+            ready: ready.map(since),
+            transactions: changes.last().wrapping_sub(first),
+            usage: self.usage()?,
+        })
+    }
+
+    /// When the last commit was, and when the arm said that it is ready.
+    fn wait_complete(
+        &self,
+        kernel: &mut Changes,
+        health: &Health,
+        begin: Instant,
+        lacks: bool,
+    ) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
+        let mut last = None;
+        let mut list_at = begin;
+        loop {
+            last = kernel.next()?.or(last);
+            let now = Instant::now();
+            let ready = health.ready();
+            let told = !self.arm.tells_readiness || ready.is_some();
+            let quiet = now - last.or(ready).unwrap_or(begin) >= self.arm.quiet;
+            if told && quiet && (last.is_some() || !lacks) && now >= list_at {
+                if self.is_complete()? {
+                    return Ok((last, ready));
+                }
+                list_at = Instant::now() + LIST_AGAIN;
+            }
+            self.is_alive()?;
+            if now - begin > self.patience {
+                bail!(
+                    "{} has not everything in the kernel after {} s\n{}",
+                    self.arm.name,
+                    self.patience.as_secs(),
+                    self.output()
+                );
+            }
+        }
+    }
+
+    fn is_complete(&self) -> anyhow::Result<bool> {
+        self.arm.contents.are_complete(self.node(), self.frontends, self.arm.written)
+    }
+
+    /// Ends the process and leaves the kernel as it is.
+    pub(crate) fn stop(&self) -> anyhow::Result<()> {
+        if let Some(agent) = self.agent.take() {
+            agent.terminate(TERMINATION)?;
+        }
+        Ok(())
+    }
+
+    /// What the process used so far.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let agent = self.agent.borrow();
+        let agent = agent.as_ref().context("nothing runs")?;
+        Usage::of(agent.id()).with_context(|| format!("{}\n{}", self.arm.name, self.output()))
+    }
+
+    fn is_alive(&self) -> anyhow::Result<()> {
+        let mut agent = self.agent.borrow_mut();
+        let Some(agent) = agent.as_mut() else { return Ok(()) };
+        match agent.child().try_wait()? {
+            None => Ok(()),
+            Some(status) => {
+                bail!("{} ended by itself ({status})\n{}", self.arm.name, self.output())
+            }
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.scratch.path().join("log")
+    }
+
+    /// What the process printed, without the middle.
+    pub(crate) fn output(&self) -> String {
+        let text = fs::read(self.log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        let middle = LOG_LINES..lines.len().saturating_sub(LOG_LINES).max(LOG_LINES);
+        let kept = lines.iter().enumerate().filter(|(place, _)| !middle.contains(place));
+        kept.map(|(_, line)| *line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// When /healthz said 200 first.
+struct Health {
+    ready: Arc<std::sync::OnceLock<Instant>>,
+    stop: AtomicBool,
+}
+
+impl Health {
+    fn new() -> Health {
+        Health { ready: Arc::default(), stop: AtomicBool::new(false) }
+    }
+
+    fn ready(&self) -> Option<Instant> {
+        self.ready.get().copied()
+    }
+
+    fn watch(&self) {
+        while !self.stop.load(Ordering::Relaxed) && self.ready.get().is_none() {
+            if is_healthy() {
+                let _ = self.ready.set(Instant::now());
+            }
+            std::thread::sleep(ASK_HEALTH_EVERY);
+        }
+    }
+}
+
+fn is_healthy() -> bool {
+    let Ok(mut stream) = TcpStream::connect(HEALTHZ) else { return false };
+    let question = "GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
+    let mut answer = [0; 12];
+    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
+        && stream.write_all(question.as_bytes()).is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && answer.ends_with(b" 200")
+}

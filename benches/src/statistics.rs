@@ -1,0 +1,115 @@
+//! What remains of many measurements.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Values of one figure, by the run that they were measured in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Samples(BTreeMap<u32, Vec<f64>>);
+
+/// Values in a few words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// The value that half of all keep within.
+    pub(crate) median: f64,
+    /// The value that 99 of a hundred keep within.
+    pub(crate) p99: f64,
+    pub(crate) minimum: f64,
+    pub(crate) maximum: f64,
+    /// How far the medians of the runs are from each other, as a part of the median:
+    /// 0.1 is plus or minus ten percent. Zero for a single run.
+    pub(crate) spread: f64,
+    /// How many there are.
+    pub(crate) samples: usize,
+    pub(crate) runs: usize,
+}
+
+impl Samples {
+    pub(crate) fn record(&mut self, run: u32, value: f64) {
+        self.0.entry(run).or_default().push(value);
+    }
+
+    /// Nothing, if nothing was recorded.
+    pub(crate) fn summary(&self) -> Option<Summary> {
+        let all = sorted(self.0.values().flatten().copied());
+        let (minimum, maximum) = (*all.first()?, *all.last()?);
+        let median = quantile(&all, 0.5);
+        let medians: Vec<f64> =
+            self.0.values().map(|run| quantile(&sorted(run.iter().copied()), 0.5)).collect();
+        let medians = sorted(medians.into_iter());
+        let range = medians.last()? - medians.first()?;
+        let spread = if median > 0.0 { range / 2.0 / median } else { 0.0 };
+        let (samples, runs) = (all.len(), self.0.len());
+        Some(Summary { median, p99: quantile(&all, 0.99), minimum, maximum, spread, samples, runs })
+    }
+}
+
+/// The smallest of sorted values that so large a part of them keeps within (nearest rank).
+/// Zero if there are none.
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (part * sorted.len() as f64).ceil().max(1.0);
+    // Between one and the length, unless there are none.
+    #[expect(clippy::cast_possible_truncation, reason = "a rank is a small whole number")]
+    let place = (rank as usize).saturating_sub(1);
+    sorted.get(place.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(runs: &[&[f64]]) -> Summary {
+        let mut samples = Samples::default();
+        for (run, values) in (0..).zip(runs) {
+            values.iter().for_each(|value| samples.record(run, *value));
+        }
+        samples.summary().unwrap()
+    }
+
+    #[test]
+    fn quantiles_are_values_that_were_measured() {
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        for (values, part, expected) in [
+            (&hundred[..], 0.5, 50.0),
+            (&hundred, 0.99, 99.0),
+            (&hundred, 1.0, 100.0),
+            (&[7.0], 0.99, 7.0),
+            (&[1.0, 2.0], 0.5, 1.0),
+            (&[1.0, 2.0, 3.0], 0.5, 2.0),
+            (&[1.0, 2.0, 3.0], 0.99, 3.0),
+            (&[], 0.5, 0.0),
+        ] {
+            assert_eq!(quantile(values, part), expected, "{part} of {}", values.len());
+        }
+    }
+
+    #[test]
+    fn a_summary_is_over_the_samples_of_all_runs_in_any_order() {
+        let summary = of(&[&[3.0, 1.0], &[2.0, 9.0, 4.0]]);
+        assert_eq!((summary.median, summary.minimum, summary.maximum), (3.0, 1.0, 9.0));
+        assert_eq!((summary.samples, summary.runs), (5, 2));
+    }
+
+    #[test]
+    fn the_spread_is_between_runs_and_not_within_one() {
+        assert_eq!(of(&[&[1.0, 2.0, 100.0]]).spread, 0.0);
+        assert_eq!(of(&[&[10.0], &[12.0], &[11.0]]).spread, 1.0 / 11.0);
+    }
+
+    #[test]
+    fn nothing_measured_is_no_figure() {
+        assert_eq!(Samples::default().summary(), None);
+    }
+
+    #[test]
+    fn nothing_sent_has_no_spread() {
+        assert_eq!(of(&[&[0.0], &[0.0]]).spread, 0.0);
+    }
+}

@@ -1,0 +1,114 @@
+//! The benchmarks on a tiny cluster. What they measure here says nothing; that they measure
+//! all of it, with this agent, says that they can be relied on.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use portolan_bench::{Arguments, run};
+use portolan_lab::namespaced;
+use serde_json::Value;
+
+/// As tables and baselines name them.
+const SCENARIOS: [&str; 18] = [
+    "cold start",
+    "warm restart",
+    "endpoint replaced",
+    "scaled by one",
+    "rolling update",
+    "node drained",
+    "namespace deleted",
+    "sustained churn",
+    "list again after 410",
+    "changed after 410",
+    "connect past the rules",
+    "connect to a ClusterIP",
+    "connect with affinity",
+    "ask over UDP",
+    "plan to kernel: everything",
+    "plan to kernel: nothing new",
+    "plan to kernel: replaced",
+    "plan to kernel: scaled",
+];
+
+fn tiny(directory: &Path, more: &[&str]) -> Arguments {
+    let json = directory.join("figures.json");
+    let words = [
+        "bench",
+        "--services=24",
+        "--endpoints=3",
+        "--runs=2",
+        "--changes=4",
+        "--churn-rate=50",
+        "--churn-seconds=1",
+        "--connections=10",
+        "--deployment=120",
+        "--share-dual-stack=0.3",
+        "--share-node-port=0.3",
+        "--share-load-balancer=0.2",
+        "--no-progress",
+        "--patience=60",
+        "--portolan",
+        env!("CARGO_BIN_EXE_portolan"),
+        "--json",
+        json.to_str().unwrap(),
+    ];
+    Arguments::parse_from([&words, more].concat())
+}
+
+fn median(report: &Value, scenario: &str, arm: &str, metric: &str) -> Option<f64> {
+    let figures = report["figures"].as_array().unwrap();
+    let found = figures.iter().find(|figure| {
+        figure["scenario"] == scenario && figure["arm"] == arm && figure["metric"] == metric
+    });
+    found.map(|figure| figure["median"].as_f64().unwrap())
+}
+
+#[test]
+fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
+    namespaced("every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing", || {
+        let directory = tempfile::tempdir().unwrap();
+        let baseline = directory.path().join("baseline.json");
+        let write = ["--write-baseline", baseline.to_str().unwrap()];
+        assert_eq!(run(&tiny(directory.path(), &write)).unwrap(), ExitCode::SUCCESS);
+        let text = std::fs::read(directory.path().join("figures.json")).unwrap();
+        let report: Value = serde_json::from_slice(&text).unwrap();
+        for scenario in SCENARIOS {
+            let time = median(&report, scenario, "portolan", "time");
+            assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
+        }
+        for (scenario, arm) in [("plan to kernel: everything", "floor"), ("ask over UDP", "direct")]
+        {
+            assert!(median(&report, scenario, arm, "time").is_some(), "{scenario}, {arm}");
+        }
+        for (scenario, metric, expected) in [
+            ("warm restart", "transactions", 0.0),
+            ("list again after 410", "operations", 0.0),
+            ("plan to kernel: nothing new", "operations", 0.0),
+            ("cold start", "transactions", 1.0),
+        ] {
+            let found = median(&report, scenario, "portolan", metric);
+            assert_eq!(found, Some(expected), "{scenario}: {metric}");
+        }
+        let peak = median(&report, "cold start", "portolan", "peak-resident").unwrap();
+        assert!(peak > 1_000_000.0, "{peak}");
+        a_saved_run_is_judged_by_the_baseline(directory.path(), &baseline);
+    });
+}
+
+/// By its figures alone: nothing is measured again.
+fn a_saved_run_is_judged_by_the_baseline(directory: &Path, baseline: &Path) {
+    let figures = directory.join("figures.json");
+    let words = ["--from", figures.to_str().unwrap(), "--compare", baseline.to_str().unwrap()];
+    assert_eq!(run(&tiny(directory, &words)).unwrap(), ExitCode::SUCCESS);
+    let text = std::fs::read_to_string(baseline).unwrap();
+    let mut limits: Value = serde_json::from_str(&text).unwrap();
+    let values = limits.get_mut("values").and_then(Value::as_object_mut).unwrap();
+    for limit in values.values_mut().filter(|limit| limit["value"] != 0.0) {
+        limit["margin"] = (-0.5).into();
+    }
+    std::fs::write(baseline, limits.to_string()).unwrap();
+    assert_eq!(run(&tiny(directory, &words)).unwrap(), ExitCode::FAILURE);
+}
