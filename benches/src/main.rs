@@ -8,7 +8,10 @@ use portolan_lab::RouteSocket;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::of_command_line();
-    enter_namespace()?;
+    // What is over can be shown where nothing can be measured.
+    if arguments.from.is_none() {
+        enter_namespace()?;
+    }
     run(&arguments)
 }
 
