@@ -3,8 +3,7 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,8 @@ use portolan_apiserver::{ApiServer, Store};
 use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
 use tempfile::TempDir;
 
-use crate::arms::{Arm, HEALTHZ};
+use crate::arms::Arm;
+use crate::ask::{Sent, is_healthy};
 use crate::cluster::{Cluster, Frontends, Target};
 use crate::observe::Changes;
 use crate::process::Usage;
@@ -56,9 +56,11 @@ pub(crate) struct Started {
     pub(crate) kernel: Option<Duration>,
     /// To the first 200 of /healthz, of arms that tell.
     pub(crate) ready: Option<Duration>,
-    /// By how much the generation was raised.
-    pub(crate) transactions: u32,
+    /// By how much the generation was raised, if there is one.
+    pub(crate) transactions: Option<u32>,
     pub(crate) usage: Usage,
+    /// By arms that tell.
+    pub(crate) sent: Option<Sent>,
 }
 
 /// A node with pods to send traffic between, and nothing else.
@@ -132,8 +134,9 @@ impl<'a> Session<'a> {
         Ok(Started {
             kernel: last.map(since),
             ready: ready.map(since),
-            transactions: changes.last().wrapping_sub(first),
+            transactions: changes.transactions_since(first),
             usage: self.usage()?,
+            sent: self.sent()?,
         })
     }
 
@@ -190,6 +193,12 @@ impl<'a> Session<'a> {
         Usage::of(agent.id()).with_context(|| format!("{}\n{}", self.arm.name, self.output()))
     }
 
+    /// What the process has sent to the kernel so far, if it is one that tells.
+    pub(crate) fn sent(&self) -> anyhow::Result<Option<Sent>> {
+        let told = self.arm.tells_what_it_sends.then(|| self.node().run(Sent::ask));
+        told.transpose().with_context(|| self.output())
+    }
+
     fn is_alive(&self) -> anyhow::Result<()> {
         let mut agent = self.agent.borrow_mut();
         let Some(agent) = agent.as_mut() else { return Ok(()) };
@@ -239,14 +248,4 @@ impl Health {
             std::thread::sleep(ASK_HEALTH_EVERY);
         }
     }
-}
-
-fn is_healthy() -> bool {
-    let Ok(mut stream) = TcpStream::connect(HEALTHZ) else { return false };
-    let question = "GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
-    let mut answer = [0; 12];
-    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
-        && stream.write_all(question.as_bytes()).is_ok()
-        && stream.read_exact(&mut answer).is_ok()
-        && answer.ends_with(b" 200")
 }

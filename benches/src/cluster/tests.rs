@@ -138,9 +138,11 @@ fn rounds_touch_every_service_before_one_again() {
 #[test]
 fn a_namespace_is_written_again_with_everything_that_was_in_it() {
     let cluster = cluster(Shares::PLAIN);
-    let (name, objects) = cluster.namespace_of(45);
+    let (name, objects, gone) = cluster.namespace_of(45);
     assert_eq!(objects.len(), 40);
     assert!(objects.iter().all(|it| it["metadata"]["namespace"] == name.as_str()));
+    let pods: HashSet<_> = gone.iter().flat_map(|edit| &edit.gone).collect();
+    assert_eq!((gone.len(), pods.len()), (20, 140));
     let elsewhere = cluster.objects().filter(|it| it["metadata"]["namespace"] == name.as_str());
     assert_eq!(elsewhere.count(), 40);
 }

@@ -14,11 +14,16 @@
 //!   change would become slower by a good part, so for that one the generation is asked for
 //!   where one change follows another, and only where many are under way somebody listens.
 //!
-//! IPVS has neither. There a start is measured by listing its virtual servers, and changes
-//! are not.
+//! * **Asking for destinations** is the way with IPVS, which has no generation and notifies
+//!   nobody: for every awaited change the service's virtual server is listed, over and over.
+//!   A listing waits for whoever programs IPVS, and that one for it, some 20 microseconds.
+//!   How often IPVS was changed nobody can see. A start is measured by counting virtual
+//!   servers.
 
 mod contents;
-mod notifications;
+mod destinations;
+mod observer;
+mod subscription;
 mod tracker;
 mod wire;
 
@@ -30,7 +35,18 @@ use portolan_netlink::ipvs::Ipvs;
 use portolan_netlink::nftables::Connection;
 
 pub(crate) use self::contents::{Contents, Written};
-pub(crate) use self::notifications::Observer;
+pub(crate) use self::observer::Observer;
+
+/// How the changes of an arm are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witness {
+    /// Each is recognised by its addresses.
+    Notifications,
+    /// The next transaction is it, while one follows another; else notifications.
+    Generation,
+    /// It is looked for in IPVS.
+    Destinations,
+}
 
 /// How often the generation is asked for while a start is measured: what a time of half a
 /// second is exact to, for half a percent of a processor.
@@ -75,6 +91,14 @@ impl Changes {
         let before = self.last();
         self.ask()?;
         Ok((self.last() != before).then(Instant::now))
+    }
+
+    /// How many transactions there were since it was `first`, if that can be known.
+    pub(crate) fn transactions_since(&self, first: u32) -> Option<u32> {
+        match self {
+            Changes::Generation { last, .. } => Some(last.wrapping_sub(first)),
+            Changes::VirtualServers { .. } => None,
+        }
     }
 
     /// What it was when it was asked for last.

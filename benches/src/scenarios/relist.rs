@@ -32,7 +32,7 @@ impl Run<'_> {
         let before = self.calm(session, observer)?;
         let begin = Instant::now();
         self.expire(session)?;
-        let idle_since = self.idle(session, before)?;
+        let idle_since = self.idle(session, before.usage)?;
         self.recorder().time(RELIST, idle_since.saturating_duration_since(begin));
         self.record_costs(RELIST, session, observer, &before)?;
 
@@ -78,7 +78,7 @@ impl Run<'_> {
     }
 
     /// Since when the process has had nothing to do.
-    fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
+    pub(super) fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
         let (mut last, mut since) = (before, Instant::now());
         while since.elapsed() < IDLE {
             std::thread::sleep(LOOK_EVERY);

@@ -7,9 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use portolan_bench::{Arguments, run};
+use portolan_bench::{Arguments, CountingAllocator, run};
 use portolan_lab::namespaced;
 use serde_json::Value;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// As tables and baselines name them.
 const SCENARIOS: [&str; 18] = [
@@ -85,12 +88,26 @@ fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
         }
         for (scenario, metric, expected) in [
             ("warm restart", "transactions", 0.0),
+            ("warm restart", "operations", 0.0),
+            ("warm restart", "bytes", 0.0),
             ("list again after 410", "operations", 0.0),
+            ("list again after 410", "bytes", 0.0),
             ("plan to kernel: nothing new", "operations", 0.0),
             ("cold start", "transactions", 1.0),
         ] {
             let found = median(&report, scenario, "portolan", metric);
             assert_eq!(found, Some(expected), "{scenario}: {metric}");
+        }
+        for (scenario, metric) in [
+            ("cold start", "operations"),
+            ("cold start", "bytes"),
+            ("endpoint replaced", "bytes"),
+            ("node drained", "bytes"),
+            ("plan to kernel: everything", "allocations"),
+            ("plan to kernel: replaced", "allocations"),
+        ] {
+            let found = median(&report, scenario, "portolan", metric);
+            assert!(found.is_some_and(|found| found > 0.0), "{scenario}: {metric} is {found:?}");
         }
         let peak = median(&report, "cold start", "portolan", "peak-resident").unwrap();
         assert!(peak > 1_000_000.0, "{peak}");
