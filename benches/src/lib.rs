@@ -30,6 +30,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockProtocol, SockType, setsockopt, socket, sockopt,
+};
 use portolan_netlink::ipvs::Ipvs;
 
 pub use self::allocations::CountingAllocator;
@@ -44,7 +47,10 @@ pub use self::report::Report;
 use self::report::{Baseline, compare, plot, table};
 use self::scenarios::Run;
 use self::scenarios::names::OF_EVERY_RUN;
-use self::scenarios::plan::Plan;
+use self::scenarios::plan::{Plan, fits};
+
+/// Any size will do.
+const SOME_BYTES: usize = 64 * 1024;
 
 /// Measures, prints and writes what the arguments say. The exit code is 1 if a comparison
 /// found something worse.
@@ -86,6 +92,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 pub fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
     let progress = Progress::new(arguments.no_progress);
     let arms = arms(arguments)?;
+    if let Some(most) = arguments.services.iter().max()
+        && arguments.backend == Backend::Nftables
+        && !may_send_anything()?
+    {
+        progress.say("whether the kernel takes a transaction of this size from this user");
+        fits(&arguments.load(*most))?;
+    }
     let mut figures = Figures::default();
     for services in &arguments.services {
         let load = arguments.load(*services);
@@ -107,6 +120,13 @@ pub fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         ensure!(report.has(scenario), "{scenario:?} gave no figure");
     }
     Ok(report)
+}
+
+/// Whether this process may raise the size of a send buffer above `net.core.wmem_max`.
+fn may_send_anything() -> anyhow::Result<bool> {
+    let (family, kind) = (AddressFamily::Netlink, SockType::Raw);
+    let socket = socket(family, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkNetFilter)?;
+    Ok(setsockopt(&socket, sockopt::SndBufForce, &SOME_BYTES).is_ok())
 }
 
 fn arms(arguments: &Arguments) -> anyhow::Result<Vec<Arm>> {

@@ -25,6 +25,23 @@ pub(crate) struct Plan<'a> {
     pub(crate) progress: &'a Progress,
 }
 
+/// Sends the first transaction of a cluster as the agent would.
+///
+/// # Errors
+///
+/// If it is larger than this process may send. The agent would say so in its log and try
+/// again, and would be waited for in vain.
+pub(crate) fn fits(load: &Load) -> anyhow::Result<()> {
+    let feed = Feed::new(&Cluster::new(&load.spec))?;
+    let options = NftOptions::default();
+    let mut batch = first_transaction(&feed.plans(), &environment()?, &options);
+    let sent = Connection::open()?.commit(&mut batch);
+    let services = load.spec.services;
+    sent.with_context(|| format!("{services} services cannot be measured by this user"))?;
+    cleanup(&options.table)?;
+    Ok(())
+}
+
 /// What is measured of one call.
 struct Meter {
     begin: Instant,
