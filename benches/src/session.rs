@@ -29,6 +29,10 @@ pub(crate) const PORT: u16 = 8080;
 const ASK_HEALTH_EVERY: Duration = Duration::from_millis(2);
 /// How long a process may take to end on SIGTERM.
 const TERMINATION: Duration = Duration::from_secs(20);
+/// For how long a process is looked at to tell whether it works, and what part of that time
+/// an idle one may use.
+const LOOK_AT_WORK: Duration = Duration::from_millis(100);
+const IDLE_PART: u32 = 20;
 /// How often an incomplete kernel is listed again.
 const LIST_AGAIN: Duration = Duration::from_millis(500);
 /// Lines of its log that tell why an arm failed, from its beginning and from its end: some
@@ -157,7 +161,9 @@ impl<'a> Session<'a> {
             let told = !self.arm.tells_readiness || ready.is_some();
             let quiet = now - last.or(ready).unwrap_or(begin) >= self.arm.quiet;
             if told && quiet && (last.is_some() || !lacks) && now >= list_at {
-                if self.is_complete()? {
+                // Who says nothing may have begun with something else, see `observe`.
+                let works = !self.arm.tells_readiness && self.works()?;
+                if !works && self.is_complete()? {
                     return Ok((last, ready));
                 }
                 list_at = Instant::now() + LIST_AGAIN;
@@ -191,6 +197,20 @@ impl<'a> Session<'a> {
         let agent = self.agent.borrow();
         let agent = agent.as_ref().context("nothing runs")?;
         Usage::of(agent.id()).with_context(|| format!("{}\n{}", self.arm.name, self.output()))
+    }
+
+    /// Whether the process has something to do, or a program that it executed.
+    pub(crate) fn works(&self) -> anyhow::Result<bool> {
+        let before = self.usage()?;
+        std::thread::sleep(LOOK_AT_WORK);
+        let used = self.usage()?.since(&before).cpu;
+        Ok(used > LOOK_AT_WORK / IDLE_PART || self.has_children()?)
+    }
+
+    fn has_children(&self) -> anyhow::Result<bool> {
+        let agent = self.agent.borrow();
+        let agent = agent.as_ref().context("nothing runs")?;
+        crate::process::has_children(agent.id())
     }
 
     /// What the process has sent to the kernel so far, if it is one that tells.

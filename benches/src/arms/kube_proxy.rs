@@ -63,7 +63,8 @@ impl Arm {
             contents,
             written: Written::ClusterIps,
             quiet: SYNC_PERIOD * 5 / 2,
-            pause: SYNC_PERIOD * 11 / 10,
+            // Its quiet before is longer than its timer.
+            pause: Duration::ZERO,
             changes: 10,
             // It writes far more than what changes, see `observe`.
             witness: match mode {

@@ -13,12 +13,13 @@
 //!   elements becomes 12 us slower by it. An arm that writes thousands of rules for one
 //!   change would become slower by a good part, so for that one the generation is asked for
 //!   where one change follows another, and only where many are under way somebody listens.
+//!   Of several transactions for one change the last counts: kube-proxy begins with one that
+//!   deletes what an earlier change left, or with another table.
 //!
-//! * **Asking for destinations** is the way with IPVS, which has no generation and notifies
-//!   nobody: for every awaited change the service's virtual server is listed, over and over.
-//!   A listing waits for whoever programs IPVS, and that one for it, some 20 microseconds.
-//!   How often IPVS was changed nobody can see. A start is measured by counting virtual
-//!   servers.
+//! IPVS has neither generation nor notifications. There a start is measured by counting
+//! virtual servers, and a change by listing the destinations of its service, over and over.
+//! A listing waits for whoever programs IPVS, and that one for it, some 20 microseconds. How
+//! often IPVS was changed, nobody can see.
 
 mod contents;
 mod destinations;
@@ -35,7 +36,7 @@ use portolan_netlink::ipvs::Ipvs;
 use portolan_netlink::nftables::Connection;
 
 pub(crate) use self::contents::{Contents, Written};
-pub(crate) use self::observer::Observer;
+pub(crate) use self::observer::{Calm, Observer};
 
 /// How the changes of an arm are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

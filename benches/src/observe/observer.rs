@@ -22,6 +22,16 @@ const PACKET: usize = 256 * 1024;
 /// Between listings of destinations.
 const LIST_AGAIN: Duration = Duration::from_micros(100);
 
+/// When an arm has nothing more to say.
+pub(crate) struct Calm<'a> {
+    /// So long without a transaction,
+    pub(crate) quiet: Duration,
+    /// and no work that may end with one,
+    pub(crate) works: &'a dyn Fn() -> anyhow::Result<bool>,
+    /// within this time.
+    pub(crate) patience: Duration,
+}
+
 /// Observes the transactions of one namespace, until it is dropped.
 pub(crate) struct Observer {
     shared: Arc<Shared>,
@@ -52,8 +62,7 @@ impl Observer {
         Observer::spawn(Witness::Notifications, move |shared| shared.listen(&socket))
     }
 
-    /// Begins to ask for the generation instead. Whatever is awaited counts as committed
-    /// with the next transaction, so one change must have been seen before the next.
+    /// Begins to ask for the generation instead.
     fn asking(namespace: &Namespace) -> anyhow::Result<Observer> {
         let changes = Changes::of_generation(namespace)?;
         Observer::spawn(Witness::Generation, move |shared| shared.ask(changes))
@@ -129,22 +138,40 @@ impl Observer {
             .with_context(|| format!("no transaction within {} s", patience.as_secs()))
     }
 
-    /// Waits until nothing was committed for so long, at the latest as long as `patience`.
-    pub(crate) fn settled(&self, quiet: Duration, patience: Duration) -> anyhow::Result<()> {
+    /// Waits for the commits after `since` and returns the last of them. See
+    /// [`Observer::settled`].
+    pub(crate) fn last_commit_after(
+        &self,
+        since: Instant,
+        calm: &Calm<'_>,
+    ) -> anyhow::Result<Instant> {
+        // The quiet may begin only once the arm has begun.
+        self.next_commit(since, calm.patience)?;
+        self.settled(calm)?;
+        self.last_commit().context("no transaction")
+    }
+
+    /// Waits until nothing was committed for a while and nobody works at it.
+    pub(crate) fn settled(&self, calm: &Calm<'_>) -> anyhow::Result<()> {
         let begin = Instant::now();
+        let mut quiet_since = begin;
         loop {
-            let since = self.last_commit().map_or(begin, |last| last.max(begin)).elapsed();
-            if since >= quiet {
+            let last = self.last_commit().map_or(quiet_since, |last| last.max(quiet_since));
+            let quiet = last.elapsed();
+            if quiet < calm.quiet {
+                std::thread::sleep(calm.quiet - quiet);
+            } else if (calm.works)()? {
+                quiet_since = Instant::now();
+            } else {
                 return Ok(());
             }
-            if begin.elapsed() > patience {
-                bail!("transactions do not cease within {} s", patience.as_secs());
+            if begin.elapsed() > calm.patience {
+                bail!("transactions do not cease within {} s", calm.patience.as_secs());
             }
-            std::thread::sleep(quiet.saturating_sub(since));
         }
     }
 
-    pub(crate) fn last_commit(&self) -> Option<Instant> {
+    fn last_commit(&self) -> Option<Instant> {
         self.shared.tracker().last_commit
     }
 
@@ -181,7 +208,7 @@ impl Shared {
             match changes.next() {
                 Ok(None) => {}
                 Ok(Some(now)) => {
-                    self.tracker().all_committed(now);
+                    self.tracker().committed(now);
                     self.changed.notify_all();
                 }
                 // Whoever waits says that nothing came.
@@ -219,5 +246,51 @@ impl Shared {
                 Err(_) => self.tracker().counts.overruns += 1,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_over_with_the_last_transaction_of_whoever_works_at_it() {
+        let begin = Instant::now();
+        let (commit, commits) = channel::<()>();
+        let (committed, told) = channel();
+        let observer = Observer::spawn(Witness::Generation, move |shared| {
+            for () in commits {
+                let now = Instant::now();
+                shared.tracker().committed(now);
+                shared.changed.notify_all();
+                committed.send(now).unwrap();
+            }
+        })
+        .unwrap();
+        commit.send(()).unwrap();
+        let mut all = vec![told.recv().unwrap()];
+        // It works for longer than it is quiet, twice, and commits in the end of each.
+        let left = Cell::new(2);
+        let told = RefCell::new((told, &mut all));
+        let works = || {
+            let works = left.replace(left.get() - 1) > 0;
+            if works {
+                commit.send(())?;
+                let (told, all) = &mut *told.borrow_mut();
+                all.push(told.recv()?);
+            }
+            Ok(works)
+        };
+        let calm = Calm {
+            quiet: Duration::from_millis(1),
+            works: &works,
+            patience: Duration::from_secs(60),
+        };
+        let last = observer.last_commit_after(begin, &calm).unwrap();
+        assert_eq!((all.len(), Some(&last)), (3, all.last()));
+        drop(commit);
     }
 }

@@ -117,13 +117,6 @@ impl Tracker {
         }
     }
 
-    /// A transaction that nothing is known of, at `now`: takes everything awaited for done.
-    pub(super) fn all_committed(&mut self, now: Instant) {
-        self.order.clear();
-        self.seen = self.awaited.keys().copied().collect();
-        self.committed(now);
-    }
-
     fn look(&mut self, attributes: &[u8], wanted: Wanted) {
         self.counts.operations += 1;
         let awaited = &self.awaited;
@@ -131,7 +124,8 @@ impl Tracker {
         self.seen.extend(words(attributes).filter(found));
     }
 
-    fn committed(&mut self, now: Instant) {
+    /// Takes in that a transaction is committed at `now`, with what was seen of it.
+    pub(super) fn committed(&mut self, now: Instant) {
         self.counts.transactions += 1;
         self.last_commit = Some(now);
         for address in std::mem::take(&mut self.seen) {

@@ -58,7 +58,7 @@ impl Run<'_> {
         let edits: Vec<Edit> = services.iter().map(|it| cluster.scale_down(*it)).collect();
         let before = self.calm(session, observer)?;
         let write = || edits.iter().try_for_each(|it| session.write(it));
-        let time = self.burst(observer, &edits, write)?;
+        let time = self.burst(session, observer, &edits, write)?;
         self.recorder().time(DRAIN, time);
         self.record_costs(DRAIN, session, observer, &before)?;
         for service in services {
@@ -77,7 +77,7 @@ impl Run<'_> {
         self.say(NAMESPACE_DELETED);
         let (name, objects, gone) = cluster.namespace_of(self.run);
         let before = self.calm(session, observer)?;
-        let time = self.burst(observer, &gone, || {
+        let time = self.burst(session, observer, &gone, || {
             session.store().delete_namespace(&name)?;
             Ok(())
         })?;
@@ -90,6 +90,7 @@ impl Run<'_> {
     /// From the first event to the last commit, or to where the last of the edits is seen.
     fn burst(
         &self,
+        session: &Session<'_>,
         observer: &Observer,
         edits: &[Edit],
         write: impl FnOnce() -> anyhow::Result<()>,
@@ -103,9 +104,6 @@ impl Run<'_> {
             return Ok(last.context("nothing was observed")? - begin);
         }
         write()?;
-        // The quiet may begin only once the arm has begun.
-        observer.next_commit(begin, self.load.patience)?;
-        observer.settled(self.arm.quiet, self.load.patience)?;
-        Ok(observer.last_commit().context("no transaction")? - begin)
+        self.last_commit_after(begin, session, observer)
     }
 }

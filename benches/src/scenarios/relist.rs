@@ -79,13 +79,15 @@ impl Run<'_> {
 
     /// Since when the process has had nothing to do.
     pub(super) fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
-        let (mut last, mut since) = (before, Instant::now());
+        let begin = Instant::now();
+        let (mut last, mut since) = (before, begin);
         while since.elapsed() < IDLE {
             std::thread::sleep(LOOK_EVERY);
             let now = session.usage()?;
             if now.since(&last).cpu > IDLE_CPU {
                 since = Instant::now();
             }
+            ensure!(begin.elapsed() < self.load.patience, "{} is never idle", self.arm.name);
             last = now;
         }
         Ok(since)

@@ -7,7 +7,7 @@ use super::names::{REPLACED, SCALED};
 use crate::ask::Sent;
 use crate::cluster::{Cluster, Edit};
 use crate::figures::Metric;
-use crate::observe::{Observer, Witness};
+use crate::observe::{Calm, Observer, Witness};
 use crate::process::Usage;
 use crate::session::Session;
 
@@ -59,7 +59,8 @@ impl Run<'_> {
 
     /// Writes an edit and waits for the kernel to have it. New addresses are recognised
     /// there. That one is gone shows the next transaction, while nothing else happens: not
-    /// every arm names what it deletes. Where there are none, the address is missed.
+    /// every arm names what it deletes. Where IPVS has none, the address is missed. Who is
+    /// not listened to may begin with a transaction that cleans up: the last one counts.
     fn apply(
         &self,
         session: &Session<'_>,
@@ -68,6 +69,11 @@ impl Run<'_> {
     ) -> anyhow::Result<Duration> {
         std::thread::sleep(self.arm.pause);
         let patience = self.load.patience;
+        if observer.witness == Witness::Generation {
+            let written = Instant::now();
+            session.write(edit)?;
+            return self.last_commit_after(written, session, observer);
+        }
         if edit.fresh.is_empty() && observer.witness != Witness::Destinations {
             let written = Instant::now();
             session.write(edit)?;
@@ -77,6 +83,21 @@ impl Run<'_> {
         session.write(edit)?;
         let observed = observer.all(patience)?;
         Ok(observed.iter().map(|it| it.latency).max().unwrap_or_default())
+    }
+
+    /// From an event to the last commit that follows it.
+    pub(super) fn last_commit_after(
+        &self,
+        event: Instant,
+        session: &Session<'_>,
+        observer: &Observer,
+    ) -> anyhow::Result<Duration> {
+        let works = || session.works();
+        Ok(observer.last_commit_after(event, &self.calm_of(&works))? - event)
+    }
+
+    fn calm_of<'a>(&self, works: &'a dyn Fn() -> anyhow::Result<bool>) -> Calm<'a> {
+        Calm { quiet: self.arm.quiet, works, patience: self.load.patience }
     }
 
     pub(super) fn single_changes(&self) -> u32 {
@@ -92,8 +113,10 @@ impl Run<'_> {
     ) -> anyhow::Result<Before> {
         match observer.witness {
             // What was not awaited is not seen there.
-            Witness::Destinations => drop(self.idle(session, session.usage()?)?),
-            _ => observer.settled(self.arm.quiet, self.load.patience)?,
+            Witness::Destinations => {
+                self.idle(session, session.usage()?)?;
+            }
+            _ => observer.settled(&self.calm_of(&|| session.works()))?,
         }
         observer.forget();
         observer.take_counts();

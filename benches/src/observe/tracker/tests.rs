@@ -60,22 +60,9 @@ fn a_later_change_of_the_same_service_answers_for_what_was_left_out() {
 }
 
 #[test]
-fn a_transaction_that_nothing_is_known_of_answers_for_everything() {
-    let (mut tracker, start) = (Tracker::default(), Instant::now());
-    tracker.expect(7, 1, start);
-    tracker.expect_gone(8, 2, at(start, 1));
-    tracker.all_committed(at(start, 4));
-    let mut observed = latencies(&tracker);
-    observed.sort_unstable();
-    assert_eq!((tracker.awaited(), observed), (0, vec![3, 4]));
-    assert_eq!(tracker.last_commit, Some(at(start, 4)));
-}
-
-#[test]
 fn a_listing_of_a_service_answers_for_its_own_pods_that_came_and_went() {
     let (mut tracker, start) = (Tracker::default(), Instant::now());
-    let frontend =
-        |last| Frontend { address: ([10, 96, 0, last], 80).into(), udp: false };
+    let frontend = |last| Frontend { address: ([10, 96, 0, last], 80).into(), udp: false };
     for service in [1, 2, 3] {
         tracker.serves(service, frontend(service.try_into().unwrap()));
     }
