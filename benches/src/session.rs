@@ -24,6 +24,10 @@ use crate::process::Usage;
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 pub(crate) const POD: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 3);
 pub(crate) const PORT: u16 = 8080;
+/// Where the services for the traffic lead: TCP, TCP with session affinity, UDP. Each has a
+/// port of its own, because IPVS loses a connection whose client had the same port for
+/// another way to one endpoint a moment before.
+const SERVICE_PORTS: [u16; 3] = [8081, 8082, 8083];
 
 /// How often /healthz is asked while a start is measured.
 const ASK_HEALTH_EVERY: Duration = Duration::from_millis(2);
@@ -71,7 +75,9 @@ pub(crate) struct Started {
 pub(crate) fn node() -> anyhow::Result<Topology> {
     let spec = TopologySpec::default().pod(CLIENT).pod(POD);
     let spec = spec.server(POD, Protocol::Tcp, PORT).server(POD, Protocol::Udp, PORT);
-    Ok(spec.build()?)
+    let [tcp, affinity, udp] = SERVICE_PORTS;
+    let spec = spec.server(POD, Protocol::Tcp, tcp).server(POD, Protocol::Tcp, affinity);
+    Ok(spec.server(POD, Protocol::Udp, udp).build()?)
 }
 
 impl<'a> Session<'a> {
@@ -85,10 +91,10 @@ impl<'a> Session<'a> {
         let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
         let server = topology.node().run(|| ApiServer::start(any))?;
         server.store().put_all(cluster.objects())?;
-        let endpoint = SocketAddr::new(IpAddr::from(POD), PORT);
         let kinds = [(false, false), (false, true), (true, false)];
-        let mut targets = [endpoint; 3];
+        let mut targets = SERVICE_PORTS.map(|port| SocketAddr::new(IpAddr::from(POD), port));
         for ((order, (udp, affinity)), address) in (0..).zip(kinds).zip(&mut targets) {
+            let endpoint = *address;
             let (found, objects) = cluster.target(order, &Target { endpoint, udp, affinity });
             server.store().put_all(objects)?;
             *address = found;

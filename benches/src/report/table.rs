@@ -71,7 +71,8 @@ fn is_shown(figure: &Figure) -> bool {
         Metric::PeakResident => [COLD_START, WARM_RESTART, RELIST].contains(&scenario),
         Metric::Resident => [COLD_START, WARM_RESTART].contains(&scenario),
         Metric::ContextSwitches => scenario == CHURN,
-        Metric::Ready | Metric::PageFaults => false,
+        Metric::Ready => scenario == COLD_START,
+        Metric::PageFaults => false,
     }
 }
 

@@ -12,7 +12,7 @@ use super::names::{PLAN_FULL, PLAN_REPLACED, PLAN_RESTART, PLAN_SCALED};
 use crate::allocations;
 use crate::arguments::Load;
 use crate::arms::{FLOOR, PORTOLAN};
-use crate::cluster::{Cluster, Edit};
+use crate::cluster::{Cluster, Edit, Spec};
 use crate::feed::{Feed, environment};
 use crate::figures::{Figures, Metric, Recorder, Size};
 use crate::progress::Progress;
@@ -25,6 +25,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) progress: &'a Progress,
 }
 
+/// Services whose bytes are room for what is not counted.
+const SPARE: u32 = 50;
+
 /// Sends the first transaction of a cluster as the agent would.
 ///
 /// # Errors
@@ -32,7 +35,9 @@ pub(crate) struct Plan<'a> {
 /// If it is larger than this process may send. The agent would say so in its log and try
 /// again, and would be waited for in vain.
 pub(crate) fn fits(load: &Load) -> anyhow::Result<()> {
-    let feed = Feed::new(&Cluster::new(&load.spec))?;
+    // Those for the traffic, and what the agent knows of its node.
+    let spec = Spec { services: load.spec.services + SPARE, ..load.spec.clone() };
+    let feed = Feed::new(&Cluster::new(&spec))?;
     let options = NftOptions::default();
     let mut batch = first_transaction(&feed.plans(), &environment()?, &options);
     let sent = Connection::open()?.commit(&mut batch);
