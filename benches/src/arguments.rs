@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::arms::Mode;
+use crate::arms::{Backend, Mode};
 use crate::cluster::{Shares, Spec};
 use crate::scenarios::names;
 
@@ -69,6 +69,10 @@ pub struct Arguments {
     /// The agent; beside this program if it is not named
     #[arg(long, value_name = "PATH", help_heading = "Arms")]
     pub portolan: Option<PathBuf>,
+
+    /// What the agent programs; IPVS needs a kernel that has it, and root
+    #[arg(long, value_enum, default_value_t = Backend::Nftables, help_heading = "Arms")]
+    pub backend: Backend,
 
     /// A kube-proxy to measure beside it
     #[arg(long, value_name = "PATH", help_heading = "Arms")]

@@ -28,6 +28,8 @@ pub(crate) enum Metric {
     Operations,
     /// Sent to the kernel.
     Bytes,
+    /// Times that memory was asked for.
+    Allocations,
     /// Per second.
     Rate,
 }
@@ -54,6 +56,7 @@ impl Metric {
             Metric::Transactions => "transactions",
             Metric::Operations => "operations",
             Metric::Bytes => "bytes sent",
+            Metric::Allocations => "allocations",
             Metric::Rate => "rate",
         }
     }

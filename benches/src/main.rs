@@ -3,12 +3,18 @@
 use std::process::ExitCode;
 
 use nix::sched::{CloneFlags, unshare};
-use portolan_bench::{Arguments, run};
+use portolan_bench::{Arguments, CountingAllocator, run};
 use portolan_lab::RouteSocket;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::of_command_line();
-    enter_namespace()?;
+    // What is over can be shown where nothing can be measured.
+    if arguments.from.is_none() {
+        enter_namespace()?;
+    }
     run(&arguments)
 }
 

@@ -59,6 +59,18 @@ impl Usage {
     }
 }
 
+/// Whether a process executes programs that have not ended.
+pub(crate) fn has_children(process: u32) -> anyhow::Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // Missing where the kernel is without CONFIG_PROC_CHILDREN, or the thread has ended.
+        let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        if !children.trim().is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn read(path: &str) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
 }
@@ -92,6 +104,10 @@ fn numbers(stat: &str) -> Option<impl Iterator<Item = u64> + '_> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -109,6 +125,27 @@ mod tests {
         }
         let stat = "1 (a ) b) S 4 5 6 7 8 9 10 11 12 13 14 15 1600 17 18 19";
         assert_eq!((minor_faults(stat), children_ticks(stat)), (Some(10), Some(1617)));
+    }
+
+    #[test]
+    fn a_program_is_seen_until_it_ends() {
+        let mut parent = Command::new("sh");
+        let parent = parent.args(["-c", "sleep 60 & read line; kill $!; wait; read line"]);
+        let mut parent = parent.stdin(Stdio::piped()).spawn().unwrap();
+        let id = parent.id();
+        let has = |expected: bool| {
+            let begin = Instant::now();
+            while has_children(id).unwrap() != expected {
+                assert!(begin.elapsed() < Duration::from_secs(60), "{expected}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        has(true);
+        let input = parent.stdin.as_mut().unwrap();
+        input.write_all(b"\n").unwrap();
+        has(false);
+        input.write_all(b"\n").unwrap();
+        parent.wait().unwrap();
     }
 
     #[test]

@@ -3,8 +3,7 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +14,8 @@ use portolan_apiserver::{ApiServer, Store};
 use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
 use tempfile::TempDir;
 
-use crate::arms::{Arm, HEALTHZ};
+use crate::arms::Arm;
+use crate::ask::{Sent, is_healthy};
 use crate::cluster::{Cluster, Frontends, Target};
 use crate::observe::Changes;
 use crate::process::Usage;
@@ -24,11 +24,19 @@ use crate::process::Usage;
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
 pub(crate) const POD: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 3);
 pub(crate) const PORT: u16 = 8080;
+/// Where the services for the traffic lead: TCP, TCP with session affinity, UDP. Each has a
+/// port of its own, because IPVS loses a connection whose client had the same port for
+/// another way to one endpoint a moment before.
+const SERVICE_PORTS: [u16; 3] = [8081, 8082, 8083];
 
 /// How often /healthz is asked while a start is measured.
 const ASK_HEALTH_EVERY: Duration = Duration::from_millis(2);
 /// How long a process may take to end on SIGTERM.
 const TERMINATION: Duration = Duration::from_secs(20);
+/// For how long a process is looked at to tell whether it works, and what part of that time
+/// an idle one may use.
+const LOOK_AT_WORK: Duration = Duration::from_millis(100);
+const IDLE_PART: u32 = 20;
 /// How often an incomplete kernel is listed again.
 const LIST_AGAIN: Duration = Duration::from_millis(500);
 /// Lines of its log that tell why an arm failed, from its beginning and from its end: some
@@ -56,16 +64,20 @@ pub(crate) struct Started {
     pub(crate) kernel: Option<Duration>,
     /// To the first 200 of /healthz, of arms that tell.
     pub(crate) ready: Option<Duration>,
-    /// By how much the generation was raised.
-    pub(crate) transactions: u32,
+    /// By how much the generation was raised, if there is one.
+    pub(crate) transactions: Option<u32>,
     pub(crate) usage: Usage,
+    /// By arms that tell.
+    pub(crate) sent: Option<Sent>,
 }
 
 /// A node with pods to send traffic between, and nothing else.
 pub(crate) fn node() -> anyhow::Result<Topology> {
     let spec = TopologySpec::default().pod(CLIENT).pod(POD);
     let spec = spec.server(POD, Protocol::Tcp, PORT).server(POD, Protocol::Udp, PORT);
-    Ok(spec.build()?)
+    let [tcp, affinity, udp] = SERVICE_PORTS;
+    let spec = spec.server(POD, Protocol::Tcp, tcp).server(POD, Protocol::Tcp, affinity);
+    Ok(spec.server(POD, Protocol::Udp, udp).build()?)
 }
 
 impl<'a> Session<'a> {
@@ -79,10 +91,10 @@ impl<'a> Session<'a> {
         let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
         let server = topology.node().run(|| ApiServer::start(any))?;
         server.store().put_all(cluster.objects())?;
-        let endpoint = SocketAddr::new(IpAddr::from(POD), PORT);
         let kinds = [(false, false), (false, true), (true, false)];
-        let mut targets = [endpoint; 3];
+        let mut targets = SERVICE_PORTS.map(|port| SocketAddr::new(IpAddr::from(POD), port));
         for ((order, (udp, affinity)), address) in (0..).zip(kinds).zip(&mut targets) {
+            let endpoint = *address;
             let (found, objects) = cluster.target(order, &Target { endpoint, udp, affinity });
             server.store().put_all(objects)?;
             *address = found;
@@ -132,8 +144,9 @@ impl<'a> Session<'a> {
         Ok(Started {
             kernel: last.map(since),
             ready: ready.map(since),
-            transactions: changes.last().wrapping_sub(first),
+            transactions: changes.transactions_since(first),
             usage: self.usage()?,
+            sent: self.sent()?,
         })
     }
 
@@ -154,7 +167,9 @@ impl<'a> Session<'a> {
             let told = !self.arm.tells_readiness || ready.is_some();
             let quiet = now - last.or(ready).unwrap_or(begin) >= self.arm.quiet;
             if told && quiet && (last.is_some() || !lacks) && now >= list_at {
-                if self.is_complete()? {
+                // Who says nothing may have begun with something else, see `observe`.
+                let works = !self.arm.tells_readiness && self.works()?;
+                if !works && self.is_complete()? {
                     return Ok((last, ready));
                 }
                 list_at = Instant::now() + LIST_AGAIN;
@@ -188,6 +203,26 @@ impl<'a> Session<'a> {
         let agent = self.agent.borrow();
         let agent = agent.as_ref().context("nothing runs")?;
         Usage::of(agent.id()).with_context(|| format!("{}\n{}", self.arm.name, self.output()))
+    }
+
+    /// Whether the process has something to do, or a program that it executed.
+    pub(crate) fn works(&self) -> anyhow::Result<bool> {
+        let before = self.usage()?;
+        std::thread::sleep(LOOK_AT_WORK);
+        let used = self.usage()?.since(&before).cpu;
+        Ok(used > LOOK_AT_WORK / IDLE_PART || self.has_children()?)
+    }
+
+    fn has_children(&self) -> anyhow::Result<bool> {
+        let agent = self.agent.borrow();
+        let agent = agent.as_ref().context("nothing runs")?;
+        crate::process::has_children(agent.id())
+    }
+
+    /// What the process has sent to the kernel so far, if it is one that tells.
+    pub(crate) fn sent(&self) -> anyhow::Result<Option<Sent>> {
+        let told = self.arm.tells_what_it_sends.then(|| self.node().run(Sent::ask));
+        told.transpose().with_context(|| self.output())
     }
 
     fn is_alive(&self) -> anyhow::Result<()> {
@@ -239,14 +274,4 @@ impl Health {
             std::thread::sleep(ASK_HEALTH_EVERY);
         }
     }
-}
-
-fn is_healthy() -> bool {
-    let Ok(mut stream) = TcpStream::connect(HEALTHZ) else { return false };
-    let question = "GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n";
-    let mut answer = [0; 12];
-    stream.set_read_timeout(Some(Duration::from_secs(5))).is_ok()
-        && stream.write_all(question.as_bytes()).is_ok()
-        && stream.read_exact(&mut answer).is_ok()
-        && answer.ends_with(b" 200")
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Arm, HEALTHZ, KUBE_PROXY, cluster_cidr};
+use super::{Arm, HEALTHZ, KUBE_PROXY, METRICS, cluster_cidr};
 use crate::cluster::NODE_NAME;
-use crate::observe::{Contents, Written};
+use crate::observe::{Contents, Witness, Written};
 
 /// What kube-proxy programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -45,7 +45,7 @@ impl Arm {
             format!("--hostname-override={NODE_NAME}"),
             format!("--cluster-cidr={}", cluster_cidr()),
             format!("--healthz-bind-address={HEALTHZ}"),
-            "--metrics-bind-address=127.0.0.1:10249".to_owned(),
+            format!("--metrics-bind-address={METRICS}"),
             // The server has no protobuf.
             "--kube-api-content-type=application/json".to_owned(),
             // The limits of connection tracking are the machine's.
@@ -63,10 +63,16 @@ impl Arm {
             contents,
             written: Written::ClusterIps,
             quiet: SYNC_PERIOD * 5 / 2,
-            pause: SYNC_PERIOD * 11 / 10,
+            // Its quiet before is longer than its timer.
+            pause: Duration::ZERO,
             changes: 10,
-            rewrites: true,
+            // It writes far more than what changes, see `observe`.
+            witness: match mode {
+                Mode::Nftables | Mode::Iptables => Witness::Generation,
+                Mode::Ipvs => Witness::Destinations,
+            },
             tells_readiness: false,
+            tells_what_it_sends: false,
         }
     }
 }

@@ -20,8 +20,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub use self::kube_proxy::Mode;
+pub use self::portolan::Backend;
 use crate::cluster::{POD_NETWORK_V4, POD_NETWORK_V6};
-use crate::observe::{Contents, Written};
+use crate::observe::{Contents, Witness, Written};
 
 /// The names of those that are no process.
 pub(crate) const FLOOR: &str = "floor";
@@ -31,6 +32,8 @@ pub(crate) const KUBE_PROXY: &str = "kube-proxy";
 
 /// Where the arms serve their health; each has a network namespace of its own.
 pub(crate) const HEALTHZ: &str = "127.0.0.1:10256";
+/// Where they serve their metrics.
+pub(crate) const METRICS: &str = "127.0.0.1:10249";
 
 /// A service proxy to measure.
 #[derive(Clone, Debug)]
@@ -49,10 +52,12 @@ pub(crate) struct Arm {
     pub(crate) pause: Duration,
     /// The most single changes of a kind: the pauses add up.
     pub(crate) changes: u32,
-    /// It writes far more than what changes, see `observe`.
-    pub(crate) rewrites: bool,
+    /// Where a change of it is seen first, and while one follows another.
+    pub(crate) witness: Witness,
     /// /healthz says 200 once the first synchronisation is complete, and not before.
     pub(crate) tells_readiness: bool,
+    /// Its metrics say how much it has sent to the kernel.
+    pub(crate) tells_what_it_sends: bool,
 }
 
 impl Arm {

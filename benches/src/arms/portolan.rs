@@ -3,23 +3,48 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Arm, HEALTHZ, PORTOLAN, cluster_cidr};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::{Arm, HEALTHZ, METRICS, PORTOLAN, cluster_cidr};
 use crate::cluster::NODE_NAME;
-use crate::observe::{Contents, Written};
+use crate::observe::{Contents, Witness, Written};
+
+/// What the agent programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// Its table, through netlink.
+    Nftables,
+    /// IPVS, with a table for what IPVS cannot do.
+    Ipvs,
+}
 
 impl Arm {
     /// The agent in this file.
-    pub(crate) fn portolan(program: &Path) -> Arm {
+    pub(crate) fn portolan(program: &Path, backend: Backend) -> Arm {
         let cidr = cluster_cidr();
+        let (name, contents, witness) = match backend {
+            Backend::Nftables => (
+                "nftables",
+                Contents::Map { table: "portolan", map: "services" },
+                Witness::Notifications,
+            ),
+            Backend::Ipvs => ("ipvs", Contents::VirtualServers, Witness::Destinations),
+        };
         let arguments = [
             "run",
             "--source=kube",
+            "--backend",
+            name,
             "--node-name",
             NODE_NAME,
             "--cluster-cidr",
             &cidr,
             "--healthz-bind-address",
             HEALTHZ,
+            "--metrics-bind-address",
+            METRICS,
             // Of the machine, not of the namespace.
             "--control-socket=",
         ];
@@ -28,13 +53,14 @@ impl Arm {
             program: program.to_owned(),
             arguments: arguments.map(Into::into).to_vec(),
             path: Vec::new(),
-            contents: Contents::Map { table: "portolan", map: "services" },
+            contents,
             written: Written::Everything,
             quiet: Duration::from_millis(300),
             pause: Duration::from_millis(2),
             changes: u32::MAX,
-            rewrites: false,
+            witness,
             tells_readiness: true,
+            tells_what_it_sends: true,
         }
     }
 }

@@ -1,18 +1,28 @@
 //! What happens to a cluster: each edit is the objects to write, and the pods by whose
 //! addresses the kernel shows that it has them.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 
 use super::network::pod_v4;
 use super::{Cluster, SLICE_ENDPOINTS, names};
 
+/// An address, protocol and port that a service has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Frontend {
+    pub(crate) address: SocketAddr,
+    /// Not TCP.
+    pub(crate) udp: bool,
+}
+
 /// A change of one service's endpoints.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Edit {
     /// The service, by its number.
     pub(crate) service: u32,
+    /// One that it has.
+    pub(crate) frontend: Frontend,
     /// The slices to write.
     pub(crate) objects: Vec<Value>,
     /// Addresses that no pod had before.
@@ -38,7 +48,7 @@ impl Cluster {
 
     /// So many pods of a service are replaced, beginning with the one at `first` of all.
     pub(crate) fn replace(&mut self, service: u32, first: usize, count: usize) -> Edit {
-        let mut edit = Edit { service, ..Edit::default() };
+        let mut edit = self.edit(service);
         let mut slices = self.pods(service);
         let total: usize = slices.iter().map(Vec::len).sum();
         let places = (first..first + count.min(total)).map(|place| place % total.max(1));
@@ -71,26 +81,37 @@ impl Cluster {
         if let Some(slice) = slices.last_mut() {
             slice.push(pod);
         }
-        let edit = Edit { service, fresh: vec![pod_v4(pod)], ..Edit::default() };
+        let edit = Edit { fresh: vec![pod_v4(pod)], ..self.edit(service) };
         self.finish(edit, slices, vec![last])
     }
 
     /// A service loses the first of its pods.
     pub(crate) fn scale_down(&mut self, service: u32) -> Edit {
         let mut slices = self.pods(service);
-        let mut edit = Edit { service, ..Edit::default() };
+        let mut edit = self.edit(service);
         if let Some(slice) = slices.first_mut().filter(|slice| !slice.is_empty()) {
             edit.gone.push(pod_v4(slice.remove(0)));
         }
         self.finish(edit, slices, vec![0])
     }
 
-    /// A namespace with its services: the name, and all objects to write to have it again.
-    pub(crate) fn namespace_of(&self, service: u32) -> (String, Vec<Value>) {
+    /// A namespace with its services: the name, all objects to write to have it again, and
+    /// what goes with it.
+    pub(crate) fn namespace_of(&self, service: u32) -> (String, Vec<Value>, Vec<Edit>) {
         let members = || names::together_with(service).filter(|it| *it < self.spec.services);
         let services = members().map(|it| self.service(it));
         let objects = services.chain(members().flat_map(|it| self.slices(it))).collect();
-        (names::namespace(service), objects)
+        let gone = members().map(|it| {
+            let pods = self.pods(it).concat().into_iter().map(pod_v4).collect();
+            Edit { gone: pods, ..self.edit(it) }
+        });
+        (names::namespace(service), objects, gone.collect())
+    }
+
+    /// An edit that changes nothing yet.
+    fn edit(&self, service: u32) -> Edit {
+        let (objects, fresh, gone) = (Vec::new(), Vec::new(), Vec::new());
+        Edit { service, frontend: self.frontend(service), objects, fresh, gone }
     }
 
     fn finish(&mut self, mut edit: Edit, slices: Vec<Vec<u32>>, mut touched: Vec<usize>) -> Edit {

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-pub(crate) use self::edits::Edit;
+pub(crate) use self::edits::{Edit, Frontend};
 pub(crate) use self::network::{POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4};
 pub(crate) use self::node::NODE_NAME;
 pub use self::shares::Shares;
@@ -80,6 +80,14 @@ impl Cluster {
         let slices = services.clone().flat_map(|service| self.slices(service));
         let nodes = [self.node(), self.service_cidr()].into_iter();
         nodes.chain(services.map(|service| self.service(service))).chain(slices)
+    }
+
+    /// Where clients reach a service: its ClusterIP and first port.
+    pub(crate) fn frontend(&self, service: u32) -> Frontend {
+        let traits = self.traits(service);
+        let port = service::ports(service, &traits).first().map_or(0, |port| port.port);
+        let address = SocketAddr::new(network::cluster_ip_v4(service).into(), port);
+        Frontend { address, udp: traits.udp }
     }
 
     /// How many addresses, protocols and ports it serves, of ClusterIPs and load balancers.

@@ -18,8 +18,7 @@ pub(super) struct Port {
 /// The port of services that traffic is sent to.
 pub(super) const TARGET_PORT: Port = Port { name: "http", protocol: "TCP", port: 80, target: 8080 };
 
-/// Every eighth service has a second port for metrics, and the second service is the
-/// cluster's DNS.
+/// Every eighth service has a second port, for metrics.
 pub(super) fn ports(service: u32, traits: &Traits) -> Vec<Port> {
     let protocol = if traits.udp { "UDP" } else { "TCP" };
     let main = Port { protocol, ..TARGET_PORT };

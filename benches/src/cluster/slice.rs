@@ -40,7 +40,11 @@ impl Cluster {
         traits: &Traits,
         endpoint: SocketAddr,
     ) -> Value {
-        self.slice_of(service, 0, traits, &[0], &|_| endpoint.ip())
+        let mut slice = self.slice_of(service, 0, traits, &[0], &|_| endpoint.ip());
+        if let Some(port) = slice.pointer_mut("/ports/0/port") {
+            *port = endpoint.port().into();
+        }
+        slice
     }
 
     fn slice_of(

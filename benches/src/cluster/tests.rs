@@ -126,6 +126,23 @@ fn both_families_of_a_service_are_edited_together() {
 }
 
 #[test]
+fn a_target_leads_to_its_endpoint_alone() {
+    let endpoint = "10.255.0.3:8081".parse().unwrap();
+    for order in 0..8 {
+        let target = Target { endpoint, udp: false, affinity: false };
+        let (address, [service, slice]) = cluster(MIXED).target(order, &target);
+        assert_eq!(service["spec"]["clusterIP"], address.ip().to_string());
+        assert_eq!(service["spec"]["ports"][0]["port"], address.port());
+        assert_eq!(slice["endpoints"][0]["addresses"], serde_json::json!(["10.255.0.3"]));
+        assert_eq!(
+            (&slice["ports"][0]["port"], &slice["ports"][0]["name"]),
+            (&8081.into(), &"http".into())
+        );
+        assert_eq!(slice["endpoints"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
 fn rounds_touch_every_service_before_one_again() {
     for services in [20, 1_000, 7_919, 15_838] {
         let spec = Spec { services, endpoints: 1, shares: Shares::PLAIN, zones: 1, deployment: 0 };
@@ -138,9 +155,11 @@ fn rounds_touch_every_service_before_one_again() {
 #[test]
 fn a_namespace_is_written_again_with_everything_that_was_in_it() {
     let cluster = cluster(Shares::PLAIN);
-    let (name, objects) = cluster.namespace_of(45);
+    let (name, objects, gone) = cluster.namespace_of(45);
     assert_eq!(objects.len(), 40);
     assert!(objects.iter().all(|it| it["metadata"]["namespace"] == name.as_str()));
+    let pods: HashSet<_> = gone.iter().flat_map(|edit| &edit.gone).collect();
+    assert_eq!((gone.len(), pods.len()), (20, 140));
     let elsewhere = cluster.objects().filter(|it| it["metadata"]["namespace"] == name.as_str());
     assert_eq!(elsewhere.count(), 40);
 }

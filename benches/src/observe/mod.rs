@@ -13,12 +13,18 @@
 //!   elements becomes 12 us slower by it. An arm that writes thousands of rules for one
 //!   change would become slower by a good part, so for that one the generation is asked for
 //!   where one change follows another, and only where many are under way somebody listens.
+//!   Of several transactions for one change the last counts: kube-proxy begins with one that
+//!   deletes what an earlier change left, or with another table.
 //!
-//! IPVS has neither. There a start is measured by listing its virtual servers, and changes
-//! are not.
+//! IPVS has neither generation nor notifications. There a start is measured by counting
+//! virtual servers, and a change by listing the destinations of its service, over and over.
+//! A listing waits for whoever programs IPVS, and that one for it, some 20 microseconds. How
+//! often IPVS was changed, nobody can see.
 
 mod contents;
-mod notifications;
+mod destinations;
+mod observer;
+mod subscription;
 mod tracker;
 mod wire;
 
@@ -30,7 +36,18 @@ use portolan_netlink::ipvs::Ipvs;
 use portolan_netlink::nftables::Connection;
 
 pub(crate) use self::contents::{Contents, Written};
-pub(crate) use self::notifications::Observer;
+pub(crate) use self::observer::{Calm, Observer};
+
+/// How the changes of an arm are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witness {
+    /// Each is recognised by its addresses.
+    Notifications,
+    /// The next transaction is it, while one follows another; else notifications.
+    Generation,
+    /// It is looked for in IPVS.
+    Destinations,
+}
 
 /// How often the generation is asked for while a start is measured: what a time of half a
 /// second is exact to, for half a percent of a processor.
@@ -75,6 +92,14 @@ impl Changes {
         let before = self.last();
         self.ask()?;
         Ok((self.last() != before).then(Instant::now))
+    }
+
+    /// How many transactions there were since it was `first`, if that can be known.
+    pub(crate) fn transactions_since(&self, first: u32) -> Option<u32> {
+        match self {
+            Changes::Generation { last, .. } => Some(last.wrapping_sub(first)),
+            Changes::VirtualServers { .. } => None,
+        }
     }
 
     /// What it was when it was asked for last.

@@ -1,9 +1,10 @@
 //! Which of the awaited addresses have reached the kernel, and when.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::wire::{Notice, notices, words};
+use crate::cluster::Frontend;
 
 /// What passed since the counting began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) struct Tracker {
     /// By service, in the order of writing. An agent that falls behind leaves out what has
     /// become untrue meanwhile: then a later change of the same service answers for it.
     order: HashMap<u32, VecDeque<u32>>,
+    /// By service.
+    frontends: HashMap<u32, Frontend>,
     /// Seen in the transaction that is being told.
     seen: Vec<u32>,
     pub(super) observed: Vec<Observed>,
@@ -65,6 +68,31 @@ impl Tracker {
         self.awaited.insert(address, Awaited { written, service, wanted: Wanted::Vanish });
     }
 
+    /// Where a service can be looked at.
+    pub(super) fn serves(&mut self, service: u32, frontend: Frontend) {
+        self.frontends.insert(service, frontend);
+    }
+
+    /// The services of what is awaited, each once.
+    pub(super) fn awaited_services(&self) -> Vec<(u32, Frontend)> {
+        let services: BTreeSet<u32> = self.awaited.values().map(|it| it.service).collect();
+        let found = services.into_iter().map(|it| Some((it, *self.frontends.get(&it)?)));
+        found.flatten().collect()
+    }
+
+    /// Takes in that a service had these pods, and no others, at `now`.
+    pub(super) fn listed(&mut self, service: u32, pods: &[u32], now: Instant) {
+        let done = |(address, it): (&u32, &Awaited)| {
+            let has = pods.contains(address);
+            let wanted = has == (it.wanted == Wanted::Appear);
+            (it.service == service && wanted).then_some(*address)
+        };
+        self.seen = self.awaited.iter().filter_map(done).collect();
+        if !self.seen.is_empty() {
+            self.committed(now);
+        }
+    }
+
     pub(super) fn awaited(&self) -> usize {
         self.awaited.len()
     }
@@ -72,6 +100,7 @@ impl Tracker {
     /// Gives up on what is awaited; says how many that were.
     pub(super) fn forget(&mut self) -> usize {
         self.order.clear();
+        self.frontends.clear();
         self.seen.clear();
         std::mem::take(&mut self.awaited).len()
     }
@@ -88,13 +117,6 @@ impl Tracker {
         }
     }
 
-    /// A transaction that nothing is known of, at `now`: takes everything awaited for done.
-    pub(super) fn all_committed(&mut self, now: Instant) {
-        self.order.clear();
-        self.seen = self.awaited.keys().copied().collect();
-        self.committed(now);
-    }
-
     fn look(&mut self, attributes: &[u8], wanted: Wanted) {
         self.counts.operations += 1;
         let awaited = &self.awaited;
@@ -102,7 +124,8 @@ impl Tracker {
         self.seen.extend(words(attributes).filter(found));
     }
 
-    fn committed(&mut self, now: Instant) {
+    /// Takes in that a transaction is committed at `now`, with what was seen of it.
+    pub(super) fn committed(&mut self, now: Instant) {
         self.counts.transactions += 1;
         self.last_commit = Some(now);
         for address in std::mem::take(&mut self.seen) {
@@ -136,87 +159,4 @@ impl Tracker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::wire::message;
-    use super::*;
-
-    const NEW_ELEMENT: u8 = 12;
-    const DELETED_ELEMENT: u8 = 14;
-    const COMMITTED: u8 = 15;
-
-    fn element(kind: u8, address: u32) -> Vec<u8> {
-        message(kind, &[[0, 8, 0, 1], address.to_be_bytes()].concat())
-    }
-
-    fn commit() -> Vec<u8> {
-        message(COMMITTED, &[])
-    }
-
-    fn latencies(tracker: &Tracker) -> Vec<u128> {
-        tracker.observed.iter().map(|it| it.latency.as_millis()).collect()
-    }
-
-    /// A point in time, so many milliseconds after the others' beginning.
-    fn at(start: Instant, milliseconds: u64) -> Instant {
-        start + Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn an_address_counts_when_its_transaction_is_committed_and_not_before() {
-        let (mut tracker, start) = (Tracker::default(), Instant::now());
-        tracker.expect(7, 1, start);
-        tracker.packet(&element(NEW_ELEMENT, 7), at(start, 3));
-        assert_eq!((tracker.awaited(), tracker.observed.len()), (1, 0));
-        tracker.packet(&commit(), at(start, 5));
-        assert_eq!((tracker.awaited(), latencies(&tracker)), (0, vec![5]));
-        let counts = Counts { transactions: 1, operations: 1, overruns: 0 };
-        assert_eq!((tracker.counts, tracker.last_commit), (counts, Some(at(start, 5))));
-    }
-
-    #[test]
-    fn a_deleted_address_has_not_appeared_and_a_new_one_has_not_vanished() {
-        let (mut tracker, start) = (Tracker::default(), Instant::now());
-        tracker.expect(7, 1, start);
-        tracker.expect_gone(8, 1, start);
-        let packet = [element(DELETED_ELEMENT, 7), element(NEW_ELEMENT, 8), commit()].concat();
-        tracker.packet(&packet, at(start, 1));
-        assert_eq!(tracker.awaited(), 2);
-        let packet = [element(DELETED_ELEMENT, 8), element(NEW_ELEMENT, 7), commit()].concat();
-        tracker.packet(&packet, at(start, 2));
-        assert_eq!((tracker.awaited(), latencies(&tracker)), (0, vec![2, 2]));
-    }
-
-    #[test]
-    fn a_later_change_of_the_same_service_answers_for_what_was_left_out() {
-        let (mut tracker, start) = (Tracker::default(), Instant::now());
-        for (address, service, written) in [(7, 1, 0), (8, 1, 10), (9, 2, 20), (10, 1, 30)] {
-            tracker.expect(address, service, at(start, written));
-        }
-        tracker.packet(&[element(NEW_ELEMENT, 8), commit()].concat(), at(start, 50));
-        assert_eq!((tracker.awaited(), latencies(&tracker)), (2, vec![40, 50]));
-        tracker.packet(&[element(NEW_ELEMENT, 10), commit()].concat(), at(start, 60));
-        assert_eq!((tracker.awaited(), latencies(&tracker)), (1, vec![40, 50, 30]));
-    }
-
-    #[test]
-    fn a_transaction_that_nothing_is_known_of_answers_for_everything() {
-        let (mut tracker, start) = (Tracker::default(), Instant::now());
-        tracker.expect(7, 1, start);
-        tracker.expect_gone(8, 2, at(start, 1));
-        tracker.all_committed(at(start, 4));
-        let mut observed = latencies(&tracker);
-        observed.sort_unstable();
-        assert_eq!((tracker.awaited(), observed), (0, vec![3, 4]));
-        assert_eq!(tracker.last_commit, Some(at(start, 4)));
-    }
-
-    #[test]
-    fn what_is_given_up_is_counted_and_does_not_come_back() {
-        let (mut tracker, start) = (Tracker::default(), Instant::now());
-        tracker.expect(7, 1, start);
-        tracker.packet(&element(NEW_ELEMENT, 7), start);
-        assert_eq!(tracker.forget(), 1);
-        tracker.packet(&commit(), start);
-        assert_eq!(tracker.observed, []);
-    }
-}
+mod tests;

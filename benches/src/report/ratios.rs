@@ -49,16 +49,23 @@ const OVER_FLOOR: [(&str, &str, &str); 6] = [
 const FLAT: [&str; 4] = [REPLACED, PLAN_REPLACED, CONNECT_SERVICE, DATAGRAM];
 
 /// What is sent.
-const COUNTED: [(&str, Metric); 11] = [
+const COUNTED: [(&str, Metric); 18] = [
     (PLAN_FULL, Metric::Operations),
     (PLAN_FULL, Metric::Bytes),
+    (PLAN_FULL, Metric::Allocations),
     (PLAN_RESTART, Metric::Operations),
+    (PLAN_RESTART, Metric::Allocations),
     (PLAN_REPLACED, Metric::Operations),
     (PLAN_REPLACED, Metric::Bytes),
+    (PLAN_REPLACED, Metric::Allocations),
     (PLAN_SCALED, Metric::Operations),
     (PLAN_SCALED, Metric::Bytes),
+    (PLAN_SCALED, Metric::Allocations),
     (WARM_RESTART, Metric::Transactions),
+    (WARM_RESTART, Metric::Operations),
     (RELIST, Metric::Operations),
+    (RELIST, Metric::Bytes),
+    (COLD_START, Metric::Bytes),
     (DRAIN, Metric::Operations),
     (NAMESPACE_DELETED, Metric::Operations),
 ];

@@ -67,11 +67,12 @@ fn is_shown(figure: &Figure) -> bool {
     let scenario = figure.scenario.as_str();
     match figure.metric {
         Metric::Time | Metric::Operations | Metric::Transactions | Metric::Bytes => true,
-        Metric::Rate | Metric::Cpu => true,
+        Metric::Rate | Metric::Cpu | Metric::Allocations => true,
         Metric::PeakResident => [COLD_START, WARM_RESTART, RELIST].contains(&scenario),
         Metric::Resident => [COLD_START, WARM_RESTART].contains(&scenario),
         Metric::ContextSwitches => scenario == CHURN,
-        Metric::Ready | Metric::PageFaults => false,
+        Metric::Ready => scenario == COLD_START,
+        Metric::PageFaults => false,
     }
 }
 

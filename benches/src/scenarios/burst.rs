@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::Run;
 use super::names::{DRAIN, NAMESPACE_DELETED, ROLLING_UPDATE};
 use crate::cluster::{Cluster, Edit};
-use crate::observe::Observer;
+use crate::observe::{Observer, Witness};
 use crate::session::Session;
 
 /// Services of the drained node's pods.
@@ -57,7 +57,8 @@ impl Run<'_> {
         let services: Vec<u32> = (0..services).map(|round| cluster.spread(round)).collect();
         let edits: Vec<Edit> = services.iter().map(|it| cluster.scale_down(*it)).collect();
         let before = self.calm(session, observer)?;
-        let time = self.burst(observer, || edits.iter().try_for_each(|it| session.write(it)))?;
+        let write = || edits.iter().try_for_each(|it| session.write(it));
+        let time = self.burst(session, observer, &edits, write)?;
         self.recorder().time(DRAIN, time);
         self.record_costs(DRAIN, session, observer, &before)?;
         for service in services {
@@ -74,9 +75,9 @@ impl Run<'_> {
         cluster: &Cluster,
     ) -> anyhow::Result<()> {
         self.say(NAMESPACE_DELETED);
-        let (name, objects) = cluster.namespace_of(self.run);
+        let (name, objects, gone) = cluster.namespace_of(self.run);
         let before = self.calm(session, observer)?;
-        let time = self.burst(observer, || {
+        let time = self.burst(session, observer, &gone, || {
             session.store().delete_namespace(&name)?;
             Ok(())
         })?;
@@ -86,17 +87,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// From the first event to the last commit.
+    /// From the first event to the last commit, or to where the last of the edits is seen.
     fn burst(
         &self,
+        session: &Session<'_>,
         observer: &Observer,
+        edits: &[Edit],
         write: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<Duration> {
         let begin = Instant::now();
+        if observer.witness == Witness::Destinations {
+            edits.iter().for_each(|edit| observer.expect(edit));
+            write()?;
+            let observed = observer.all(self.load.patience)?;
+            let last = observed.iter().map(|it| it.written + it.latency).max();
+            return Ok(last.context("nothing was observed")? - begin);
+        }
         write()?;
-        // The quiet may begin only once the arm has begun.
-        observer.next_commit(begin, self.load.patience)?;
-        observer.settled(self.arm.quiet, self.load.patience)?;
-        Ok(observer.last_commit().context("no transaction")? - begin)
+        self.last_commit_after(begin, session, observer)
     }
 }

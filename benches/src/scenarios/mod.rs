@@ -13,7 +13,7 @@ use crate::arguments::Load;
 use crate::arms::Arm;
 use crate::cluster::Cluster;
 use crate::figures::{Figures, Recorder, Size};
-use crate::observe::{Contents, Observer};
+use crate::observe::{Observer, Witness};
 use crate::progress::Progress;
 use crate::session::Session;
 
@@ -37,27 +37,21 @@ impl Run<'_> {
             self.connections(&session)?;
             self.datagrams(&session)?;
         }
-        if self.arm.contents == Contents::VirtualServers {
-            self.say("IPVS tells nobody of its changes: they are left out");
-        } else {
-            self.changes(&session, &mut cluster)?;
-        }
+        self.changes(&session, &mut cluster)?;
         self.warm_restart(&session)
     }
 
     /// All observers are dropped afterwards: nobody may listen to a start, see `observe`.
     fn changes(&mut self, session: &Session<'_>, cluster: &mut Cluster) -> anyhow::Result<()> {
         let node = session.node();
-        let mut observer = match self.arm.rewrites {
-            true => Observer::asking(node)?,
-            false => Observer::listening(node)?,
-        };
+        let mut observer = Observer::start(self.arm.witness, node)?;
         self.replaced(session, &observer, cluster)?;
         self.scaled(session, &observer, cluster)?;
         self.drain(session, &observer, cluster)?;
         self.namespace_deleted(session, &observer, cluster)?;
-        if !observer.listens {
-            observer = Observer::listening(node)?;
+        if observer.witness == Witness::Generation {
+            // It cannot tell apart what follows.
+            observer = Observer::start(Witness::Notifications, node)?;
         }
         self.rolling_update(session, &observer, cluster)?;
         self.churn(session, &observer, cluster)?;

@@ -9,9 +9,10 @@ use portolan_netlink::nftables::Connection;
 use portolan_nft::{NftBackend, NftOptions, cleanup, first_transaction};
 
 use super::names::{PLAN_FULL, PLAN_REPLACED, PLAN_RESTART, PLAN_SCALED};
+use crate::allocations;
 use crate::arguments::Load;
 use crate::arms::{FLOOR, PORTOLAN};
-use crate::cluster::{Cluster, Edit};
+use crate::cluster::{Cluster, Edit, Spec};
 use crate::feed::{Feed, environment};
 use crate::figures::{Figures, Metric, Recorder, Size};
 use crate::progress::Progress;
@@ -22,6 +23,53 @@ pub(crate) struct Plan<'a> {
     pub(crate) runs: u32,
     pub(crate) figures: &'a mut Figures,
     pub(crate) progress: &'a Progress,
+}
+
+/// Services whose bytes are room for what is not counted.
+const SPARE: u32 = 50;
+
+/// Sends the first transaction of a cluster as the agent would.
+///
+/// # Errors
+///
+/// If it is larger than this process may send. The agent would say so in its log and try
+/// again, and would be waited for in vain.
+pub(crate) fn fits(load: &Load) -> anyhow::Result<()> {
+    // Those for the traffic, and what the agent knows of its node.
+    let spec = Spec { services: load.spec.services + SPARE, ..load.spec.clone() };
+    let feed = Feed::new(&Cluster::new(&spec))?;
+    let options = NftOptions::default();
+    let mut batch = first_transaction(&feed.plans(), &environment()?, &options);
+    let sent = Connection::open()?.commit(&mut batch);
+    let services = load.spec.services;
+    sent.with_context(|| format!("{services} services cannot be measured by this user"))?;
+    cleanup(&options.table)?;
+    Ok(())
+}
+
+/// What is measured of one call.
+struct Meter {
+    begin: Instant,
+    allocations: Option<u64>,
+}
+
+/// What one call cost.
+#[derive(Clone, Copy)]
+struct Cost {
+    time: Duration,
+    /// Of this thread, which is the only one that works meanwhile; nothing if nobody counts.
+    allocations: Option<u64>,
+}
+
+impl Meter {
+    fn start() -> Meter {
+        Meter { allocations: allocations::so_far(), begin: Instant::now() }
+    }
+
+    fn stop(self) -> Cost {
+        let time = self.begin.elapsed();
+        Cost { time, allocations: allocations::since(self.allocations) }
+    }
 }
 
 impl Plan<'_> {
@@ -64,10 +112,10 @@ impl Plan<'_> {
         drop(batch);
         cleanup(&options.table)?;
         let mut backend = NftBackend::open(options)?;
-        let begin = Instant::now();
+        let meter = Meter::start();
         let report = backend.converge(&mut plans.iter(), &environment);
-        let time = begin.elapsed();
-        self.line(PLAN_FULL, run, time, &report.map_err(|error| anyhow!(error))?);
+        let cost = meter.stop();
+        self.line(PLAN_FULL, run, cost, &report.map_err(|error| anyhow!(error))?);
         Ok(backend)
     }
 
@@ -75,10 +123,10 @@ impl Plan<'_> {
     fn restart(&mut self, feed: &Feed, run: u32) -> anyhow::Result<()> {
         let (plans, environment) = (feed.plans(), environment()?);
         let mut backend = NftBackend::open(NftOptions::default())?;
-        let begin = Instant::now();
+        let meter = Meter::start();
         let report = backend.converge(&mut plans.iter(), &environment);
-        let time = begin.elapsed();
-        self.line(PLAN_RESTART, run, time, &report.map_err(|error| anyhow!(error))?);
+        let cost = meter.stop();
+        self.line(PLAN_RESTART, run, cost, &report.map_err(|error| anyhow!(error))?);
         Ok(())
     }
 
@@ -94,23 +142,26 @@ impl Plan<'_> {
         let updates: anyhow::Result<Vec<Vec<Update>>> =
             edits.iter().map(|edit| feed.updates(edit)).collect();
         for updates in updates? {
-            let begin = Instant::now();
+            let meter = Meter::start();
             updates.into_iter().for_each(|update| feed.index.apply(update));
             let report = backend.apply(&feed.index.take_changes());
-            let time = begin.elapsed();
+            let cost = meter.stop();
             let report = report.map_err(|error| anyhow!(error)).context(scenario)?;
-            self.line(scenario, run, time, &report);
+            self.line(scenario, run, cost, &report);
             self.recorder(FLOOR, run).time(scenario, report.kernel);
         }
         Ok(())
     }
 
-    fn line(&mut self, scenario: &'static str, run: u32, time: Duration, report: &SyncReport) {
+    fn line(&mut self, scenario: &'static str, run: u32, cost: Cost, report: &SyncReport) {
         let mut recorder = self.recorder(PORTOLAN, run);
-        recorder.time(scenario, time);
+        recorder.time(scenario, cost.time);
         let operations = report.added + report.deleted;
         recorder.count(scenario, Metric::Operations, operations as u64);
         recorder.count(scenario, Metric::Bytes, report.bytes as u64);
+        if let Some(allocations) = cost.allocations {
+            recorder.count(scenario, Metric::Allocations, allocations);
+        }
     }
 
     fn recorder(&mut self, arm: &'static str, run: u32) -> Recorder<'_> {

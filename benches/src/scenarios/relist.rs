@@ -32,7 +32,7 @@ impl Run<'_> {
         let before = self.calm(session, observer)?;
         let begin = Instant::now();
         self.expire(session)?;
-        let idle_since = self.idle(session, before)?;
+        let idle_since = self.idle(session, before.usage)?;
         self.recorder().time(RELIST, idle_since.saturating_duration_since(begin));
         self.record_costs(RELIST, session, observer, &before)?;
 
@@ -78,14 +78,16 @@ impl Run<'_> {
     }
 
     /// Since when the process has had nothing to do.
-    fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
-        let (mut last, mut since) = (before, Instant::now());
+    pub(super) fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
+        let begin = Instant::now();
+        let (mut last, mut since) = (before, begin);
         while since.elapsed() < IDLE {
             std::thread::sleep(LOOK_EVERY);
             let now = session.usage()?;
             if now.since(&last).cpu > IDLE_CPU {
                 since = Instant::now();
             }
+            ensure!(begin.elapsed() < self.load.patience, "{} is never idle", self.arm.name);
             last = now;
         }
         Ok(since)

@@ -4,11 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::Run;
 use super::names::{REPLACED, SCALED};
+use crate::ask::Sent;
 use crate::cluster::{Cluster, Edit};
 use crate::figures::Metric;
-use crate::observe::Observer;
+use crate::observe::{Calm, Observer, Witness};
 use crate::process::Usage;
 use crate::session::Session;
+
+/// What was used and sent before a scenario.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    pub(super) usage: Usage,
+    sent: Option<Sent>,
+}
 
 impl Run<'_> {
     /// A pod is replaced by another: the count stays.
@@ -51,7 +59,8 @@ impl Run<'_> {
 
     /// Writes an edit and waits for the kernel to have it. New addresses are recognised
     /// there. That one is gone shows the next transaction, while nothing else happens: not
-    /// every arm names what it deletes.
+    /// every arm names what it deletes. Where IPVS has none, the address is missed. Who is
+    /// not listened to may begin with a transaction that cleans up: the last one counts.
     fn apply(
         &self,
         session: &Session<'_>,
@@ -60,7 +69,12 @@ impl Run<'_> {
     ) -> anyhow::Result<Duration> {
         std::thread::sleep(self.arm.pause);
         let patience = self.load.patience;
-        if edit.fresh.is_empty() {
+        if observer.witness == Witness::Generation {
+            let written = Instant::now();
+            session.write(edit)?;
+            return self.last_commit_after(written, session, observer);
+        }
+        if edit.fresh.is_empty() && observer.witness != Witness::Destinations {
             let written = Instant::now();
             session.write(edit)?;
             return Ok(observer.next_commit(written, patience)? - written);
@@ -71,17 +85,44 @@ impl Run<'_> {
         Ok(observed.iter().map(|it| it.latency).max().unwrap_or_default())
     }
 
+    /// From an event to the last commit that follows it.
+    pub(super) fn last_commit_after(
+        &self,
+        event: Instant,
+        session: &Session<'_>,
+        observer: &Observer,
+    ) -> anyhow::Result<Duration> {
+        let works = || session.works();
+        Ok(observer.last_commit_after(event, &self.calm_of(&works))? - event)
+    }
+
+    fn calm_of<'a>(&self, works: &'a dyn Fn() -> anyhow::Result<bool>) -> Calm<'a> {
+        Calm { quiet: self.arm.quiet, works, patience: self.load.patience }
+    }
+
     pub(super) fn single_changes(&self) -> u32 {
         // Up and down belong together.
         self.load.changes.min(self.arm.changes).next_multiple_of(2)
     }
 
     /// Waits until what happened before is over, and begins to count.
-    pub(super) fn calm(&self, session: &Session<'_>, observer: &Observer) -> anyhow::Result<Usage> {
-        observer.settled(self.arm.quiet, self.load.patience)?;
+    pub(super) fn calm(
+        &self,
+        session: &Session<'_>,
+        observer: &Observer,
+    ) -> anyhow::Result<Before> {
+        match observer.witness {
+            // What was not awaited is not seen there.
+            Witness::Destinations => {
+                self.idle(session, session.usage()?)?;
+            }
+            _ => observer.settled(&self.calm_of(&|| session.works()))?,
+        }
         observer.forget();
         observer.take_counts();
-        session.usage()
+        // To tell what it sent costs it processor time.
+        let sent = session.sent()?;
+        Ok(Before { sent, usage: session.usage()? })
     }
 
     /// What was used and sent since [`Run::calm`].
@@ -90,18 +131,28 @@ impl Run<'_> {
         scenario: &'static str,
         session: &Session<'_>,
         observer: &Observer,
-        before: &Usage,
+        before: &Before,
     ) -> anyhow::Result<()> {
-        let used = session.usage()?.since(before);
+        let used = session.usage()?.since(&before.usage);
+        let sent = session.sent()?;
         let counts = observer.take_counts();
         if counts.overruns > 0 {
             self.say(&format!("{} overruns of notifications: counts are too low", counts.overruns));
         }
         let mut recorder = self.recorder();
         recorder.usage(scenario, &used);
-        recorder.count(scenario, Metric::Transactions, counts.transactions);
-        if observer.listens {
+        if observer.witness != Witness::Destinations {
+            recorder.count(scenario, Metric::Transactions, counts.transactions);
+        }
+        if observer.witness == Witness::Notifications {
             recorder.count(scenario, Metric::Operations, counts.operations);
+        }
+        if let (Some(sent), Some(earlier)) = (sent, before.sent) {
+            let sent = sent.since(earlier);
+            recorder.count(scenario, Metric::Bytes, sent.bytes);
+            if observer.witness == Witness::Destinations {
+                recorder.count(scenario, Metric::Operations, sent.operations);
+            }
         }
         Ok(())
     }

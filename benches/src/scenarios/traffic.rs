@@ -92,7 +92,9 @@ fn block<const N: usize>(
         let mut kinds: Vec<_> = times.iter_mut().zip(addresses).collect();
         kinds.rotate_left(round as usize % N);
         for (times, address) in kinds {
-            let time = act(address)?;
+            let failed =
+                |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+            let time = act(address).map_err(failed)?;
             if round >= WARM_UP {
                 times.push(time);
             }

@@ -37,6 +37,7 @@ impl Kernel {
 pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan", "flows"),
     ("portolan", "ipvs_agent"),
+    ("portolan", "ipvs_bench"),
     ("portolan", "ipvs_flows"),
     ("portolan-ipvs", "ipvs_differential"),
     ("portolan-ipvs", "ipvs_scenarios"),

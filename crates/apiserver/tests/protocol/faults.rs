@@ -9,11 +9,12 @@ use portolan_apiserver::{Api, Cut, Fault, Resource};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use crate::client::{Next, SERVICES, Watch, get, names, service};
+use crate::client::{Next, SERVICES, Watch, get, names, send, service};
 
 const STREAMING: &str = "/api/v1/services?watch=true&sendInitialEvents=true\
                          &resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
 const RESUMED: &str = "/api/v1/services?watch=true&resourceVersion=2";
+const BEGUN: &str = "/api/v1/services?watch=true";
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Services `a` (version 2), `b` and `c`, and this fault for Services.
@@ -84,6 +85,8 @@ async fn refusals_look_like_those_of_an_api_server() {
             let (status, refusal) = get(&api, path).await;
             assert_eq!((status.as_u16(), &refusal["code"]), (code, &code.into()), "{path}");
             assert_eq!((&refusal["kind"], &refusal["reason"]), (&"Status".into(), &reason.into()));
+            let seconds = (code != 410).then(|| 7.into());
+            assert_eq!(refusal["details"].get("retryAfterSeconds"), seconds.as_ref(), "{code}");
         }
         assert_eq!(get(&api, "/api/v1/nodes").await.0, 200, "other resources are as ever");
         assert_eq!(api.faults().struck(), 4);
@@ -98,7 +101,7 @@ async fn refusals_look_like_those_of_an_api_server() {
 async fn what_is_not_known_or_not_allowed_is_refused_to_those_who_ask_for_it() {
     for (fault, struck, spared) in [
         (Fault::Unknown, &[SERVICES, RESUMED, STREAMING][..], &[][..]),
-        (Fault::Expired, &[RESUMED], &[SERVICES]),
+        (Fault::Expired, &[RESUMED], &[SERVICES, BEGUN]),
         (Fault::StreamingListsRefused { code: 422 }, &[STREAMING], &[SERVICES]),
         (Fault::StreamingListsRefused { code: 400 }, &[STREAMING], &[SERVICES]),
     ] {
@@ -114,7 +117,7 @@ async fn what_is_not_known_or_not_allowed_is_refused_to_those_who_ask_for_it() {
             assert_eq!(status, code, "{fault:?} {path}: {body}");
         }
         for path in spared {
-            assert_eq!(get(&api, path).await.0, 200, "{fault:?} {path}");
+            assert_eq!(send(&api, "GET", path, "").await.status(), 200, "{fault:?} {path}");
         }
         recovers(&api, &fault).await;
     }
@@ -249,6 +252,13 @@ async fn a_server_that_is_behind_tells_an_older_state_until_it_catches_up() {
         assert_eq!(watch.told().await, ["ADDED c 4"]);
     }
     assert_eq!(ahead.told().await, [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_servers_that_are_behind_the_one_further_behind_is_asked() {
+    let api = three(Fault::Behind { resource_version: 2 });
+    api.faults().begin(&[Resource::Services], Fault::Behind { resource_version: 3 });
+    assert_eq!(names(&get(&api, SERVICES).await.1), ["a"]);
 }
 
 #[tokio::test(start_paused = true)]

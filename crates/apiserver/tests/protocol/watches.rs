@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portolan_apiserver::Api;
+use portolan_apiserver::{Api, Store};
 use serde_json::json;
 
 use crate::client::{Next, SERVICES, Watch, get, names, service, summary};
@@ -27,6 +27,7 @@ async fn a_watch_begins_where_it_is_told() {
         ("watch=true&resourceVersion=0", &all),
         ("watch=true&resourceVersion=2", &["ADDED b 3", "ADDED c 4"]),
         ("watch=true&resourceVersion=4", &[]),
+        ("watch=true&sendInitialEvents=false&resourceVersionMatch=NotOlderThan", &[]),
         (STREAMING, &complete),
         (&format!("{STREAMING}&resourceVersion=0"), &complete),
         (&format!("{STREAMING}&resourceVersion=3"), &complete),
@@ -86,6 +87,12 @@ async fn what_is_forgotten_is_gone_for_those_who_resume_and_for_those_who_lag() 
     for watch in [&mut current, &mut resumed] {
         assert_eq!(watch.told().await, ["ADDED e 6"], "nothing was missed");
     }
+    // A version goes by for every resource at once, whichever changed.
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "m"}});
+    api.store().put(&node).unwrap();
+    api.store().compact();
+    assert_eq!(Watch::start(&api, &at(6)).await.told().await, ["ERROR 410", "end"]);
+    assert_eq!(Watch::start(&api, &at(7)).await.told().await, [""; 0]);
     // The same by the window, which counts changes of the resource.
     api.store().set_window(2);
     api.store()
@@ -94,9 +101,9 @@ async fn what_is_forgotten_is_gone_for_those_who_resume_and_for_those_who_lag() 
     for name in ["f", "g", "h"] {
         api.store().put(&service(name, "10.0.0.1")).unwrap();
     }
-    let mut known = Watch::start(&api, &at(8)).await;
-    assert_eq!(known.told().await, ["ADDED g 9", "ADDED h 10"]);
-    assert_eq!(Watch::start(&api, &at(7)).await.told().await, ["ERROR 410", "end"]);
+    let mut known = Watch::start(&api, &at(9)).await;
+    assert_eq!(known.told().await, ["ADDED g 10", "ADDED h 11"]);
+    assert_eq!(Watch::start(&api, &at(8)).await.told().await, ["ERROR 410", "end"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,6 +140,51 @@ async fn bookmarks_come_each_minute_and_at_the_end() {
     assert_eq!(last, &format!("BOOKMARK {}", api.store().resource_version()));
     assert_eq!(told.len(), 4, "{told:?}");
     assert_eq!(start.elapsed().as_secs(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_without_a_timeout_ends_as_those_of_an_api_server_do() {
+    let api = three();
+    let mut watch = Watch::start(&api, &format!("{SERVICES}?watch=true&resourceVersion=4")).await;
+    let start = tokio::time::Instant::now();
+    while watch.told().await.is_empty() {}
+    assert_eq!(start.elapsed().as_secs(), 45 * 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_wakes_who_waits_for_it() {
+    type Happen = fn(&Store) -> u64;
+    let happens: [(Happen, &str); 4] = [
+        (|store| store.put(&service("d", "10.0.0.4")).unwrap(), "ADDED d 5"),
+        (|store| store.put_all([service("d", "10.0.0.4")]).unwrap(), "ADDED d 5"),
+        (|store| store.delete("Service", Some("default"), "b").unwrap(), "DELETED b 5"),
+        (|store| store.delete_namespace("default").unwrap(), "DELETED a 5"),
+    ];
+    for (happen, told) in happens {
+        let api = three();
+        let path = format!("{SERVICES}?watch=true&resourceVersion=4");
+        let mut watch = Watch::start(&api, &path).await;
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            happen(api.store());
+        };
+        let (next, ()) = tokio::join!(watch.next(), later);
+        let Next::Event(event) = next else { panic!("{next:?} instead of {told}") };
+        assert_eq!(summary(&event), told);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_changes_at_once_none_is_lost() {
+    let api = three();
+    let path = format!("{SERVICES}?watch=true&resourceVersion=4&allowWatchBookmarks=true");
+    let mut watch = Watch::start(&api, &path).await;
+    for number in 0..1000 {
+        api.store().put(&service(&format!("s{number}"), "10.0.0.1")).unwrap();
+    }
+    let told = watch.told().await;
+    let expected = (0..1000).map(|number| format!("ADDED s{number} {}", number + 5));
+    assert_eq!(told, expected.collect::<Vec<String>>());
 }
 
 #[tokio::test(start_paused = true)]

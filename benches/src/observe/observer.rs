@@ -1,4 +1,4 @@
-//! The socket that hears of transactions, and the thread that listens.
+//! The thread that sees what reaches the kernel.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,31 +8,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
-    socket, sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike as _};
+use nix::sys::socket::{MsgFlags, recv};
 use portolan_lab::Namespace;
 
+use super::destinations::Destinations;
+use super::subscription::subscribe;
 use super::tracker::{Counts, Observed, Tracker};
-use super::{Changes, number};
+use super::{Changes, Witness, number};
 use crate::cluster::Edit;
 
-/// `NFNLGRP_NFTABLES` of `nfnetlink.h`, as a bit of the mask to bind to.
-const GROUP: u32 = 1 << (7 - 1);
-/// Room for the notifications of a few thousand elements at once.
-const RECEIVE_BUFFER: usize = 64 * 1024 * 1024;
 /// The kernel fills packets of notifications up to a page or two.
 const PACKET: usize = 256 * 1024;
-/// How often the thread looks whether it is still wanted.
-const LOOK_UP_MILLISECONDS: i64 = 50;
+/// Between listings of destinations.
+const LIST_AGAIN: Duration = Duration::from_micros(100);
+
+/// When an arm has nothing more to say.
+pub(crate) struct Calm<'a> {
+    /// So long without a transaction,
+    pub(crate) quiet: Duration,
+    /// and no work that may end with one,
+    pub(crate) works: &'a dyn Fn() -> anyhow::Result<bool>,
+    /// within this time.
+    pub(crate) patience: Duration,
+}
 
 /// Observes the transactions of one namespace, until it is dropped.
 pub(crate) struct Observer {
     shared: Arc<Shared>,
-    /// Whether it hears of elements, and not of transactions alone.
-    pub(crate) listens: bool,
+    pub(crate) witness: Witness,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -44,34 +47,49 @@ struct Shared {
 }
 
 impl Observer {
+    /// Begins to observe in this way.
+    pub(crate) fn start(witness: Witness, namespace: &Namespace) -> anyhow::Result<Observer> {
+        match witness {
+            Witness::Notifications => Observer::listening(namespace),
+            Witness::Generation => Observer::asking(namespace),
+            Witness::Destinations => Observer::looking(namespace),
+        }
+    }
+
     /// Begins to listen; what is committed after this is heard.
-    pub(crate) fn listening(namespace: &Namespace) -> anyhow::Result<Observer> {
+    fn listening(namespace: &Namespace) -> anyhow::Result<Observer> {
         let socket = namespace.run(subscribe).context("cannot listen to nf_tables")?;
-        Observer::start(true, move |shared| shared.listen(&socket))
+        Observer::spawn(Witness::Notifications, move |shared| shared.listen(&socket))
     }
 
-    /// Begins to ask for the generation instead. Whatever is awaited counts as committed
-    /// with the next transaction, so one change must have been seen before the next.
-    pub(crate) fn asking(namespace: &Namespace) -> anyhow::Result<Observer> {
+    /// Begins to ask for the generation instead.
+    fn asking(namespace: &Namespace) -> anyhow::Result<Observer> {
         let changes = Changes::of_generation(namespace)?;
-        Observer::start(false, move |shared| shared.ask(changes))
+        Observer::spawn(Witness::Generation, move |shared| shared.ask(changes))
     }
 
-    fn start(
-        listens: bool,
+    /// Begins to look for what is awaited, and for nothing else.
+    fn looking(namespace: &Namespace) -> anyhow::Result<Observer> {
+        let destinations = Destinations::open(namespace).context("cannot look into IPVS")?;
+        Observer::spawn(Witness::Destinations, move |shared| shared.look(destinations))
+    }
+
+    fn spawn(
+        witness: Witness,
         work: impl FnOnce(&Shared) + Send + 'static,
     ) -> anyhow::Result<Observer> {
         let shared = Arc::new(Shared::default());
         let own = shared.clone();
         let thread = std::thread::Builder::new().name("observer".to_owned());
         let thread = Some(thread.spawn(move || work(&own))?);
-        Ok(Observer { shared, listens, thread })
+        Ok(Observer { shared, witness, thread })
     }
 
     /// Waits for the addresses of an edit, as of now. To be called right before its objects
     /// are written.
     pub(crate) fn expect(&self, edit: &Edit) {
         let mut tracker = self.shared.tracker();
+        tracker.serves(edit.service, edit.frontend);
         let now = Instant::now();
         for address in &edit.fresh {
             tracker.expect(number(*address), edit.service, now);
@@ -120,22 +138,40 @@ impl Observer {
             .with_context(|| format!("no transaction within {} s", patience.as_secs()))
     }
 
-    /// Waits until nothing was committed for so long, at the latest as long as `patience`.
-    pub(crate) fn settled(&self, quiet: Duration, patience: Duration) -> anyhow::Result<()> {
+    /// Waits for the commits after `since` and returns the last of them. See
+    /// [`Observer::settled`].
+    pub(crate) fn last_commit_after(
+        &self,
+        since: Instant,
+        calm: &Calm<'_>,
+    ) -> anyhow::Result<Instant> {
+        // The quiet may begin only once the arm has begun.
+        self.next_commit(since, calm.patience)?;
+        self.settled(calm)?;
+        self.last_commit().context("no transaction")
+    }
+
+    /// Waits until nothing was committed for a while and nobody works at it.
+    pub(crate) fn settled(&self, calm: &Calm<'_>) -> anyhow::Result<()> {
         let begin = Instant::now();
+        let mut quiet_since = begin;
         loop {
-            let since = self.last_commit().map_or(begin, |last| last.max(begin)).elapsed();
-            if since >= quiet {
+            let last = self.last_commit().map_or(quiet_since, |last| last.max(quiet_since));
+            let quiet = last.elapsed();
+            if quiet < calm.quiet {
+                std::thread::sleep(calm.quiet - quiet);
+            } else if (calm.works)()? {
+                quiet_since = Instant::now();
+            } else {
                 return Ok(());
             }
-            if begin.elapsed() > patience {
-                bail!("transactions do not cease within {} s", patience.as_secs());
+            if begin.elapsed() > calm.patience {
+                bail!("transactions do not cease within {} s", calm.patience.as_secs());
             }
-            std::thread::sleep(quiet.saturating_sub(since));
         }
     }
 
-    pub(crate) fn last_commit(&self) -> Option<Instant> {
+    fn last_commit(&self) -> Option<Instant> {
         self.shared.tracker().last_commit
     }
 
@@ -172,12 +208,26 @@ impl Shared {
             match changes.next() {
                 Ok(None) => {}
                 Ok(Some(now)) => {
-                    self.tracker().all_committed(now);
+                    self.tracker().committed(now);
                     self.changed.notify_all();
                 }
                 // Whoever waits says that nothing came.
                 Err(_) => break,
             }
+        }
+    }
+
+    fn look(&self, mut destinations: Destinations) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let awaited = self.tracker().awaited_services();
+            for (service, frontend) in awaited {
+                // What cannot be listed now is listed again.
+                if let Ok(pods) = destinations.pods(&frontend) {
+                    self.tracker().listed(service, &pods, Instant::now());
+                }
+            }
+            self.changed.notify_all();
+            std::thread::sleep(LIST_AGAIN);
         }
     }
 
@@ -199,18 +249,48 @@ impl Shared {
     }
 }
 
-fn subscribe() -> nix::Result<OwnedFd> {
-    let socket = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkNetFilter,
-    )?;
-    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-        // Without CAP_NET_ADMIN in the initial namespace the kernel cuts this down.
-        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_over_with_the_last_transaction_of_whoever_works_at_it() {
+        let begin = Instant::now();
+        let (commit, commits) = channel::<()>();
+        let (committed, told) = channel();
+        let observer = Observer::spawn(Witness::Generation, move |shared| {
+            for () in commits {
+                let now = Instant::now();
+                shared.tracker().committed(now);
+                shared.changed.notify_all();
+                committed.send(now).unwrap();
+            }
+        })
+        .unwrap();
+        commit.send(()).unwrap();
+        let mut all = vec![told.recv().unwrap()];
+        // It works for longer than it is quiet, twice, and commits in the end of each.
+        let left = Cell::new(2);
+        let told = RefCell::new((told, &mut all));
+        let works = || {
+            let works = left.replace(left.get() - 1) > 0;
+            if works {
+                commit.send(())?;
+                let (told, all) = &mut *told.borrow_mut();
+                all.push(told.recv()?);
+            }
+            Ok(works)
+        };
+        let calm = Calm {
+            quiet: Duration::from_millis(1),
+            works: &works,
+            patience: Duration::from_secs(60),
+        };
+        let last = observer.last_commit_after(begin, &calm).unwrap();
+        assert_eq!((all.len(), Some(&last)), (3, all.last()));
+        drop(commit);
     }
-    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(LOOK_UP_MILLISECONDS))?;
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, GROUP))?;
-    Ok(socket)
 }

@@ -3,13 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod tiny;
+
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
-use portolan_bench::{Arguments, run};
+use portolan_bench::{CountingAllocator, run};
 use portolan_lab::namespaced;
 use serde_json::Value;
+
+use crate::tiny::{median, report, tiny};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// As tables and baselines name them.
 const SCENARIOS: [&str; 18] = [
@@ -33,39 +39,6 @@ const SCENARIOS: [&str; 18] = [
     "plan to kernel: scaled",
 ];
 
-fn tiny(directory: &Path, more: &[&str]) -> Arguments {
-    let json = directory.join("figures.json");
-    let words = [
-        "bench",
-        "--services=24",
-        "--endpoints=3",
-        "--runs=2",
-        "--changes=4",
-        "--churn-rate=50",
-        "--churn-seconds=1",
-        "--connections=10",
-        "--deployment=120",
-        "--share-dual-stack=0.3",
-        "--share-node-port=0.3",
-        "--share-load-balancer=0.2",
-        "--no-progress",
-        "--patience=60",
-        "--portolan",
-        env!("CARGO_BIN_EXE_portolan"),
-        "--json",
-        json.to_str().unwrap(),
-    ];
-    Arguments::parse_from([&words, more].concat())
-}
-
-fn median(report: &Value, scenario: &str, arm: &str, metric: &str) -> Option<f64> {
-    let figures = report["figures"].as_array().unwrap();
-    let found = figures.iter().find(|figure| {
-        figure["scenario"] == scenario && figure["arm"] == arm && figure["metric"] == metric
-    });
-    found.map(|figure| figure["median"].as_f64().unwrap())
-}
-
 #[test]
 fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
     namespaced("every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing", || {
@@ -73,8 +46,7 @@ fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
         let baseline = directory.path().join("baseline.json");
         let write = ["--write-baseline", baseline.to_str().unwrap()];
         assert_eq!(run(&tiny(directory.path(), &write)).unwrap(), ExitCode::SUCCESS);
-        let text = std::fs::read(directory.path().join("figures.json")).unwrap();
-        let report: Value = serde_json::from_slice(&text).unwrap();
+        let report = report(directory.path());
         for scenario in SCENARIOS {
             let time = median(&report, scenario, "portolan", "time");
             assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
@@ -85,12 +57,26 @@ fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
         }
         for (scenario, metric, expected) in [
             ("warm restart", "transactions", 0.0),
+            ("warm restart", "operations", 0.0),
+            ("warm restart", "bytes", 0.0),
             ("list again after 410", "operations", 0.0),
+            ("list again after 410", "bytes", 0.0),
             ("plan to kernel: nothing new", "operations", 0.0),
             ("cold start", "transactions", 1.0),
         ] {
             let found = median(&report, scenario, "portolan", metric);
             assert_eq!(found, Some(expected), "{scenario}: {metric}");
+        }
+        for (scenario, metric) in [
+            ("cold start", "operations"),
+            ("cold start", "bytes"),
+            ("endpoint replaced", "bytes"),
+            ("node drained", "bytes"),
+            ("plan to kernel: everything", "allocations"),
+            ("plan to kernel: replaced", "allocations"),
+        ] {
+            let found = median(&report, scenario, "portolan", metric);
+            assert!(found.is_some_and(|found| found > 0.0), "{scenario}: {metric} is {found:?}");
         }
         let peak = median(&report, "cold start", "portolan", "peak-resident").unwrap();
         assert!(peak > 1_000_000.0, "{peak}");
@@ -111,4 +97,15 @@ fn a_saved_run_is_judged_by_the_baseline(directory: &Path, baseline: &Path) {
     }
     std::fs::write(baseline, limits.to_string()).unwrap();
     assert_eq!(run(&tiny(directory, &words)).unwrap(), ExitCode::FAILURE);
+}
+
+#[test]
+fn a_kernel_without_ipvs_is_named_before_anything_is_measured() {
+    namespaced("a_kernel_without_ipvs_is_named_before_anything_is_measured", || {
+        let directory = tempfile::tempdir().unwrap();
+        // Where there is IPVS, `ipvs_bench` says what is measured.
+        let Err(error) = run(&tiny(directory.path(), &["--backend=ipvs"])) else { return };
+        let text = format!("{error:#}");
+        assert!(text.contains("it takes a kernel that has it, and root"), "{text}");
+    });
 }
