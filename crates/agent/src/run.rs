@@ -50,7 +50,8 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// `failures` is where it counts those of its watches. The
 /// backend is opened on a thread of its own; if that fails, so does this. Everything
 /// that fails later is logged and tried again. While another agent works in this network
-/// namespace, this one waits and touches nothing.
+/// namespace, this one waits and touches nothing; if one turns up later that has the lock,
+/// this one ends.
 ///
 /// When this returns, that thread may still be inside a system call. The caller should
 /// end the process, or at least drop the runtime with `shutdown_background`.
@@ -65,18 +66,16 @@ pub async fn run(
     let alone = tokio::select! {
         biased;
         () = &mut shutdown => return Ok(()),
-        alone = sole_agent::alone(loaded.config.healthz) => alone,
+        alone = sole_agent::alone(loaded.config.healthz) => alone?,
     };
     let read_interfaces = Box::new(node_ports::interface_addresses);
     let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
-    let result =
-        run_with_flows(loaded, events, open_backend, failures, shutdown, read_interfaces, flows)
-            .await;
-    // The backend may still be at work.
-    if let Some(alone) = alone {
-        alone.until_the_process_ends();
+    let work =
+        run_with_flows(loaded, events, open_backend, failures, shutdown, read_interfaces, flows);
+    tokio::select! {
+        result = work => result,
+        holder = alone.other() => Err(AgentError::AnotherAgent(holder)),
     }
-    result
 }
 
 async fn run_with_flows(
