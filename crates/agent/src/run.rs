@@ -30,7 +30,7 @@ use crate::reconciler::Reconciler;
 use crate::reminder::remind;
 use crate::route_localnet::{RouteLocalnet, route_localnet_warning};
 use crate::service_health;
-use crate::sole_agent;
+use crate::sole_agent::Alone;
 
 /// How often interface addresses are read again without any word of a change: events may
 /// not be had at all, and a read that failed has to be repeated.
@@ -47,27 +47,21 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// `portolan switch`.
 ///
 /// `events` comes from one of the sources of `portolan-watch`; the caller runs it, and
-/// `failures` is where it counts those of its watches. The
-/// backend is opened on a thread of its own; if that fails, so does this. Everything
-/// that fails later is logged and tried again. While another agent works in this network
-/// namespace, this one waits and touches nothing; if one turns up later that has the lock,
-/// this one ends.
+/// started it after [`alone`](crate::alone()), so that it says nothing old. `failures` is
+/// where it counts those of its watches. The backend is opened on a thread of its own; if
+/// that fails, so does this. Everything that fails later is logged and tried again. Only if
+/// another agent turns up that has the lock, this one ends.
 ///
 /// When this returns, that thread may still be inside a system call. The caller should
 /// end the process, or at least drop the runtime with `shutdown_background`.
 pub async fn run(
     loaded: Loaded,
+    alone: Alone,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
     failures: WatchFailures,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
-    let mut shutdown = pin!(shutdown);
-    let alone = tokio::select! {
-        biased;
-        () = &mut shutdown => return Ok(()),
-        alone = sole_agent::alone(loaded.config.healthz) => alone?,
-    };
     let read_interfaces = Box::new(node_ports::interface_addresses);
     let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
     let work =

@@ -36,7 +36,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// That no other agent is known to program this network namespace. If this process has the
 /// lock, it has it until it ends, with whatever its threads still do.
 #[derive(Debug)]
-pub(crate) struct Alone {
+pub struct Alone {
     other: oneshot::Receiver<Holder>,
 }
 
@@ -93,7 +93,7 @@ fn claim_late(name: &str) -> Result<Sole, Holder> {
 /// # Errors
 ///
 /// If the operating system gives no thread.
-pub(crate) async fn alone(healthz: Option<SocketAddr>) -> Result<Alone, AgentError> {
+pub async fn alone(healthz: Option<SocketAddr>) -> Result<Alone, AgentError> {
     alone_by(NAME, healthz).await
 }
 

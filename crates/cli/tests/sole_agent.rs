@@ -31,6 +31,11 @@ struct Agent {
 impl Agent {
     /// The agent `number` serves 10.96.0.NUMBER.
     fn start(directory: &Path, number: u8) -> Agent {
+        Agent::start_with(directory, number, &[])
+    }
+
+    /// With more arguments.
+    fn start_with(directory: &Path, number: u8, more: &[&str]) -> Agent {
         let directory = directory.join(number.to_string());
         let manifests = directory.join("manifests");
         fs::create_dir_all(&manifests).unwrap();
@@ -45,6 +50,7 @@ impl Agent {
             .arg(format!("dir:{}", manifests.display()))
             .args(["--healthz-bind-address", &healthz, "--control-socket"])
             .arg(directory.join("control.sock"))
+            .args(more)
             .stderr(fs::File::create(directory.join("log")).unwrap())
             .stdout(Stdio::null())
             .spawn()
@@ -152,6 +158,26 @@ fn what_is_wrong_with_a_source_is_told_at_once_and_not_when_another_agent_has_en
             assert_eq!(wrong.status.code(), Some(1));
             assert!(String::from_utf8(wrong.stderr).unwrap().contains("/nowhere"));
         }
+    });
+}
+
+#[test]
+fn a_file_that_changed_while_an_agent_waited_counts_as_it_is_then() {
+    namespaced("a_file_that_changed_while_an_agent_waited_counts_as_it_is_then", || {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("config.yaml");
+        let head = "apiVersion: portolan/v1alpha1\nkind: PortolanConfiguration\n";
+        fs::write(&config, head).unwrap();
+        let first = Agent::start(directory.path(), 1);
+        first.until_healthy();
+        let arguments = ["--config", config.to_str().unwrap()];
+        let second = Agent::start_with(directory.path(), 2, &arguments);
+        second.until_waiting_for(&first);
+        fs::write(&config, format!("{head}clusterCIDR: 10.244.0.0/16\n")).unwrap();
+        drop(first);
+        second.until_healthy();
+        let warning = "neither --cluster-cidr";
+        assert!(!second.log().contains(warning), "{}", second.log());
     });
 }
 
