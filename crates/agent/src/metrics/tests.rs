@@ -61,7 +61,7 @@ fn busy_agent() -> LoopMetrics {
     let backend = "ipvs".to_owned();
     let left = Draining { backend, servers, endpoints, connections, seconds_left: 900 };
     draining.set(Some(&left), "nftables");
-    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
+    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3, backend: 4 });
     metrics
 }
 

@@ -54,7 +54,7 @@ impl Reconciler {
         self.measure.metrics.draining.set(facts.draining.as_ref(), facts.name);
         let notice = |text: &String| Notice { place: None, cause: Cause::Other(text.clone()) };
         let notices = facts.problems.iter().map(notice).collect();
-        self.problems.source_says("backend".to_owned(), notices);
+        self.problems.backend_says(notices);
         self.count_problems();
     }
 

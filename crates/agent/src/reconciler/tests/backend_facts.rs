@@ -33,12 +33,14 @@ fn synced() -> Scene {
 
 #[test]
 fn what_the_backend_cannot_do_as_asked_is_told_until_it_can() {
-    let problems = "portolan_problems{reason=\"source\"}";
+    let [problems, of_source] =
+        ["backend", "source"].map(|reason| format!("portolan_problems{{reason=\"{reason}\"}}"));
     let mut scene = synced();
     for (says, expected) in [(vec!["no scheduler twos".to_owned()], 1.0), (Vec::new(), 0.0)] {
         scene.succeed_saying(BackendFacts { problems: says.clone(), ..BackendFacts::default() });
         assert_eq!(scene.told(), says);
-        assert_eq!(scene.value(problems), expected);
+        assert_eq!(scene.value(&problems), expected);
+        assert_eq!(scene.value(&of_source), 0.0, "the backend is no source");
     }
 }
 
