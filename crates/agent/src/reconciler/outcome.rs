@@ -52,6 +52,7 @@ impl Reconciler {
     /// What the backend knows of itself after a call.
     fn backend_says(&mut self, facts: &BackendFacts) {
         self.measure.metrics.draining.set(facts.draining.as_ref(), facts.name);
+        self.measure.metrics.affinity.set(&facts.remembered);
         let notice = |text: &String| Notice { place: None, cause: Cause::Other(text.clone()) };
         let notices = facts.problems.iter().map(notice).collect();
         self.problems.backend_says(notices);

@@ -14,6 +14,13 @@ fn sample(name: &str) -> Option<f64> {
     line.map(|value| value.parse().unwrap())
 }
 
+/// Linux 6.16 and newer tell how many elements a map holds.
+fn counts_elements() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
+}
+
 #[test]
 fn prometheus_is_told_what_the_kernel_was_given_and_what_others_did_to_it() {
     let name = "metrics::prometheus_is_told_what_the_kernel_was_given_and_what_others_did_to_it";
@@ -46,6 +53,9 @@ fn prometheus_is_told_what_the_kernel_was_given_and_what_others_did_to_it() {
         let took = sample(&format!("{programming}_sum{{ip_family=\"IPv4\"}}")).unwrap();
         assert!((0.0..PATIENCE.as_secs_f64()).contains(&took), "{took}");
 
+        if counts_elements() {
+            until_at_least("portolan_affinity_clients{ip_family=\"IPv4\",map=\"affinity\"}", 0.0);
+        }
         cleanup(&NftOptions::default().table).unwrap();
         until_at_least("portolan_disturbances_put_back_total", 1.0);
         let disturbance = "portolan_syncs_total{kind=\"disturbance\",result=\"success\"}";

@@ -1,6 +1,6 @@
 //! What the backend says of itself with every call.
 
-use portolan_core::Draining;
+use portolan_core::{Draining, Family, Remembered};
 
 use super::*;
 use crate::testing::{page, sample};
@@ -55,5 +55,17 @@ fn what_drains_is_measured_by_whether_its_backend_is_in_use() {
         let connections = "portolan_draining_connections";
         assert_eq!(scene.value(&format!("{connections}{{reason=\"endpoint\"}}")), endpoint);
         assert_eq!(scene.value(&format!("{connections}{{reason=\"backend\"}}")), backend);
+    }
+}
+
+#[test]
+fn the_fill_of_the_affinity_maps_is_told_while_the_backend_can_tell() {
+    let name = "portolan_affinity_clients{ip_family=\"IPv6\",map=\"affinity\"}";
+    let mut scene = synced();
+    let known = Remembered { family: Family::V6, map: "affinity", clients: 3, room: 9 };
+    for (remembered, expected) in [(vec![known], Some(3.0)), (Vec::new(), None)] {
+        scene.succeed_saying(BackendFacts { remembered, ..BackendFacts::default() });
+        let page = page(&scene.reconciler.measure.metrics).text();
+        assert_eq!(sample(&page, name), expected);
     }
 }
