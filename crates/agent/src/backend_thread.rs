@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
+    Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
 use tokio::sync::mpsc;
 
@@ -77,6 +77,7 @@ pub(crate) struct BackendFacts {
     pub(crate) draining: Option<Draining>,
     /// What Services ask for and do not get although they are served.
     pub(crate) problems: Vec<String>,
+    pub(crate) remembered: Vec<Remembered>,
 }
 
 impl BackendFacts {
@@ -86,6 +87,7 @@ impl BackendFacts {
             atomic: backend.atomic(),
             draining: backend.draining(),
             problems: backend.problems(),
+            remembered: backend.remembered(),
         }
     }
 }

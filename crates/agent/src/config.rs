@@ -16,6 +16,7 @@ mod difference;
 mod error;
 mod file;
 mod layers;
+mod resolve;
 mod settings;
 mod suggest;
 #[cfg(test)]

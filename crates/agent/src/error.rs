@@ -5,6 +5,8 @@ use std::io;
 
 use portolan_core::BackendError;
 
+use crate::sole_agent::Holder;
+
 /// What ends the agent. A failure to program the kernel does not: it is retried.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -23,6 +25,12 @@ pub enum AgentError {
     /// The source of Services and EndpointSlices ended.
     #[error("the source of Services and EndpointSlices ended; see the log above for the reason")]
     SourceEnded,
+    /// Another agent has the lock, which this one could not have when it started.
+    #[error(
+        "another Portolan agent works in this network namespace now ({0}), which did not notice \
+         this one: two would undo each other's work. This one ends; started again, it waits"
+    )]
+    AnotherAgent(Holder),
     /// Signals cannot be caught.
     #[error("cannot install a signal handler")]
     Signals(#[source] io::Error),

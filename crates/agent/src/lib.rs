@@ -52,4 +52,4 @@ pub use error::{AgentError, chain};
 pub use route_localnet::route_localnet_warning;
 pub use run::run;
 pub use shutdown::signals;
-pub use sole_agent::{Claim, Holder, Sole, claim};
+pub use sole_agent::{Alone, Claim, Holder, Sole, alone, claim};

@@ -14,6 +14,7 @@
 //! call, so what that call took counts for each of them. No label has a value from the
 //! cluster: the page is as long for 50,000 services as for one.
 
+mod affinity;
 mod changes;
 mod draining;
 mod flows;
@@ -31,6 +32,7 @@ mod tests;
 
 use prometheus_client::registry::Registry;
 
+pub(crate) use self::affinity::AffinityMetrics;
 pub(crate) use self::changes::ChangeMetrics;
 pub(crate) use self::draining::DrainingMetrics;
 pub(crate) use self::flows::FlowMetrics;
@@ -49,6 +51,7 @@ pub(crate) struct LoopMetrics {
     pub(crate) changes: ChangeMetrics,
     pub(crate) programmed: ProgrammedMetrics,
     pub(crate) draining: DrainingMetrics,
+    pub(crate) affinity: AffinityMetrics,
     pub(crate) input: InputMetrics,
 }
 
@@ -58,6 +61,7 @@ impl LoopMetrics {
         self.changes.register(registry);
         self.programmed.register(registry);
         self.draining.register(registry);
+        self.affinity.register(registry);
         self.input.register(registry);
     }
 }

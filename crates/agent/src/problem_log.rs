@@ -11,6 +11,7 @@ use tracing::{info, warn};
 pub(crate) struct ProblemLog {
     of_source: BTreeMap<String, Vec<Notice>>,
     counts: SourceCounts,
+    of_backend: Vec<Notice>,
     of_index: BTreeSet<Problem>,
 }
 
@@ -42,12 +43,13 @@ impl ProblemLog {
         let (gone, come) = (SourceCounts::of(&before), SourceCounts::of(&notices));
         self.counts.objects = self.counts.objects + come.objects - gone.objects;
         self.counts.others = self.counts.others + come.others - gone.others;
-        for notice in notices.iter().filter(|notice| !before.contains(notice)) {
-            warn!("{notice}");
-        }
-        for notice in before.iter().filter(|notice| !notices.contains(notice)) {
-            info!("no longer: {notice}");
-        }
+        tell_difference(&before, &notices);
+    }
+
+    /// What the backend cannot do as it is asked for replaces what it said before.
+    pub(crate) fn backend_says(&mut self, notices: Vec<Notice>) {
+        let before = std::mem::replace(&mut self.of_backend, notices);
+        tell_difference(&before, &self.of_backend);
     }
 
     /// What the index cannot serve as the objects are now.
@@ -67,15 +69,29 @@ impl ProblemLog {
         self.counts
     }
 
+    /// How much the backend has to say now.
+    pub(crate) fn of_backend(&self) -> usize {
+        self.of_backend.len()
+    }
+
     /// Whether the index had anything to say last time.
     pub(crate) fn index_said_something(&self) -> bool {
         !self.of_index.is_empty()
     }
 
-    /// All of it: what the source says, then `of_index`, which is newer than what was
-    /// told last.
+    /// All of it: what the source and the backend say, then `of_index`, which is newer than
+    /// what was told last.
     pub(crate) fn all(&self, of_index: Vec<Problem>) -> Vec<Notice> {
-        let of_source = self.of_source.values().flatten().cloned();
-        of_source.chain(of_index.into_iter().map(Notice::from)).collect()
+        let told = self.of_source.values().flatten().chain(&self.of_backend).cloned();
+        told.chain(of_index.into_iter().map(Notice::from)).collect()
+    }
+}
+
+fn tell_difference(before: &[Notice], now: &[Notice]) {
+    for notice in now.iter().filter(|notice| !before.contains(notice)) {
+        warn!("{notice}");
+    }
+    for notice in before.iter().filter(|notice| !now.contains(notice)) {
+        info!("no longer: {notice}");
     }
 }

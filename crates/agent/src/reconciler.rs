@@ -19,6 +19,8 @@ mod health_checks;
 mod loopback;
 mod measure;
 mod outcome;
+mod problems;
+mod surroundings;
 mod switching;
 #[cfg(test)]
 mod tests;
@@ -27,8 +29,8 @@ mod view;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use portolan_core::{Change, Environment, Index, Update};
-use portolan_watch::{Cause, Notice, SourceEvent};
+use portolan_core::{Change, Index};
+use portolan_watch::SourceEvent;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -36,30 +38,26 @@ pub(crate) use self::call::{Call, CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
 use self::healing::Healing;
 use self::measure::Measure;
+use self::problems::Telling;
+use self::surroundings::Surroundings;
 use self::switching::Switching;
 pub(crate) use self::switching::{SwitchError, SwitchRequest, Switched};
 use crate::backend_thread::Work;
 use crate::change_log;
-use crate::config::{Config, SourceConfig};
+use crate::config::Config;
 use crate::conntrack::FlowCleaner;
-use crate::environment::{self, ReadInterfaces};
+use crate::environment::ReadInterfaces;
 use crate::loopback_relay::LoopbackRelay;
 use crate::problem_log::ProblemLog;
 use crate::retry::{Pause, Retry};
 use crate::service_health::{self, HealthChecks};
 
-/// How long conflicts between Services settle before they are told: most are gone when
-/// the second half of a change arrives.
-const PROBLEMS_SETTLE: Duration = Duration::from_secs(1);
-
 /// The state of the loop.
 pub(crate) struct Reconciler {
     config: Config,
-    read_interfaces: ReadInterfaces,
     index: Index,
     problems: ProblemLog,
-    problems_stale: bool,
-    problems_due: Option<Instant>,
+    telling: Telling,
     first_sync: FirstSync,
     state: State,
     retry: Retry,
@@ -71,15 +69,8 @@ pub(crate) struct Reconciler {
     measure: Measure,
     /// Why the next call has to converge, if it has to.
     converge: Option<ConvergeReason>,
-    /// What the backend was told last.
-    environment: Option<Environment>,
-    environment_stale: bool,
-    /// The backend works with an environment that has changed since.
-    environment_changed: bool,
-    /// Other addresses take NodePorts than when flows were last looked at.
-    node_ports_changed: bool,
+    surroundings: Surroundings,
     waiting_since: Option<Instant>,
-    node_deleted: bool,
     syncs: u64,
     last_sync: Option<Timestamp>,
     last_error: Option<String>,
@@ -97,10 +88,8 @@ impl Reconciler {
             index: Index::new(config.node_name.as_str()),
             first_sync: FirstSync::new(config.patience),
             config,
-            read_interfaces,
             problems: ProblemLog::default(),
-            problems_stale: false,
-            problems_due: None,
+            telling: Telling::default(),
             state: State::Idle,
             retry: Retry::default(),
             healing: Healing::default(),
@@ -110,12 +99,8 @@ impl Reconciler {
             switching: Switching::No,
             measure: Measure::default(),
             converge: Some(ConvergeReason::Start),
-            environment: None,
-            environment_stale: true,
-            environment_changed: false,
-            node_ports_changed: false,
+            surroundings: Surroundings::new(read_interfaces),
             waiting_since: None,
-            node_deleted: false,
             syncs: 0,
             last_sync: None,
             last_error: None,
@@ -131,18 +116,7 @@ impl Reconciler {
                 return self.count_problems();
             }
         };
-        match &update {
-            Update::NodeApplied(_) => {
-                self.node_deleted = false;
-                self.environment_stale = true;
-            }
-            Update::NodeDeleted => {
-                self.node_deleted = true;
-                self.environment_stale = true;
-            }
-            Update::ServiceCidrsReset(_) => self.environment_stale = true,
-            _ => {}
-        }
+        self.surroundings.saw(&update);
         self.first_sync.saw(&update);
         self.measure.saw(&update);
         self.index.apply(update);
@@ -151,13 +125,8 @@ impl Reconciler {
         self.news(now);
     }
 
-    /// Interface addresses may have changed.
-    pub(crate) fn recheck_environment(&mut self) {
-        self.environment_stale = true;
-    }
-
     fn news(&mut self, now: Instant) {
-        self.problems_stale = true;
+        self.telling.news();
         // What happens before everything is listed does not wait for the kernel.
         if self.index.is_complete() {
             self.waiting_since.get_or_insert(now);
@@ -183,7 +152,7 @@ impl Reconciler {
         if self.converge.is_none() && self.healing.take_due(now) {
             return Some(self.check_work(now));
         }
-        let environment_changed = std::mem::take(&mut self.environment_changed);
+        let environment_changed = self.surroundings.take_changed();
         if self.converge.is_none() && environment_changed {
             return Some(self.adapt_work(now, started.elapsed()));
         }
@@ -218,16 +187,6 @@ impl Reconciler {
         Work::Check
     }
 
-    /// Changes of services wait for the next call, and so does `waiting_since`.
-    fn adapt_work(&mut self, now: Instant, planning: Duration) -> Work {
-        let since = self.waiting_since.unwrap_or(now);
-        if std::mem::take(&mut self.node_ports_changed) {
-            self.announce_all_flows();
-        }
-        self.state = State::Busy(Call { kind: CallKind::Adapt, services: 0, since, planning });
-        Work::Adapt(self.environment.clone().unwrap_or_default())
-    }
-
     fn is_free(&self, now: Instant) -> bool {
         match &self.state {
             State::Idle => true,
@@ -238,44 +197,9 @@ impl Reconciler {
 
     fn converge_work(&self, reason: ConvergeReason) -> (CallKind, usize, Work) {
         let plans: Vec<_> = self.index.plans().cloned().collect();
-        let environment = self.environment.clone().unwrap_or_default();
+        let environment = self.surroundings.environment();
         let services = plans.len();
         (CallKind::Converge(reason), services, Work::Converge { plans, environment })
-    }
-
-    fn refresh_environment(&mut self) {
-        if !std::mem::take(&mut self.environment_stale) {
-            return;
-        }
-        let (node, cidrs) = (self.index.node(), self.index.service_cidrs());
-        let absent = self.node_deleted || matches!(self.config.source, SourceConfig::Directory(_));
-        let missing = environment::missing(&self.config, node, absent).into_iter();
-        let missing = missing.map(|text| Notice { place: None, cause: Cause::Other(text) });
-        self.problems.source_says("this node".to_owned(), missing.collect());
-        self.count_problems();
-        let environment = environment::resolve(&self.config, node, cidrs, &*self.read_interfaces);
-        let environment = environment.or_else(|error| {
-            warn!("cannot read the addresses of this node's interfaces: {error}");
-            match &self.environment {
-                // Until they can be read, the addresses of last time are the best guess.
-                Some(environment) => Ok(environment.clone()),
-                None => environment::resolve(&self.config, node, cidrs, &|| Ok(Vec::new())),
-            }
-        });
-        let Ok(environment) = environment else { return };
-        if self.environment.as_ref() != Some(&environment) {
-            self.environment_changed = self.environment.is_some();
-            let known = self.environment.as_ref();
-            self.node_ports_changed |= known.is_some_and(|it| !it.has_node_ports_of(&environment));
-            self.environment = Some(environment);
-        }
-    }
-
-    fn watch_problems(&mut self, now: Instant) {
-        let stale = std::mem::take(&mut self.problems_stale);
-        if stale && (self.index.counts().problems > 0 || self.problems.index_said_something()) {
-            self.problems_due.get_or_insert(now + PROBLEMS_SETTLE);
-        }
     }
 
     /// Does what was put off until [`Reconciler::wake_at`].
@@ -289,10 +213,7 @@ impl Reconciler {
                 wait.as_secs_f64().round()
             );
         }
-        if self.problems_due.is_some_and(|due| due <= now) {
-            self.problems_due = None;
-            self.problems.index_says(self.index.problems());
-        }
+        self.tell_problems(now);
     }
 
     /// When something is to do even if nothing happens.
@@ -305,7 +226,7 @@ impl Reconciler {
             State::Idle => self.healing.due(),
             _ => None,
         };
-        [paused, check, self.first_sync.deadline(), self.problems_due].into_iter().flatten().min()
+        [paused, check, self.first_sync.deadline(), self.telling.due()].into_iter().flatten().min()
     }
 
     /// Whether a call is on its way.

@@ -1,5 +1,6 @@
-//! The loop itself: it waits, and everything else decides.
+//! From a configuration to a loop that runs, with its servers, and to its end.
 
+mod agent;
 #[cfg(test)]
 mod tests;
 
@@ -11,15 +12,16 @@ use std::time::Duration;
 use portolan_watch::{SourceEvent, WatchFailures};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+use self::agent::Agent;
 use crate::address_events::AddressEvents;
 use crate::backend_thread::{BackendThread, OpenBackend};
 use crate::config::{Config, Loaded};
 use crate::config_follower;
 use crate::conntrack::{FlowCleaner, open_flow_table};
-use crate::control::{self, Query};
+use crate::control;
 use crate::environment::ReadInterfaces;
 use crate::error::AgentError;
 use crate::health::{self, Health};
@@ -30,16 +32,11 @@ use crate::reconciler::Reconciler;
 use crate::reminder::remind;
 use crate::route_localnet::{RouteLocalnet, route_localnet_warning};
 use crate::service_health;
-use crate::sole_agent;
+use crate::sole_agent::Alone;
 
 /// How often interface addresses are read again without any word of a change: events may
 /// not be had at all, and a read that failed has to be repeated.
 const RECHECK_ENVIRONMENT: Duration = Duration::from_secs(30);
-/// How long a call of the backend may go on after the end was asked for.
-const LAST_CALL: Duration = Duration::from_millis(500);
-/// Events that are taken in before the backend is looked after again.
-const EVENTS_AT_ONCE: usize = 1024;
-
 /// Runs until `shutdown` completes, which is the only way to end well, and leaves the
 /// rules in the kernel.
 ///
@@ -47,36 +44,29 @@ const EVENTS_AT_ONCE: usize = 1024;
 /// `portolan switch`.
 ///
 /// `events` comes from one of the sources of `portolan-watch`; the caller runs it, and
-/// `failures` is where it counts those of its watches. The
-/// backend is opened on a thread of its own; if that fails, so does this. Everything
-/// that fails later is logged and tried again. While another agent works in this network
-/// namespace, this one waits and touches nothing.
+/// started it after [`alone`](crate::alone()), so that it says nothing old. `failures` is
+/// where it counts those of its watches. The backend is opened on a thread of its own; if
+/// that fails, so does this. Everything that fails later is logged and tried again. Only if
+/// another agent turns up that has the lock, this one ends.
 ///
 /// When this returns, that thread may still be inside a system call. The caller should
 /// end the process, or at least drop the runtime with `shutdown_background`.
 pub async fn run(
     loaded: Loaded,
+    alone: Alone,
     events: mpsc::Receiver<SourceEvent>,
     open_backend: OpenBackend,
     failures: WatchFailures,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
-    let mut shutdown = pin!(shutdown);
-    let alone = tokio::select! {
-        biased;
-        () = &mut shutdown => return Ok(()),
-        alone = sole_agent::alone(loaded.config.healthz) => alone,
-    };
     let read_interfaces = Box::new(node_ports::interface_addresses);
     let flows = FlowCleaner::start(Box::new(open_flow_table)).map_err(AgentError::Thread)?;
-    let result =
-        run_with_flows(loaded, events, open_backend, failures, shutdown, read_interfaces, flows)
-            .await;
-    // The backend may still be at work.
-    if let Some(alone) = alone {
-        alone.until_the_process_ends();
+    let work =
+        run_with_flows(loaded, events, open_backend, failures, shutdown, read_interfaces, flows);
+    tokio::select! {
+        result = work => result,
+        holder = alone.other() => Err(AgentError::AnotherAgent(holder)),
     }
-    result
 }
 
 async fn run_with_flows(
@@ -172,100 +162,4 @@ fn recheck_interval() -> Interval {
     let mut interval = interval(RECHECK_ENVIRONMENT);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-struct Agent {
-    reconciler: Reconciler,
-    backend: BackendThread,
-    events: mpsc::Receiver<SourceEvent>,
-    queries: mpsc::Receiver<Query>,
-    health: watch::Sender<Health>,
-    /// The backend's name.
-    mode: watch::Sender<&'static str>,
-    address_events: AddressEvents,
-    route_localnet: RouteLocalnet,
-    recheck: Interval,
-}
-
-impl Agent {
-    async fn work(&mut self) -> Result<(), AgentError> {
-        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
-        loop {
-            self.dispatch()?;
-            let wake_at = self.reconciler.wake_at();
-            let wake = async {
-                match wake_at {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                received = self.events.recv_many(&mut events, EVENTS_AT_ONCE) => {
-                    if received == 0 {
-                        return Err(AgentError::SourceEnded);
-                    }
-                    let now = Instant::now();
-                    events.drain(..).for_each(|event| self.reconciler.receive(event, now));
-                }
-                outcome = self.backend.outcome() => {
-                    if self.reconciler.finish(outcome?, Instant::now()) {
-                        self.route_localnet.synced();
-                    }
-                }
-                Some(query) = self.queries.recv() => self.answer(query),
-                () = self.address_events.changed() => self.reconciler.recheck_environment(),
-                _ = self.recheck.tick() => self.reconciler.recheck_environment(),
-                () = wake => {}
-            }
-        }
-    }
-
-    fn dispatch(&mut self) -> Result<(), AgentError> {
-        let now = Instant::now();
-        self.reconciler.wake(now);
-        if let Some(work) = self.reconciler.next_work(now) {
-            self.backend.send(work)?;
-        }
-        let name = self.backend.facts.name;
-        self.mode.send_if_modified(|current| std::mem::replace(current, name) != name);
-        let health = self.reconciler.health();
-        self.health.send_if_modified(|current| {
-            let modified = *current != health;
-            *current = health;
-            modified
-        });
-        Ok(())
-    }
-
-    fn answer(&mut self, query: Query) {
-        let reply = match query {
-            Query::Switch(request) => {
-                return self.reconciler.request_switch(request, Instant::now());
-            }
-            Query::Dump(reply) => reply,
-        };
-        let mut dump = self.reconciler.dump();
-        dump.status.backend = self.backend.facts.name.to_owned();
-        dump.status.atomic = self.backend.facts.atomic;
-        dump.status.draining.clone_from(&self.backend.facts.draining);
-        // A client that left needs no answer.
-        let _ = reply.send(dump);
-    }
-
-    async fn finish_last_call(&mut self) {
-        if !self.reconciler.is_busy() {
-            return;
-        }
-        match timeout(LAST_CALL, self.backend.outcome()).await {
-            Ok(Ok(outcome)) => {
-                self.reconciler.finish(outcome, Instant::now());
-            }
-            Ok(Err(error)) => warn!("{error}"),
-            Err(_) => warn!(
-                "the backend still works after {} ms and is left alone; the next start compares \
-                 everything with the kernel",
-                LAST_CALL.as_millis()
-            ),
-        }
-    }
 }

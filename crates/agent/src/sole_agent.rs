@@ -1,182 +1,107 @@
 //! One agent for each network namespace: two would undo each other's work for ever.
 //!
-//! The lock is the abstract name [`NAME`] of a unix socket. Such names belong to the network
-//! namespace, as the rules do, whatever file systems and process ids an agent sees: two pods
-//! of a node share no file that could be locked, least of all the control socket. The kernel
-//! frees the name with the last thread of a process, however that ends. (`flock` on
-//! `/proc/self/ns/net` would do as much, but not tell who has it. A table that nf_tables
-//! deletes with its owner would keep strangers out, but needs Linux 5.12, and everybody would
-//! see it among the rules.)
+//! The [lock](mod@claim) is taken before the source of objects is started: what a source
+//! told an agent while that waited would be old when it takes over, and the kernel would go
+//! back to it.
 //!
-//! Anybody in the network namespace can take an abstract name, and must not keep the agent
-//! from its work by that. `SO_PEERCRED` tells who listens: only root and the agent's own user
-//! are waited for. Root of another pod on the host's network is believed, even without
-//! CAP_NET_ADMIN; the warning names it.
+//! An agent that cannot have the lock although no other agent has it does not wait: it goes
+//! on, and tries again for as long as it runs. If another agent gets it first, this one ends,
+//! and waits like any other when it is started again.
 
-use std::fmt;
-use std::io::{self, ErrorKind};
-use std::mem;
+mod claim;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr as UnixSocketAddr, UnixListener};
 use std::thread;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
-};
-use nix::unistd::Uid;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+pub use self::claim::{Claim, Holder, Sole, claim};
+use self::claim::{NAME, claim_name};
+use crate::error::AgentError;
 use crate::health::{self, Health};
-use crate::http::ACCEPT_AGAIN;
 use crate::metrics::HealthAnswers;
 use crate::own_task::OwnTask;
 
-/// The name, without the zero byte before it.
-const NAME: &str = "portolan-agent";
-/// How often it is tried again.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// An agent binds and listens in one go: who does not listen after so many looks is none.
-const LOOKS_AT_SILENCE: u32 = 5;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// How often the lock is tried, by an agent that waits and by one that goes on without.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// Whether this network namespace is ours to program.
+/// That no other agent is known to program this network namespace. If this process has the
+/// lock, it has it until it ends, with whatever its threads still do.
 #[derive(Debug)]
-pub enum Claim {
-    /// It is, for as long as this is kept.
-    Granted(Sole),
-    /// An agent has it.
-    Agent(Holder),
-    /// Something that is no agent has the name of the lock.
-    Stranger(Holder),
-}
-
-/// The right to program this network namespace.
-#[derive(Debug)]
-pub struct Sole {
-    listener: UnixListener,
-}
-
-/// Who has the name of the lock. Displayed as `pid 7, user 0`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// Its process, if that is in this PID namespace, and its user; `None` if it does not
-    /// listen.
-    credentials: Option<(Option<i32>, Uid)>,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.credentials {
-            Some((Some(pid), user)) => write!(f, "pid {pid}, user {user}"),
-            Some((None, user)) => write!(f, "in another PID namespace, user {user}"),
-            None => f.write_str("it does not listen; `ss -xp` may find it"),
-        }
-    }
-}
-
-/// Claims this network namespace. Waits for nobody.
-///
-/// # Errors
-///
-/// If the system gives no socket.
-pub fn claim() -> io::Result<Claim> {
-    claim_name(NAME)
-}
-
-fn claim_name(name: &str) -> io::Result<Claim> {
-    let address = UnixSocketAddr::from_abstract_name(name)?;
-    let mut looks = 0;
-    loop {
-        match UnixListener::bind_addr(&address) {
-            Ok(listener) => return Ok(Claim::Granted(Sole { listener })),
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            Err(error) => return Err(error),
-        }
-        let credentials = listening(name)?;
-        if let Some((_, user)) = credentials {
-            let claim = if is_trusted(user) { Claim::Agent } else { Claim::Stranger };
-            return Ok(claim(Holder { credentials }));
-        }
-        looks += 1;
-        if looks == LOOKS_AT_SILENCE {
-            return Ok(Claim::Stranger(Holder { credentials }));
-        }
-        thread::sleep(BETWEEN_LOOKS);
-    }
-}
-
-fn is_trusted(user: Uid) -> bool {
-    user.is_root() || user == Uid::effective()
-}
-
-/// Process and user that listen at the name, if somebody does.
-fn listening(name: &str) -> io::Result<Option<(Option<i32>, Uid)>> {
-    // Else a stranger could keep us here by not accepting.
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let stream = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    let address = UnixAddr::new_abstract(name.as_bytes())?;
-    match connect(stream.as_raw_fd(), &address) {
-        Ok(()) => {}
-        Err(Errno::ECONNREFUSED | Errno::EAGAIN) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
-    let peer = getsockopt(&stream, sockopt::PeerCredentials)?;
-    // Zero is a process that this PID namespace does not have.
-    let pid = Some(peer.pid()).filter(|pid| *pid != 0);
-    Ok(Some((pid, Uid::from_raw(peer.uid()))))
-}
-
-/// The claim of a running agent.
-pub(crate) struct Alone {
-    sole: Sole,
-    _door: Option<OwnTask>,
+pub struct Alone {
+    other: oneshot::Receiver<Holder>,
 }
 
 impl Alone {
-    fn new(sole: Sole) -> Alone {
-        let door = open_door(&sole).inspect_err(|error| {
-            warn!("an agent that waits for this one may not find out whom it waits for: {error}");
-        });
-        Alone { sole, _door: door.ok() }
+    /// On a thread of its own: whoever looks is answered however busy everything else is, and
+    /// nothing that ends before the process can give the lock back.
+    fn start(name: &str, sole: Option<Sole>) -> Result<Alone, AgentError> {
+        let name = name.to_owned();
+        let (tell, other) = oneshot::channel();
+        let keep = move || {
+            let Err(holder) = keep(&name, sole);
+            // Nobody listens if the agent is about to end.
+            let _ = tell.send(holder);
+        };
+        let thread = thread::Builder::new().name("sole-agent".to_owned()).spawn(keep);
+        thread.map(|_| Alone { other }).map_err(AgentError::Thread)
     }
 
-    /// Keeps the claim until the process ends, with whatever its threads still do.
-    pub(crate) fn until_the_process_ends(self) {
-        mem::forget(self.sole);
-    }
-}
-
-/// Accepts whoever looks, so that the queue never fills.
-fn open_door(sole: &Sole) -> io::Result<OwnTask> {
-    let listener = sole.listener.try_clone()?;
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::UnixListener::from_std(listener)?;
-    Ok(OwnTask::start(async move {
-        loop {
-            if listener.accept().await.is_err() {
-                sleep(ACCEPT_AGAIN).await;
-            }
+    /// Returns if another agent has the lock, which it can only get where this one could not.
+    pub(crate) async fn other(self) -> Holder {
+        match self.other.await {
+            Ok(holder) => holder,
+            Err(_) => std::future::pending().await,
         }
-    }))
+    }
 }
 
-/// Returns when no other agent works in this network namespace: with a claim to it, or with
-/// none if there cannot be one. Until then `/healthz` at `healthz` answers 503.
-pub(crate) async fn alone(healthz: Option<SocketAddr>) -> Option<Alone> {
+/// Answers whoever looks, once this process has the lock; or returns who has it.
+fn keep(name: &str, sole: Option<Sole>) -> Result<Infallible, Holder> {
+    let sole = match sole {
+        Some(sole) => sole,
+        None => claim_late(name)?,
+    };
+    sole.answer()
+}
+
+fn claim_late(name: &str) -> Result<Sole, Holder> {
+    loop {
+        thread::sleep(TRY_AGAIN);
+        match claim_name(name) {
+            Ok(Claim::Granted(sole)) => {
+                info!("this agent has the name @{name} now: from here on a second one waits");
+                return Ok(sole);
+            }
+            Ok(Claim::Agent(holder)) => return Err(holder),
+            Ok(Claim::Stranger(_)) | Err(_) => {}
+        }
+    }
+}
+
+/// Returns when no other agent works in this network namespace. Until then `/healthz` at
+/// `healthz` answers 503. May be cancelled.
+///
+/// # Errors
+///
+/// If the operating system gives no thread.
+pub async fn alone(healthz: Option<SocketAddr>) -> Result<Alone, AgentError> {
     alone_by(NAME, healthz).await
 }
 
-async fn alone_by(name: &str, healthz: Option<SocketAddr>) -> Option<Alone> {
+async fn alone_by(name: &str, healthz: Option<SocketAddr>) -> Result<Alone, AgentError> {
     let mut told = None;
     let mut server = None;
     let claim = loop {
-        match claim_name(name) {
+        match claim_off_this_thread(name).await {
             Ok(Claim::Agent(holder)) if told == Some(holder) => {}
             Ok(Claim::Agent(holder)) => {
                 warn!(
@@ -188,26 +113,35 @@ async fn alone_by(name: &str, healthz: Option<SocketAddr>) -> Option<Alone> {
             }
             claim => break claim,
         }
-        sleep(LOOK_AGAIN).await;
+        sleep(TRY_AGAIN).await;
     };
     if let Some(server) = server {
         server.end().await;
     }
+    if told.is_some() {
+        info!("the other agent has ended, and this one takes over");
+    }
+    Alone::start(name, granted(name, claim))
+}
+
+/// A claim may take a while to be decided.
+async fn claim_off_this_thread(name: &str) -> io::Result<Claim> {
+    let name = name.to_owned();
+    spawn_blocking(move || claim_name(&name)).await.unwrap_or_else(|error| Err(error.into()))
+}
+
+/// The lock; or none, which is told.
+fn granted(name: &str, claim: io::Result<Claim>) -> Option<Sole> {
     match claim {
-        Ok(Claim::Granted(sole)) => {
-            if told.is_some() {
-                info!("the other agent has ended, and this one takes over");
-            }
-            return Some(Alone::new(sole));
-        }
+        Ok(Claim::Granted(sole)) => return Some(sole),
         Ok(Claim::Agent(holder) | Claim::Stranger(holder)) => warn!(
             "a program that is no agent of root or of this user has the name @{name} in this \
              network namespace ({holder}): two agents would not notice each other. This one goes \
-             on; find out who runs that program"
+             on, and takes the name once it is free; find out who runs that program"
         ),
         Err(error) => warn!(
             "cannot find out whether another Portolan agent runs in this network namespace: \
-             {error}; going on"
+             {error}; going on, and trying again"
         ),
     }
     None
@@ -219,6 +153,3 @@ fn serve_unhealthy(address: SocketAddr) -> OwnTask {
         health::serve(address, health, HealthAnswers::default()).await;
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,14 +5,16 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, bind, socket};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+};
 use nix::unistd::Pid;
 use portolan_lab::namespaced;
 
@@ -29,6 +31,11 @@ struct Agent {
 impl Agent {
     /// The agent `number` serves 10.96.0.NUMBER.
     fn start(directory: &Path, number: u8) -> Agent {
+        Agent::start_with(directory, number, &[])
+    }
+
+    /// With more arguments.
+    fn start_with(directory: &Path, number: u8, more: &[&str]) -> Agent {
         let directory = directory.join(number.to_string());
         let manifests = directory.join("manifests");
         fs::create_dir_all(&manifests).unwrap();
@@ -43,6 +50,7 @@ impl Agent {
             .arg(format!("dir:{}", manifests.display()))
             .args(["--healthz-bind-address", &healthz, "--control-socket"])
             .arg(directory.join("control.sock"))
+            .args(more)
             .stderr(fs::File::create(directory.join("log")).unwrap())
             .stdout(Stdio::null())
             .spawn()
@@ -139,6 +147,41 @@ fn an_agent_that_waits_ends_with_sigterm() {
 }
 
 #[test]
+fn what_is_wrong_with_a_source_is_told_at_once_and_not_when_another_agent_has_ended() {
+    let name = "what_is_wrong_with_a_source_is_told_at_once_and_not_when_another_agent_has_ended";
+    namespaced(name, || {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Agent::start(directory.path(), 1);
+        first.until_healthy();
+        for source in [["--source", "dir:/nowhere"], ["--kubeconfig", "/nowhere"]] {
+            let wrong = portolan(&[&["run", "--node-name", "a"], &source[..]].concat());
+            assert_eq!(wrong.status.code(), Some(1));
+            assert!(String::from_utf8(wrong.stderr).unwrap().contains("/nowhere"));
+        }
+    });
+}
+
+#[test]
+fn a_file_that_changed_while_an_agent_waited_counts_as_it_is_then() {
+    namespaced("a_file_that_changed_while_an_agent_waited_counts_as_it_is_then", || {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("config.yaml");
+        let head = "apiVersion: portolan/v1alpha1\nkind: PortolanConfiguration\n";
+        fs::write(&config, head).unwrap();
+        let first = Agent::start(directory.path(), 1);
+        first.until_healthy();
+        let arguments = ["--config", config.to_str().unwrap()];
+        let second = Agent::start_with(directory.path(), 2, &arguments);
+        second.until_waiting_for(&first);
+        fs::write(&config, format!("{head}clusterCIDR: 10.244.0.0/16\n")).unwrap();
+        drop(first);
+        second.until_healthy();
+        let warning = "neither --cluster-cidr";
+        assert!(!second.log().contains(warning), "{}", second.log());
+    });
+}
+
+#[test]
 fn cleanup_beside_an_agent_removes_nothing_unless_it_is_forced_to() {
     namespaced("cleanup_beside_an_agent_removes_nothing_unless_it_is_forced_to", || {
         let directory = tempfile::tempdir().unwrap();
@@ -161,13 +204,19 @@ fn cleanup_beside_an_agent_removes_nothing_unless_it_is_forced_to() {
     });
 }
 
+/// As a program that is no agent.
+fn take_the_name() -> OwnedFd {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let silent = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
+    bind(silent.as_raw_fd(), &UnixAddr::new_abstract(b"portolan-agent").unwrap()).unwrap();
+    silent
+}
+
 #[test]
 fn who_only_takes_the_name_of_the_lock_does_not_keep_the_agent_from_its_work() {
     let name = "who_only_takes_the_name_of_the_lock_does_not_keep_the_agent_from_its_work";
     namespaced(name, || {
-        let flags = SockFlag::SOCK_CLOEXEC;
-        let silent = socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
-        bind(silent.as_raw_fd(), &UnixAddr::new_abstract(b"portolan-agent").unwrap()).unwrap();
+        let _silent = take_the_name();
         let directory = tempfile::tempdir().unwrap();
         let agent = Agent::start(directory.path(), 1);
         agent.until_healthy();
@@ -176,5 +225,20 @@ fn who_only_takes_the_name_of_the_lock_does_not_keep_the_agent_from_its_work() {
         let refused = portolan(&["cleanup", "--control-socket", control_socket.to_str().unwrap()]);
         assert_eq!(refused.status.code(), Some(1), "the control socket tells: {refused:?}");
         assert_eq!(served(), [1]);
+    });
+}
+
+#[test]
+fn an_agent_without_the_lock_ends_when_another_one_has_it() {
+    namespaced("an_agent_without_the_lock_ends_when_another_one_has_it", || {
+        let name = take_the_name();
+        let directory = tempfile::tempdir().unwrap();
+        let mut agent = Agent::start(directory.path(), 1);
+        agent.until_healthy();
+        listen(&name, Backlog::new(1).unwrap()).unwrap();
+        assert_eq!(agent.child.wait().unwrap().code(), Some(1));
+        let other = format!("works in this network namespace now (pid {}", std::process::id());
+        assert!(agent.log().contains(&other), "{}", agent.log());
+        assert_eq!(served(), [1], "the rules stay");
     });
 }

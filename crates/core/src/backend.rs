@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::model::Family;
 use crate::plan::{Change, ServicePlan};
 
 /// A failure of a backend. Its text tells the operator what to check.
@@ -100,6 +101,20 @@ pub struct Draining {
     pub seconds_left: u64,
 }
 
+/// How many clients session affinity remembers in one map of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The family of the clients.
+    pub family: Family,
+    /// The name of the map.
+    pub map: &'static str,
+    /// Clients, once for each frontend that they used; those among them whose time is over
+    /// and that the kernel has not cleaned up.
+    pub clients: usize,
+    /// How many of them the map takes.
+    pub room: usize,
+}
+
 /// Programs plans into a kernel. Calls block; the agent gives each backend a thread.
 ///
 /// After an error the kernel is as [`Backend::atomic`] says, and the caller must use
@@ -152,8 +167,14 @@ pub trait Backend: Send {
         Vec::new()
     }
 
+    /// How full the maps of session affinity were at the last [`Backend::is_disturbed`];
+    /// nothing where that is not cheap to know.
+    fn remembered(&self) -> Vec<Remembered> {
+        Vec::new()
+    }
+
     /// Whether others may have changed what this backend keeps in the kernel since the
-    /// last call. Cheap where nothing happened: one request. After `true` the caller
+    /// last call. Cheap where nothing happened: a few requests. After `true` the caller
     /// converges.
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
         Ok(false)

@@ -30,7 +30,7 @@ mod select;
 mod source_ranges;
 mod update;
 
-pub use backend::{Backend, BackendError, Draining, Environment, SyncReport};
+pub use backend::{Backend, BackendError, Draining, Environment, Remembered, SyncReport};
 pub use endpoint_gone::WhenEndpointGone;
 pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
+    Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
 use portolan_nft::{Ipvs, NftBackend, NftOptions};
 use tracing::{info, warn};
@@ -223,6 +223,10 @@ impl Backend for Dataplane {
             (Some(manager), Mode::Ipvs) => manager.problems(),
             _ => Vec::new(),
         }
+    }
+
+    fn remembered(&self) -> Vec<Remembered> {
+        self.table.remembered()
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {

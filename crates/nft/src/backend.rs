@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portolan_core::{Backend, BackendError, Change, Environment, Family, ServicePlan, SyncReport};
+use portolan_core::{
+    Backend, BackendError, Change, Environment, Family, Remembered, ServicePlan, SyncReport,
+};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
 use tracing::debug;
@@ -16,6 +18,7 @@ use crate::diff::diff;
 use crate::disturbance::Disturbance;
 use crate::error::NftError;
 use crate::observe::{observe, occupied};
+use crate::remembered::remembered;
 use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
@@ -35,6 +38,7 @@ pub struct NftBackend {
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
     disturbance: Disturbance,
+    remembered: Vec<Remembered>,
 }
 
 impl NftBackend {
@@ -49,6 +53,7 @@ impl NftBackend {
             batch: Batch::new(None),
             state: None,
             disturbance: Disturbance::new(),
+            remembered: Vec::new(),
         })
     }
 
@@ -211,7 +216,14 @@ impl Backend for NftBackend {
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
         let Some(state) = &self.state else { return Ok(false) };
         let table = &self.options.table;
-        Ok(self.disturbance.look(&mut self.connection, state, table, Instant::now())?)
+        let disturbed =
+            self.disturbance.look(&mut self.connection, state, table, Instant::now())?;
+        self.remembered = remembered(&mut self.connection, table);
+        Ok(disturbed)
+    }
+
+    fn remembered(&self) -> Vec<Remembered> {
+        self.remembered.clone()
     }
 }
 

@@ -39,6 +39,7 @@ mod observe;
 mod observed_elements;
 #[cfg(test)]
 mod property_tests;
+mod remembered;
 mod render;
 mod slots;
 mod state;

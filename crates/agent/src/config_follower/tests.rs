@@ -118,6 +118,43 @@ fn keys_that_need_a_restart_are_named_unless_a_flag_wins_or_they_are_as_at_the_s
 }
 
 #[test]
+fn every_key_but_that_of_the_backend_is_named_when_it_changes() {
+    let scene = Scene::new("", None);
+    let keys = [
+        ("source", "dir:/srv/objects"),
+        ("clientConnection.kubeconfig", "/etc/kubeconfig"),
+        ("clientConnection.master", "'https://192.0.2.1:6443'"),
+        ("clientConnection.tlsServerName", "kubernetes"),
+        ("clusterCIDR", "10.0.0.0/8"),
+        ("nodePortAddresses", "[192.0.2.0/24]"),
+        ("serviceNodePortRange", "20000-22767"),
+        ("localhostNodePorts", "true"),
+        ("detectLocalMode", "NodeCIDR"),
+        ("detectLocal.bridgeInterface", "cni0"),
+        ("detectLocal.interfaceNamePrefix", "veth"),
+        ("healthzBindAddress", "192.0.2.1"),
+        ("metricsBindAddress", "192.0.2.1"),
+        ("controlSocket", "/run/other.sock"),
+        ("nftables.masqueradeAll", "true"),
+        ("nftables.masqueradeBit", "3"),
+        ("ipvs.scheduler", "mh"),
+        ("ipvs.markBit", "3"),
+        ("ipvs.tcpTimeout", "1h"),
+        ("ipvs.tcpFinTimeout", "1m"),
+        ("ipvs.udpTimeout", "1m"),
+        ("drainTimeout", "5m"),
+    ];
+    for (key, value) in keys {
+        let line = match key.split_once('.') {
+            Some((parent, key)) => format!("{parent}: {{{key}: {value}}}"),
+            None => format!("{key}: {value}"),
+        };
+        let reading = scene.follower.file.read(&format!("{HEAD}{line}\n")).unwrap();
+        assert_eq!(reading.for_restart, [key]);
+    }
+}
+
+#[test]
 fn a_backend_on_the_command_line_wins_and_that_is_told_once() {
     let (warnings, _guard) = count_warnings();
     let mut scene = Scene::new("", Some("nftables"));

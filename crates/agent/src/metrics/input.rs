@@ -14,6 +14,8 @@ pub(crate) struct ProblemCounts {
     pub(crate) objects: usize,
     /// Files, watches, and what is not known of this node.
     pub(crate) source: usize,
+    /// What the backend cannot do as it is asked for.
+    pub(crate) backend: usize,
 }
 
 /// Gauges of the problems.
@@ -24,17 +26,19 @@ pub(crate) struct InputMetrics {
     conflicts: Gauge,
     objects: Gauge,
     source: Gauge,
+    backend: Gauge,
 }
 
 impl Default for InputMetrics {
     fn default() -> InputMetrics {
-        let [conflict, object, source] =
-            ["conflict", "object", "source"].map(|reason| [("reason", reason)]);
-        let problems: By<1, Gauge> = zeros([conflict, object, source]);
+        let [conflict, object, source, backend] =
+            ["conflict", "object", "source", "backend"].map(|reason| [("reason", reason)]);
+        let problems: By<1, Gauge> = zeros([conflict, object, source, backend]);
         InputMetrics {
             conflicts: problems.get_or_create_owned(&conflict),
             objects: problems.get_or_create_owned(&object),
             source: problems.get_or_create_owned(&source),
+            backend: problems.get_or_create_owned(&backend),
             problems,
         }
     }
@@ -46,6 +50,7 @@ impl InputMetrics {
         self.conflicts.set(gauge_value(counts.conflicts));
         self.objects.set(gauge_value(counts.objects));
         self.source.set(gauge_value(counts.source));
+        self.backend.set(gauge_value(counts.backend));
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
@@ -53,7 +58,8 @@ impl InputMetrics {
             "portolan_problems",
             "What cannot be served as written, as `portolan dump` lists it: frontends that an \
              older Service has (conflict), fields and objects that cannot be used (object), \
-             and files, watches and facts of this node (source)",
+             files, watches and facts of this node (source), and what the backend cannot do \
+             as it is asked for (backend)",
             self.problems.clone(),
         );
     }

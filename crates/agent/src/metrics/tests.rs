@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use jiff::Timestamp;
-use portolan_core::{Draining, Family, SyncReport};
+use portolan_core::{Draining, Family, Remembered, SyncReport};
 use portolan_watch::WatchFailures;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ fn succeed(metrics: &SyncMetrics, kind: CallKind, report: SyncReport) {
 /// An agent that has done a little of everything.
 fn busy_agent() -> LoopMetrics {
     let metrics = LoopMetrics::default();
-    let LoopMetrics { sync, changes, programmed, draining, input } = &metrics;
+    let LoopMetrics { sync, changes, programmed, draining, affinity, input } = &metrics;
     succeed(sync, CallKind::Converge(ConvergeReason::Start), report(1000, 0));
     sync.failed(&call(CallKind::Apply), Duration::from_millis(1), 1);
     sync.failed(&call(CallKind::Check), Duration::ZERO, 2);
@@ -61,7 +61,9 @@ fn busy_agent() -> LoopMetrics {
     let backend = "ipvs".to_owned();
     let left = Draining { backend, servers, endpoints, connections, seconds_left: 900 };
     draining.set(Some(&left), "nftables");
-    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3 });
+    let (family, map, clients, room) = (Family::V4, "affinity", 5, 262_144);
+    affinity.set(&[Remembered { family, map, clients, room }]);
+    input.problems(ProblemCounts { conflicts: 1, objects: 2, source: 3, backend: 4 });
     metrics
 }
 
@@ -125,7 +127,12 @@ fn the_page_of_an_agent_that_has_done_nothing_has_every_series_but_times() {
     let last = "kubeproxy_sync_proxy_rules_last_timestamp_seconds";
     let times = [queued, last]
         .map(|name| ["IPv4", "IPv6"].map(|family| format!("{name}{{ip_family=\"{family}\"}}")));
-    let unread = ["portolan_conntrack_entries", "portolan_conntrack_entries_limit"];
+    let unread = [
+        "portolan_affinity_clients_limit{ip_family=\"IPv4\",map=\"affinity\"}",
+        "portolan_affinity_clients{ip_family=\"IPv4\",map=\"affinity\"}",
+        "portolan_conntrack_entries",
+        "portolan_conntrack_entries_limit",
+    ];
     let expected: Vec<&str> = times.iter().flatten().map(String::as_str).chain(unread).collect();
     assert_eq!(missing, expected);
 }

@@ -32,7 +32,7 @@ impl Reconciler {
     /// After a call that succeeded. What failed calls left to do is done by then: only a
     /// converge can follow them.
     pub(super) fn confirm_flows(&self) {
-        if let Some(environment) = &self.environment {
+        if let Some(environment) = self.surroundings.known() {
             self.flows.confirm(environment);
         }
     }

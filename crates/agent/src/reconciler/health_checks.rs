@@ -24,7 +24,7 @@ impl Reconciler {
     /// After a call that succeeded. What failed calls were to do is done by then: only a
     /// converge can follow them.
     pub(super) fn confirm_health_checks(&mut self) {
-        if let Some(environment) = &self.environment {
+        if let Some(environment) = self.surroundings.known() {
             self.health_checks.confirm(environment);
         }
     }

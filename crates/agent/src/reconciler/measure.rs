@@ -160,6 +160,7 @@ impl Reconciler {
             conflicts: of_index.conflicts,
             objects: of_index.problems - of_index.conflicts + of_source.objects,
             source: of_source.others,
+            backend: self.problems.of_backend(),
         });
     }
 }

@@ -52,9 +52,10 @@ impl Reconciler {
     /// What the backend knows of itself after a call.
     fn backend_says(&mut self, facts: &BackendFacts) {
         self.measure.metrics.draining.set(facts.draining.as_ref(), facts.name);
+        self.measure.metrics.affinity.set(&facts.remembered);
         let notice = |text: &String| Notice { place: None, cause: Cause::Other(text.clone()) };
         let notices = facts.problems.iter().map(notice).collect();
-        self.problems.source_says("backend".to_owned(), notices);
+        self.problems.backend_says(notices);
         self.count_problems();
     }
 

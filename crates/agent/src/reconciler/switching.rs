@@ -93,9 +93,9 @@ impl Reconciler {
         self.converge = None;
         self.switching = Switching::UnderWay(request, from);
         // Another backend may have to know the node's addresses one by one.
-        self.environment_stale = true;
+        self.surroundings.may_have_changed();
         self.refresh_environment();
-        self.environment_changed = false;
+        self.surroundings.take_changed();
         let changes = self.index.take_changes();
         self.measure.taken(&changes, self.index.take_triggers());
         self.announce(&changes);
@@ -103,7 +103,7 @@ impl Reconciler {
         let since = self.waiting_since.take().unwrap_or(now);
         let (services, planning) = (plans.len(), Duration::ZERO);
         self.state = State::Busy(Call { kind: CallKind::Switch, services, since, planning });
-        let environment = self.environment.clone().unwrap_or_default();
+        let environment = self.surroundings.environment();
         Some(Work::Switch { to, plans, environment })
     }
 
@@ -124,7 +124,7 @@ impl Reconciler {
             }
             Some(reason) => {
                 self.config.backend = from;
-                self.environment_stale = true;
+                self.surroundings.may_have_changed();
                 let from = from.name();
                 warn!("the backend stays {from}: the change to {to} failed: {reason}");
                 Err(SwitchError::Refused { from, reason: reason.to_owned() })

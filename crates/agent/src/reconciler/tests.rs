@@ -8,10 +8,11 @@ mod loopback;
 mod measure;
 mod switching;
 
-use portolan_core::{NodeInfo, ObjectKind, SyncReport};
+use portolan_core::{Environment, NodeInfo, ObjectKind, SyncReport, Update};
 use portolan_watch::{Cause, Notice};
 
 use super::healing::CHECK_EVERY;
+use super::problems::SETTLE;
 use super::*;
 use crate::backend_thread::{BackendFacts, Done, Outcome, WorkError};
 use crate::config::Patience;
@@ -217,7 +218,7 @@ fn problems_of_the_index_are_told_once_they_have_settled_and_wake_nobody_after()
     scene.receive(services(vec![service("web", 1), service("twin", 1)]));
     scene.receive(slices(Vec::new()));
     scene.succeed();
-    assert_eq!(scene.reconciler.wake_at(), Some(scene.now + PROBLEMS_SETTLE));
+    assert_eq!(scene.reconciler.wake_at(), Some(scene.now + SETTLE));
     let synced = scene.now;
     scene.later(1);
     assert!(!scene.work());

@@ -17,7 +17,8 @@ impl Reconciler {
         Health {
             last_sync: self.last_sync,
             waiting_since: in_call.into_iter().chain(self.waiting_since).min(),
-            node_leaving: self.node_deleted || self.index.node().is_some_and(|node| node.leaving),
+            node_leaving: self.surroundings.is_node_deleted()
+                || self.index.node().is_some_and(|node| node.leaving),
         }
     }
 

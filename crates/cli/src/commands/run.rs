@@ -1,13 +1,16 @@
 //! `portolan run`: the agent.
 
+use std::fs;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Args;
 use portolan_agent::config::{BackendKind, Config, Loaded, Settings, SourceConfig};
-use portolan_agent::{OpenBackend, signals};
+use portolan_agent::{OpenBackend, alone, signals};
 use portolan_ipvs::{Dataplane, Mode};
 use portolan_watch::{
-    DirectoryConfig, KubeConfig, SourceEvent, WatchFailures, kube_client, run_directory, run_kube,
+    DirectoryConfig, KubeConfig, SourceEvent, WatchError, WatchFailures, kube_client,
+    run_directory, run_kube,
 };
 use tokio::sync::mpsc;
 
@@ -133,29 +136,53 @@ impl Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     logging::start(&arguments.logging)?;
-    let loaded = arguments.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(loaded));
+    let result = runtime.block_on(serve(arguments));
     // A thread that hangs in a system call must not keep the process from its end.
     runtime.shutdown_background();
     result?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(loaded: Loaded) -> anyhow::Result<()> {
+async fn serve(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut shutdown = pin!(signals()?);
+    let config = arguments.load()?.config;
+    check(&config.source).await?;
+    let alone = tokio::select! {
+        biased;
+        () = &mut shutdown => return Ok(()),
+        alone = alone(config.healthz) => alone?,
+    };
+    // What was read before an agent waited may be old.
+    let loaded = arguments.load()?;
     let config = &loaded.config;
-    let shutdown = signals()?;
     let (sender, events) = mpsc::channel(EVENTS_UNDERWAY);
     let failures = WatchFailures::default();
     let kube = KubeConfig { node_name: config.node_name.clone(), failures: failures.clone() };
     let source = source(config.source.clone(), kube, sender);
     let open_backend = backend(config);
-    let agent = portolan_agent::run(loaded, events, open_backend, failures, shutdown);
+    let agent = portolan_agent::run(loaded, alone, events, open_backend, failures, shutdown);
     tokio::select! {
         result = agent => Ok(result?),
         // Without an error it ends only because the agent did.
         Err(error) = source => Err(error),
     }
+}
+
+/// Tells at once, and not when another agent has ended, what keeps a source from its start.
+async fn check(source: &SourceConfig) -> anyhow::Result<()> {
+    match source {
+        SourceConfig::Directory(path) => {
+            let error = |source| WatchError::Directory { path: path.clone(), source };
+            fs::read_dir(path).map_err(error)?;
+        }
+        SourceConfig::Kube { kubeconfig, master, tls_server_name } => {
+            let client =
+                kube_client(kubeconfig.as_deref(), master.as_deref(), tls_server_name.as_deref());
+            client.await?;
+        }
+    }
+    Ok(())
 }
 
 async fn source(

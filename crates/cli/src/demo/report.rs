@@ -1,17 +1,13 @@
 //! What the demo prints: sections, one result after the other, and the sum of it.
 
-use std::error::Error;
-use std::fmt;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+mod lines;
+mod reader;
 
-/// The width that everything fits into.
-const WIDTH: usize = 100;
-/// Where the text of results starts, to the right of `ok` or `FAILED`.
-const INDENT: usize = 8;
-/// The width of what was tried, before how it went.
-const SUBJECT: usize = 60;
-/// Between two parts of a line.
-const GAP: &str = "  ";
+use std::io::{self, IsTerminal, Write};
+
+use self::lines::{GAP, INDENT, columns, wrap};
+use self::reader::Printed;
+pub(super) use self::reader::ReaderLeft;
 
 /// One thing that was tried.
 #[derive(Debug, Default)]
@@ -46,7 +42,7 @@ impl Report {
     }
 
     fn new(out: Box<dyn Write>, colour: bool) -> Report {
-        let out = Box::new(Printed { out });
+        let out = Box::new(Printed::to(out));
         Report { out, colour, sections: 0, findings: 0, failed: Vec::new() }
     }
 
@@ -117,90 +113,11 @@ impl Report {
     }
 }
 
-/// Whoever reads what is printed has left, as `head` does.
-#[derive(Debug)]
-pub(super) struct ReaderLeft;
-
-impl fmt::Display for ReaderLeft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads on")
-    }
-}
-
-impl Error for ReaderLeft {}
-
-impl ReaderLeft {
-    /// Whether this is why something failed.
-    pub(super) fn is_behind(error: &anyhow::Error) -> bool {
-        error.chain().any(|cause| {
-            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            inner.is_some_and(|inner| inner.is::<ReaderLeft>())
-        })
-    }
-}
-
-/// Tells a reader who has left from a broken pipe of the traffic.
-struct Printed {
-    out: Box<dyn Write>,
-}
-
-impl Printed {
-    fn error(error: io::Error) -> io::Error {
-        match error.kind() {
-            ErrorKind::BrokenPipe => io::Error::new(ErrorKind::BrokenPipe, ReaderLeft),
-            _ => error,
-        }
-    }
-}
-
-impl Write for Printed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes).map_err(Printed::error)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush().map_err(Printed::error)
-    }
-}
-
-/// What was tried and, in a column of its own, how it went. If they do not fit beside each
-/// other, on two lines.
-fn columns(subject: &str, summary: &str) -> Vec<String> {
-    if summary.is_empty() {
-        return vec![subject.to_owned()];
-    }
-    let room = WIDTH - INDENT;
-    let wanted = [subject, GAP, summary].map(width).iter().sum::<usize>();
-    if wanted > room {
-        return vec![subject.to_owned(), summary.to_owned()];
-    }
-    let column = SUBJECT.min(room - width(GAP) - width(summary)).max(width(subject));
-    vec![format!("{subject:<column$}{GAP}{summary}")]
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// Puts parts on as few lines as they need, each indented, with `gap` between parts.
-fn wrap<'a>(parts: impl Iterator<Item = &'a str>, gap: &str, indent: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for part in parts {
-        match lines.last_mut() {
-            Some(line) if width(line) + width(gap) + width(part) <= WIDTH => {
-                line.push_str(gap);
-                line.push_str(part);
-            }
-            _ => lines.push(format!("{:indent$}{part}", "")),
-        }
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use super::lines::WIDTH;
     use super::*;
 
     #[derive(Clone, Default)]

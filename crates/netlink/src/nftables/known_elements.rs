@@ -71,8 +71,10 @@ impl Connection {
         Ok((found == held && self.generation()? == before).then_some(found))
     }
 
-    /// How many elements a set holds; `None` if the kernel does not tell, or has no such set.
-    fn element_count(
+    /// How many elements a set holds, those among them whose time is over and that are not
+    /// cleaned up yet. `None` if there is no such set, and before Linux 6.16, which does not
+    /// tell. One request, however many there are.
+    pub fn element_count(
         &mut self,
         family: Family,
         table: &str,

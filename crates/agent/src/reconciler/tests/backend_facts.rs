@@ -1,6 +1,6 @@
 //! What the backend says of itself with every call.
 
-use portolan_core::Draining;
+use portolan_core::{Draining, Family, Remembered};
 
 use super::*;
 use crate::testing::{page, sample};
@@ -33,12 +33,14 @@ fn synced() -> Scene {
 
 #[test]
 fn what_the_backend_cannot_do_as_asked_is_told_until_it_can() {
-    let problems = "portolan_problems{reason=\"source\"}";
+    let [problems, of_source] =
+        ["backend", "source"].map(|reason| format!("portolan_problems{{reason=\"{reason}\"}}"));
     let mut scene = synced();
     for (says, expected) in [(vec!["no scheduler twos".to_owned()], 1.0), (Vec::new(), 0.0)] {
         scene.succeed_saying(BackendFacts { problems: says.clone(), ..BackendFacts::default() });
         assert_eq!(scene.told(), says);
-        assert_eq!(scene.value(problems), expected);
+        assert_eq!(scene.value(&problems), expected);
+        assert_eq!(scene.value(&of_source), 0.0, "the backend is no source");
     }
 }
 
@@ -53,5 +55,17 @@ fn what_drains_is_measured_by_whether_its_backend_is_in_use() {
         let connections = "portolan_draining_connections";
         assert_eq!(scene.value(&format!("{connections}{{reason=\"endpoint\"}}")), endpoint);
         assert_eq!(scene.value(&format!("{connections}{{reason=\"backend\"}}")), backend);
+    }
+}
+
+#[test]
+fn the_fill_of_the_affinity_maps_is_told_while_the_backend_can_tell() {
+    let name = "portolan_affinity_clients{ip_family=\"IPv6\",map=\"affinity\"}";
+    let mut scene = synced();
+    let known = Remembered { family: Family::V6, map: "affinity", clients: 3, room: 9 };
+    for (remembered, expected) in [(vec![known], Some(3.0)), (Vec::new(), None)] {
+        scene.succeed_saying(BackendFacts { remembered, ..BackendFacts::default() });
+        let page = page(&scene.reconciler.measure.metrics).text();
+        assert_eq!(sample(&page, name), expected);
     }
 }

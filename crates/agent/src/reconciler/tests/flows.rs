@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use portolan_core::Protocol;
 use portolan_core::flows::{FlowJudge, TrackedFlow};
-use portolan_core::{Protocol, Update};
 
 use super::*;
 use crate::conntrack::FlowCleaner;
@@ -26,7 +26,7 @@ fn serve(scene: &mut Scene, lasts: &[u8]) {
 /// to the first endpoint, and that go to the second.
 fn stale(scene: &Scene) -> [bool; 3] {
     let due = scene.reconciler.flows.due();
-    let environment = scene.reconciler.environment.clone().unwrap_or_default();
+    let environment = scene.reconciler.surroundings.environment();
     let judge = FlowJudge::new(&due, &environment, &[]);
     ["10.96.0.1:53", "10.244.0.1:8080", "10.244.0.2:8080"].map(|reply_source| {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap().into();

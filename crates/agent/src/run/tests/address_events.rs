@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use portolan_lab::{RouteSocket, namespaced};
 
 use super::*;
+use crate::config::NodePortSelection;
 
 /// More changes than the kernel keeps for a reader that does not read.
 const FLOOD: usize = 1000;

@@ -3,6 +3,7 @@
 use portolan_lab::namespaced;
 
 use super::*;
+use crate::config::NodePortSelection;
 
 const PORT: u16 = 32000;
 
