@@ -157,8 +157,9 @@ pub struct SessionAffinity {
 pub struct Service {
     /// Namespace and name.
     pub name: ObjectName,
-    /// `metadata.creationTimestamp` in seconds since the Unix epoch. The older of two
-    /// services that claim one address wins; `None` counts as newest.
+    /// `metadata.creationTimestamp` in seconds since the Unix epoch; `None` counts as newest.
+    /// Settles which of two services has an address, protocol and port that both claim and
+    /// that is the ClusterIP of both or of neither.
     pub created: Option<i64>,
     /// `spec.type`.
     pub service_type: ServiceType,

@@ -51,8 +51,8 @@ impl InputMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "portolan_problems",
-            "What cannot be served as written, as `portolan dump` lists it: frontends that an \
-             older Service has (conflict), fields and objects that cannot be used (object), \
+            "What cannot be served as written, as `portolan dump` lists it: frontends that \
+             another Service has (conflict), fields and objects that cannot be used (object), \
              and files, watches and facts of this node (source)",
             self.problems.clone(),
         );
