@@ -70,3 +70,27 @@ fn elements_are_found_by_their_keys_if_the_set_holds_no_others() {
         assert_eq!(kernel.elements("map"), [], "the connection is still in step");
     });
 }
+
+#[test]
+fn an_element_for_all_other_keys_is_never_overlooked() {
+    namespaced("known::an_element_for_all_other_keys_is_never_overlooked", || {
+        let mut kernel = filled();
+        if !counts_elements() {
+            return; // Nothing is looked up there.
+        }
+        let all: Vec<u32> = (0..COUNT).collect();
+        let data = Some(Data::Bytes(&[10, 0, 0, 9]));
+        kernel.apply(|batch| {
+            batch
+                .elements(Family::Ip, TABLE, "map", ElementOperation::Add)
+                .push_catch_all(data, None);
+        });
+        assert!(known(&mut kernel, "map", &all).is_none(), "it is there");
+        kernel.apply(|batch| {
+            batch
+                .elements(Family::Ip, TABLE, "map", ElementOperation::Delete)
+                .push_catch_all(None, None);
+        });
+        assert_eq!(known(&mut kernel, "map", &all), Some(all), "it is gone");
+    });
+}
