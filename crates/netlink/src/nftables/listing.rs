@@ -1,16 +1,17 @@
 //! Reading what the kernel has.
 
-use nix::errno::Errno;
+mod answers;
+mod request;
 
-use super::connection::refusal;
-use super::uapi::{GENERATION_ID, chain, element_list, flag, message, rule, set};
-use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table, describe, hint};
+pub(super) use self::answers::Progress;
+use self::answers::Reader;
+pub(super) use self::request::Request;
+use super::uapi::{GENERATION_ID, chain, element_list, message, rule, set};
+use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table};
+use crate::NetlinkError;
 use crate::socket::ReceiveError;
-use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::attribute::{AttributeSet, find_text};
-use crate::wire::encoder::Encoder;
-use crate::wire::message::{Header, Message, Messages};
-use crate::{NetlinkError, Refusal};
+use crate::wire::message::Messages;
 
 /// How often a listing is begun anew because the tables changed meanwhile.
 const ATTEMPTS: u32 = 16;
@@ -151,138 +152,6 @@ impl Connection {
                 }
             }
         }
-    }
-}
-
-/// A single request, encoded.
-pub(super) struct Request {
-    encoder: Encoder,
-    sequence: u32,
-}
-
-impl Request {
-    pub(super) fn new(
-        kind: u16,
-        flags: u16,
-        family: u8,
-        write: impl FnOnce(&mut Encoder),
-    ) -> Request {
-        let mut encoder = Encoder::default();
-        let flags = flags | flag::REQUEST;
-        let start = encoder.begin_message(Header { kind, flags, family, ..Header::default() });
-        write(&mut encoder);
-        encoder.end_message(start);
-        Request { encoder, sequence: 0 }
-    }
-
-    fn list(kind: u16, family: Family, write: impl FnOnce(&mut Encoder)) -> Request {
-        Request::new(kind, flag::DUMP, family.number(), write)
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.encoder.bytes()
-    }
-
-    fn message(&self) -> Option<Message<'_>> {
-        Messages::new(self.bytes()).next().flatten()
-    }
-
-    pub(super) fn describe(&self) -> String {
-        self.message().map_or_else(String::new, |message| describe::request(&message))
-    }
-
-    pub(super) fn number(&mut self, sequence: u32) {
-        self.sequence = sequence;
-        let flags = self.message().map_or(0, |message| message.flags);
-        self.encoder.patch_header(0, sequence, flags);
-    }
-
-    pub(super) fn sequence(&self) -> u32 {
-        self.sequence
-    }
-
-    /// Whether many messages will answer, the last of them an end mark.
-    fn is_dump(&self) -> bool {
-        self.message().is_some_and(|message| message.flags & flag::DUMP != 0)
-    }
-}
-
-/// Whether a listing can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    Complete,
-    Interrupted,
-}
-
-/// Sorts the messages that answer a request.
-struct Reader<'a> {
-    request: &'a Request,
-    wanted: u16,
-    /// The lower half of the generation that the answers so far were made from. Listings of
-    /// elements do not carry the mark of interruption.
-    generation: Option<u16>,
-}
-
-impl Reader<'_> {
-    /// Appends the wanted messages of a packet. `None` if more packets will come.
-    fn read(
-        &mut self,
-        packet: &[u8],
-        messages: &mut Vec<u8>,
-    ) -> Result<Option<Progress>, NetlinkError> {
-        for entry in Messages::new(packet) {
-            let answer = entry.ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
-            if answer.sequence != self.request.sequence {
-                continue;
-            }
-            if answer.flags & flag::DUMP_INTERRUPTED != 0 {
-                return Ok(Some(Progress::Interrupted));
-            }
-            match answer.kind {
-                message::DONE | message::ERROR => return self.end(&answer),
-                kind if kind == self.wanted => {
-                    if self.changed(&answer) {
-                        return Ok(Some(Progress::Interrupted));
-                    }
-                    messages.extend_from_slice(answer.bytes);
-                    messages.resize(crate::wire::align(messages.len()), 0);
-                    if !self.request.is_dump() {
-                        return Ok(Some(Progress::Complete));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// An end mark carries an error number just as an error does.
-    fn end(&self, answer: &Message<'_>) -> Result<Option<Progress>, NetlinkError> {
-        let acknowledgement = Acknowledgement::decode(answer)
-            .ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
-        match Errno::from_raw(acknowledgement.error) {
-            // There is no such table or set.
-            _ if acknowledgement.error == 0 => Ok(Some(Progress::Complete)),
-            Errno::ENOENT => Ok(Some(Progress::Complete)),
-            Errno::EINTR | Errno::EAGAIN => Ok(Some(Progress::Interrupted)),
-            Errno::EINVAL | Errno::EOPNOTSUPP => Err(NetlinkError::Refused(Box::new(Refusal {
-                operation: self.request.describe(),
-                errno: Errno::from_raw(acknowledgement.error),
-                number: acknowledgement.error,
-                message: acknowledgement.text,
-                attribute: None,
-                hint: Some(hint::no_nf_tables()),
-            }))),
-            _ => Err(match self.request.message() {
-                Some(request) => refusal(&request, acknowledgement),
-                None => NetlinkError::malformed(&self.request.describe()),
-            }),
-        }
-    }
-
-    fn changed(&mut self, answer: &Message<'_>) -> bool {
-        let Some((_, generation, _)) = answer.netfilter() else { return false };
-        *self.generation.get_or_insert(generation) != generation
     }
 }
 

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::super::golden_tests::requests;
 use super::super::{Expression, Rule};
 use super::*;
+use crate::wire::encoder::Encoder;
+use crate::wire::message::Header;
 
 /// Messages of the kind that answers a request, one per attributes.
 fn packet(kind: u16, sequence: u32, generation: u16, attributes: &[&[u8]]) -> Vec<u8> {
