@@ -55,9 +55,6 @@ impl Connection {
         let before = self.generation()?;
         self.wait_for_transactions()?;
         let Some(held) = self.element_count(family, table, set)? else { return Ok(None) };
-        if self.has_catch_all(family, table, set)? != Some(false) {
-            return Ok(None);
-        }
         let room = self.socket.receive_room(MOST_KEYS * ANSWER_BYTES + SPARE_BYTES);
         let at_once = (room.saturating_sub(SPARE_BYTES) / ANSWER_BYTES).clamp(1, MOST_KEYS);
         let mut found: usize = 0;
@@ -72,7 +69,13 @@ impl Connection {
             }
         }
         self.wait_for_transactions()?;
-        Ok((found == held && self.generation()? == before).then_some(found))
+        // Others may change tables of theirs without a pause.
+        let holds_as_many =
+            self.generation()? == before || self.element_count(family, table, set)? == Some(held);
+        let is_all = found == held
+            && holds_as_many
+            && self.has_catch_all(family, table, set)? == Some(false);
+        Ok(is_all.then_some(found))
     }
 
     /// How many elements a set holds; `None` if the kernel does not tell, or has no such set.

@@ -3,6 +3,8 @@
 mod answers;
 mod request;
 
+use std::hash::{DefaultHasher, Hasher};
+
 pub(super) use self::answers::Progress;
 use self::answers::Reader;
 pub(super) use self::request::Request;
@@ -36,14 +38,14 @@ impl Connection {
     /// The tables of a family.
     pub fn tables(&mut self, family: Family) -> Result<Vec<Table>, NetlinkError> {
         let request = Request::list(message::GET_TABLE, family, |_| {});
-        let listing = self.list(request, message::NEW_TABLE)?;
+        let listing = self.list(request, message::NEW_TABLE, None)?;
         listing.decode(Table::decode)
     }
 
     /// The chains of a table; none if there is no such table.
     pub fn chains(&mut self, family: Family, table: &str) -> Result<Vec<Chain>, NetlinkError> {
         let request = Request::list(message::GET_CHAIN, family, |_| {});
-        let listing = self.list(request, message::NEW_CHAIN)?;
+        let listing = self.list(request, message::NEW_CHAIN, Some(table))?;
         listing.decode_of_table(table, Chain::decode)
     }
 
@@ -53,7 +55,7 @@ impl Connection {
         let request = Request::list(message::GET_RULE, family, |encoder| {
             encoder.text(rule::TABLE, table);
         });
-        let listing = self.list(request, message::NEW_RULE)?;
+        let listing = self.list(request, message::NEW_RULE, Some(table))?;
         listing.decode_of_table(table, ListedRule::decode)
     }
 
@@ -63,7 +65,7 @@ impl Connection {
         let request = Request::list(message::GET_SET, family, |encoder| {
             encoder.text(set::TABLE, table);
         });
-        let listing = self.list(request, message::NEW_SET)?;
+        let listing = self.list(request, message::NEW_SET, Some(table))?;
         listing.decode_of_table(table, Set::decode)
     }
 
@@ -82,7 +84,7 @@ impl Connection {
             encoder.text(element_list::TABLE, table);
             encoder.text(element_list::SET, set);
         });
-        let listing = self.list(request, message::NEW_ELEMENTS)?;
+        let listing = self.list(request, message::NEW_ELEMENTS, Some(table))?;
         let mut count: usize = 0;
         for element in listing.attributes().flat_map(ElementView::all) {
             visit(listing.check(element)?);
@@ -92,23 +94,39 @@ impl Connection {
     }
 
     /// Sends a request and collects the answers of one kind, again and again until no
-    /// transaction was under way meanwhile.
+    /// transaction was under way meanwhile, or until nothing has changed of a table, if one
+    /// is given, from one time to the next.
     ///
     /// The kernel lists a set in pieces, and finds the next piece by the number of elements
     /// before it. A transaction puts its elements among them before it is committed, and
     /// takes the old ones out after the generation has changed. So a listing beside one may
-    /// repeat elements or lack some, and nothing in it says so.
-    fn list(&mut self, mut request: Request, wanted: u16) -> Result<Listing, NetlinkError> {
+    /// repeat elements or lack some, and nothing in it says so. But other programs may change
+    /// tables of their own without a pause, and a transaction that is over before the next
+    /// listing begins cannot distort two of them alike.
+    fn list(
+        &mut self,
+        mut request: Request,
+        wanted: u16,
+        table: Option<&str>,
+    ) -> Result<Listing, NetlinkError> {
         let mut listing = Listing::of(&request);
+        let mut last = None;
         for _ in 0..ATTEMPTS {
             let before = self.generation()?;
             self.wait_for_transactions()?;
-            if self.ask(&mut request, wanted, &mut listing)? == Progress::Complete {
-                self.wait_for_transactions()?;
-                if self.generation()? == before {
-                    return Ok(listing);
-                }
+            let progress = self.ask(&mut request, wanted, &mut listing)?;
+            self.wait_for_transactions()?;
+            if progress == Progress::Complete && self.generation()? == before {
+                return Ok(listing);
             }
+            let this = match progress {
+                Progress::Complete | Progress::Disturbed => Some(listing.digest(table)),
+                Progress::Interrupted => None,
+            };
+            if table.is_some() && this.is_some() && this == last {
+                return Ok(listing);
+            }
+            last = this;
         }
         Err(NetlinkError::Interrupted { action: listing.action, attempts: ATTEMPTS })
     }
@@ -136,7 +154,7 @@ impl Connection {
         wanted: u16,
         listing: &mut Listing,
     ) -> Result<Progress, NetlinkError> {
-        let mut reader = Reader { request, wanted, generation: None };
+        let mut reader = Reader::new(request, wanted);
         loop {
             let packet = match self.socket.receive() {
                 Ok(packet) => packet,
@@ -174,6 +192,21 @@ impl Listing {
         self.attributes().map(|attributes| self.check(decode(attributes))).collect()
     }
 
+    /// What tells two listings of a table's objects apart.
+    fn digest(&self, table: Option<&str>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.in_table(table).for_each(|attributes| hasher.write(attributes));
+        hasher.finish()
+    }
+
+    /// The objects in a table, or in all.
+    fn in_table(&self, table: Option<&str>) -> impl Iterator<Item = &[u8]> {
+        let is_in_it = move |attributes: &&[u8]| {
+            table.is_none_or(|table| find_text(attributes, chain::TABLE).as_deref() == Some(table))
+        };
+        self.attributes().filter(is_in_it)
+    }
+
     /// The objects in one table. Those of other tables are not even decoded: they are not
     /// ours to understand.
     fn decode_of_table<T>(
@@ -181,10 +214,7 @@ impl Listing {
         table: &str,
         decode: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
-        self.attributes()
-            .filter(|attributes| find_text(attributes, chain::TABLE).as_deref() == Some(table))
-            .map(|attributes| self.check(decode(attributes)))
-            .collect()
+        self.in_table(Some(table)).map(|attributes| self.check(decode(attributes))).collect()
     }
 
     fn check<T>(&self, decoded: Option<T>) -> Result<T, NetlinkError> {
@@ -192,8 +222,9 @@ impl Listing {
     }
 }
 
-/// Chains, rules and sets have the name of their table in the same place.
+/// Chains, rules, sets and elements have the name of their table in the same place.
 const _: () = assert!(chain::TABLE == rule::TABLE && rule::TABLE == set::TABLE);
+const _: () = assert!(set::TABLE == element_list::TABLE);
 
 #[cfg(test)]
 #[path = "listing_tests.rs"]

@@ -13,20 +13,29 @@ use crate::{NetlinkError, Refusal};
 /// Whether a listing can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Progress {
+    /// There is no sign that it cannot.
     Complete,
+    /// All answers are there, and some transaction took effect between the first and the last.
+    Disturbed,
+    /// There are no more answers.
     Interrupted,
 }
 
 /// Sorts the messages that answer a request.
 pub(super) struct Reader<'a> {
-    pub(super) request: &'a Request,
-    pub(super) wanted: u16,
+    request: &'a Request,
+    wanted: u16,
     /// The lower half of the generation that the answers so far were made from. Listings of
     /// elements do not carry the mark of interruption.
-    pub(super) generation: Option<u16>,
+    generation: Option<u16>,
+    disturbed: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(super) fn new(request: &'a Request, wanted: u16) -> Reader<'a> {
+        Reader { request, wanted, generation: None, disturbed: false }
+    }
+
     /// Appends the wanted messages of a packet. `None` if more packets will come.
     pub(super) fn read(
         &mut self,
@@ -38,15 +47,11 @@ impl Reader<'_> {
             if answer.sequence != self.request.sequence() {
                 continue;
             }
-            if answer.flags & flag::DUMP_INTERRUPTED != 0 {
-                return Ok(Some(Progress::Interrupted));
-            }
+            self.disturbed |= answer.flags & flag::DUMP_INTERRUPTED != 0;
             match answer.kind {
                 message::DONE | message::ERROR => return self.end(&answer),
                 kind if kind == self.wanted => {
-                    if self.changed(&answer) {
-                        return Ok(Some(Progress::Interrupted));
-                    }
+                    self.disturbed |= self.changed(&answer);
                     messages.extend_from_slice(answer.bytes);
                     messages.resize(crate::wire::align(messages.len()), 0);
                     if !self.request.is_dump() {
@@ -64,8 +69,9 @@ impl Reader<'_> {
         let acknowledgement = Acknowledgement::decode(answer)
             .ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
         match Errno::from_raw(acknowledgement.error) {
-            // There is no such table or set.
+            _ if acknowledgement.error == 0 && self.disturbed => Ok(Some(Progress::Disturbed)),
             _ if acknowledgement.error == 0 => Ok(Some(Progress::Complete)),
+            // There is no such table or set.
             Errno::ENOENT => Ok(Some(Progress::Complete)),
             Errno::EINTR | Errno::EAGAIN => Ok(Some(Progress::Interrupted)),
             Errno::EINVAL | Errno::EOPNOTSUPP => Err(NetlinkError::Refused(Box::new(Refusal {
