@@ -29,6 +29,8 @@ pub struct NftBackend {
     batch: Batch,
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
+    /// Convergences that the kernel refused, in a row.
+    refusals: u32,
     disturbance: Disturbance,
 }
 
@@ -43,6 +45,7 @@ impl NftBackend {
             connection,
             batch: Batch::new(None),
             state: None,
+            refusals: 0,
             disturbance: Disturbance::new(),
         })
     }

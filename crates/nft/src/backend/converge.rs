@@ -22,6 +22,11 @@ use crate::table::ObservedTable;
 /// How often a convergence is tried when other programs change tables meanwhile.
 const ATTEMPTS: u32 = 5;
 
+/// How often in a row the kernel may refuse what separates it from what it should be. Then the
+/// tables are deleted and made anew, whatever it is that it does not let us change: all that
+/// is lost is what clients are remembered by.
+const PATIENCE: u32 = 2;
+
 impl NftBackend {
     /// Observes the kernel and sends what is missing or too much.
     pub(super) fn converge_plans(
@@ -30,6 +35,17 @@ impl NftBackend {
         environment: &Environment,
     ) -> Result<SyncReport, NftError> {
         self.state = None;
+        let result = self.converge_beside_others(plans, environment);
+        let is_refused = matches!(result, Err(NftError::Netlink(NetlinkError::Refused(_))));
+        self.refusals = if is_refused { self.refusals.saturating_add(1) } else { 0 };
+        result
+    }
+
+    fn converge_beside_others(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, NftError> {
         for _ in 0..ATTEMPTS {
             match self.try_converge(plans, environment, false) {
                 Err(NftError::Netlink(NetlinkError::StaleGeneration { .. })) => {}
@@ -63,7 +79,10 @@ impl NftBackend {
         let mut removals = BTreeMap::new();
         for family in Family::BOTH {
             let there = observed.remove(&family).flatten();
+            let is_anew = self.refusals >= PATIENCE && there.is_some();
+            let there = there.filter(|_| !is_anew);
             let mut delta = catch_up(&mut state, family, there, &self.options.table);
+            delta.delete_table = is_anew;
             // A transaction of their own, see Delta::remove_chains.
             let remove_chains = std::mem::take(&mut delta.remove_chains);
             removals.insert(family, Delta { remove_chains, ..Delta::default() });
