@@ -4,7 +4,7 @@ use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Index, ObjectName, Protocol,
     Service, ServicePlan, ServicePort, ServiceType, SessionAffinity, Update,
 };
-use portolan_lab::namespaced;
+use portolan_lab::{kernel_is_at_least, namespaced};
 use portolan_netlink::nftables::{Batch, ElementOperation};
 
 use super::*;
@@ -133,7 +133,5 @@ fn what_others_put_into_a_large_map_is_seen() {
 
 /// Linux 6.16 and newer tell how many elements a set holds.
 fn counts_elements() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
+    kernel_is_at_least(6, 16)
 }

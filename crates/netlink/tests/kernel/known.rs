@@ -1,4 +1,4 @@
-use portolan_lab::namespaced;
+use portolan_lab::{kernel_is_at_least, namespaced};
 use portolan_netlink::nftables::{Batch, Data, ElementOperation, Family, Set};
 
 use super::{Kernel, TABLE, address_map};
@@ -39,9 +39,7 @@ fn known(kernel: &mut Kernel, set: &str, keys: &[u32]) -> Option<Vec<u32>> {
 
 /// Linux 6.16 and newer tell how many elements a set holds.
 fn counts_elements() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
+    kernel_is_at_least(6, 16)
 }
 
 #[test]
