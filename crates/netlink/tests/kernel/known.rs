@@ -1,6 +1,7 @@
 use portolan_lab::{kernel_is_at_least, namespaced};
 use portolan_netlink::nftables::{Batch, Data, ElementOperation, Family, Set};
 
+use super::listings::while_others_change_theirs;
 use super::{Kernel, TABLE, address_map};
 
 const COUNT: u32 = 5000;
@@ -66,6 +67,21 @@ fn elements_are_found_by_their_keys_if_the_set_holds_no_others() {
         kernel.apply(|batch| batch.flush_set(Family::Ip, TABLE, "map"));
         assert_eq!(known(&mut kernel, "map", &all), counts_elements().then(Vec::new));
         assert_eq!(kernel.elements("map"), [], "the connection is still in step");
+    });
+}
+
+#[test]
+fn elements_are_found_by_their_keys_while_others_change_theirs_without_a_pause() {
+    let name = "known::elements_are_found_by_their_keys_while_others_change_theirs_without_a_pause";
+    namespaced(name, || {
+        let mut kernel = filled();
+        let all: Vec<u32> = (0..COUNT).collect();
+        while_others_change_theirs(|| {
+            for _ in 0..10 {
+                assert_eq!(known(&mut kernel, "map", &all), counts_elements().then(|| all.clone()));
+                assert!(known(&mut kernel, "map", &all[1..]).is_none(), "one is not asked for");
+            }
+        });
     });
 }
 

@@ -86,10 +86,7 @@ fn a_table_is_listed_while_others_change_theirs_without_a_pause() {
             kernel.apply(|batch| (start..start + 2000).for_each(|key| add(batch, "map", key, key)));
         }
         let elements = kernel.elements("map");
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| change_another_table_until(&done));
-            let _end = OnDrop(&done);
+        while_others_change_theirs(|| {
             for _ in 0..3 {
                 assert!(kernel.elements("map") == elements);
                 assert_eq!(kernel.connection.chains(Family::Ip, TABLE).unwrap(), [chain("ours")]);
@@ -105,6 +102,16 @@ impl Drop for OnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// Does something while another program changes a table of its own without a pause.
+pub(crate) fn while_others_change_theirs(act: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| change_another_table_until(&done));
+        let _end = OnDrop(&done);
+        act();
+    });
 }
 
 fn change_another_table_until(done: &AtomicBool) {
