@@ -1,6 +1,7 @@
 //! Claims: the addresses and ports at which a Service wants to be reached.
 //!
-//! A claim becomes a frontend unless an older service has the same one.
+//! A claim becomes a frontend unless another service has a better right to the same one, as
+//! its ClusterIP or by its age.
 
 use std::collections::HashSet;
 use std::fmt;

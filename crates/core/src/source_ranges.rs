@@ -14,8 +14,8 @@ use crate::plan::{Destination, Frontend};
 /// everybody in.
 ///
 /// A node that holds such an address itself, on its loopback say, uses it as its source when
-/// it connects to it. If the ranges admit the node, they must admit that too, also where an
-/// older Service has the port of that address.
+/// it connects to it. If the ranges admit the node, they must admit that too, also where
+/// another Service has the port of that address.
 pub(crate) fn source_ranges(
     service: &Service,
     family: Family,

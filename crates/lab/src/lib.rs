@@ -7,6 +7,7 @@
 //! * [`TopologySpec`] says which hosts there are, [`Topology`] has them.
 //! * [`Probe`] asks who answers at an address, and [`Outcome`] tells. A [`Connection`]
 //!   stays open; [`LongLived`] and [`NewConnections`] are many of them.
+//! * [`kernel_is_at_least`] says what kernel all this happens on.
 //! * [`scenario`] holds packet scenarios, [`sequence`] those in which objects change, and both
 //!   play them.
 //!
@@ -29,6 +30,7 @@
 
 mod error;
 mod isolate;
+mod kernel;
 mod namespace;
 mod patience;
 mod process;
@@ -41,6 +43,7 @@ mod traffic;
 
 pub use error::LabError;
 pub use isolate::{enter_or_explain, namespaced, namespaced_as_superuser};
+pub use kernel::kernel_is_at_least;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use route::{Bridge, Gateway, LinkState, RouteSocket, VethPair};

@@ -6,15 +6,12 @@ use crate::socket::Socket;
 use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::encoder::Encoder;
 use crate::wire::message::Messages;
+use crate::wire::uapi::{flag, kind};
 use crate::{NetlinkError, Refusal};
 
 /// Requests in one send. The kernel answers each that it refuses, and what it answers has
 /// to fit into the receive queue.
 const REQUESTS_AT_ONCE: usize = 128;
-/// `NLMSG_ERROR`
-const ERROR: u16 = 2;
-/// `NLM_F_ACK`
-const ACKNOWLEDGE: u16 = 4;
 
 /// A request that the kernel refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +74,7 @@ impl<T: fmt::Display> Sent<'_, T> {
     fn write(&self, encoder: &mut Encoder, manner: &Manner<'_, T>) -> Result<(), NetlinkError> {
         encoder.truncate(0);
         for (index, operation) in self.chunk.iter().enumerate() {
-            let flags = if self.is_last(index) { ACKNOWLEDGE } else { 0 };
+            let flags = if self.is_last(index) { flag::ACKNOWLEDGE } else { 0 };
             let sequence = self.first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
             (manner.write)(operation, sequence, flags, encoder);
             if encoder.take_fault() {
@@ -118,7 +115,8 @@ impl<T: fmt::Display> Sent<'_, T> {
             let answer = entry.ok_or_else(malformed)?;
             let index = answer.sequence.wrapping_sub(self.first);
             let index = usize::try_from(index).unwrap_or(usize::MAX);
-            let Some(operation) = self.chunk.get(index).filter(|_| answer.kind == ERROR) else {
+            let Some(operation) = self.chunk.get(index).filter(|_| answer.kind == kind::ERROR)
+            else {
                 continue;
             };
             let acknowledgement = Acknowledgement::decode(&answer).ok_or_else(malformed)?;

@@ -17,6 +17,8 @@ use crate::lower::kernel_family;
 /// in the order of the fields, which is the order in which the kernel accepts them.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Delta {
+    /// Delete the table, with all that is in it.
+    pub(crate) delete_table: bool,
     /// Make the table.
     pub(crate) add_table: Option<Table>,
     /// Chains whose rules go.
@@ -62,7 +64,8 @@ impl Delta {
 
     /// Objects and elements that are deleted, those to be replaced included.
     pub(crate) fn deleted(&self) -> usize {
-        self.delete_chains.len()
+        usize::from(self.delete_table)
+            + self.delete_chains.len()
             + self.delete_sets.len()
             + self.remove_chains.len()
             + self.delete_elements.values().map(Vec::len).sum::<usize>()
@@ -72,6 +75,9 @@ impl Delta {
     pub(crate) fn write(&self, table: &str, inventory: Inventory<'_>, batch: &mut Batch) {
         let family = inventory.settings.family;
         let kernel = kernel_family(family);
+        if self.delete_table {
+            batch.delete_table(kernel, table);
+        }
         if let Some(declaration) = &self.add_table {
             batch.add_table(kernel, declaration);
         }

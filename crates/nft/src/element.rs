@@ -1,21 +1,24 @@
 //! The elements that a placed service puts into the maps.
 
-use std::collections::BTreeSet;
+mod clients;
+mod comment;
+mod verdict;
+
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use portolan_core::{
-    Action, Destination, EndpointAddress, Family, Frontend, Masquerade, ObjectName, Pool, PortPlan,
-    Traffic, WhenEndpointGone,
+    Action, Destination, EndpointAddress, Family, Frontend, Pool, PortPlan, Traffic,
 };
 
-use portolan_netlink::nftables::clip_comment;
-
-use crate::chain_name::{Beyond, Draw, EntryKind, Outlet, ServingChain};
+use self::clients::restriction;
+pub(crate) use self::clients::{client_prefix, last_client};
+use self::comment::comment;
+use self::verdict::verdict_of;
+pub(crate) use self::verdict::{has_affinity, slots};
+use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
 use crate::slots::{PlacedService, PortSlots, Slots};
-use crate::table::require;
 
 /// What a key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,37 +48,6 @@ pub(crate) struct Element {
     pub(crate) value: Value,
     /// The comment; names the Service where the value is a verdict.
     pub(crate) comment: Option<Box<str>>,
-}
-
-impl Element {
-    /// Whether a network of this prefix length, whose first address ends the key, is a host.
-    pub(crate) fn is_single_client(&self, prefix_length: u8) -> bool {
-        let (_, client) = self.key.split_client();
-        client.is_some_and(|client| IpNet::from(client).prefix_len() == prefix_length)
-    }
-}
-
-/// The last key of the clients of a frontend, whose first key this is.
-pub(crate) fn last_client(first: Key, prefix_length: u8) -> Option<Key> {
-    let (frontend, client) = first.split_client();
-    let network = IpNet::new(client?, prefix_length).ok()?;
-    Some(frontend.with_client(network.broadcast()))
-}
-
-/// The prefix length of the network between two keys, if it is one.
-pub(crate) fn client_prefix(first: Key, last: Key) -> Option<u8> {
-    let (frontend, client) = first.split_client();
-    let (other, end) = last.split_client();
-    let (client, end) = (client?, end?);
-    let common = match (client, end) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
-        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros(),
-        _ => return None,
-    };
-    let length = u8::try_from(common).ok()?;
-    let network = IpNet::new(client, length).ok()?;
-    let is_whole = network.network() == client && network.broadcast() == end;
-    (frontend == other && is_whole).then_some(length)
 }
 
 /// Which elements are asked for.
@@ -186,7 +158,7 @@ pub(crate) fn count_own_elements(
         for frontend in &port.frontends {
             let kind = entry_kind(frontend);
             count(Container::Verdicts(kind), 1, Some(verdict_of(port, slots, frontend)));
-            let ranges = restriction(port, frontend).map_or(0, <[IpNet]>::len);
+            let ranges = restriction(port, frontend).map_or(0, <[_]>::len);
             count(Container::SourceRanges, ranges, None);
             for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
                 let endpoints = pool.map_or(0, |pool| slots.pool(pool).endpoints.len());
@@ -199,17 +171,6 @@ pub(crate) fn count_own_elements(
             }
         }
     }
-}
-
-fn verdict_of(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
-    let mut verdict = verdict(port, slots, frontend);
-    if port.when_endpoint_gone == WhenEndpointGone::Reset {
-        verdict = resetting_strays(verdict);
-    }
-    if let (Value::Chain(chain), Some(_)) = (verdict, restriction(port, frontend)) {
-        verdict = Value::Chain(chain.restricted().unwrap_or(chain));
-    }
-    verdict
 }
 
 fn range_elements(port: &PortPlan, frontend: &Frontend, emit: &mut dyn FnMut(Container, Element)) {
@@ -262,113 +223,5 @@ fn seat_elements(
         }
         let (key, value) = (key.with_slot(*seat), Value::Endpoint(*endpoint));
         emit(Container::SeatedEndpoints(kind, side), Element { key, value, comment: None });
-    }
-}
-
-/// The clients that may use a frontend, if not all may.
-fn restriction<'a>(port: &'a PortPlan, frontend: &Frontend) -> Option<&'a [IpNet]> {
-    match frontend.destination {
-        Destination::LoadBalancerIp(_) => port.source_ranges.as_deref(),
-        _ => None,
-    }
-}
-
-fn verdict(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
-    let kind = entry_kind(frontend);
-    let affinity = port.affinity.map(|affinity| affinity.timeout_seconds);
-    let outlet = |action| match action {
-        Action::Balance(pool) => match u32::try_from(slots.pool(pool).endpoints.len()) {
-            Ok(0) | Err(_) => Outlet::Reject,
-            Ok(slots) => Outlet::Balance(Draw { slots, affinity }),
-        },
-        Action::Reject => Outlet::Reject,
-        Action::Drop => Outlet::Drop,
-    };
-    let (inside, outside) = match frontend.traffic {
-        Traffic::Everyone(action) => match (outlet(action), frontend.masquerade) {
-            (Outlet::Reject, _) => return Value::Chain(ServingChain::Reject),
-            (Outlet::Drop, _) => return Value::Drop,
-            (Outlet::Balance(draw), Masquerade::UnlessLocalPod) => {
-                return Value::Chain(ServingChain::ClusterIp(draw));
-            }
-            (Outlet::Balance(draw), Masquerade::Always | Masquerade::ThisNode) => {
-                return Value::Chain(ServingChain::External(kind, draw));
-            }
-        },
-        Traffic::ByOrigin { inside, outside } => (outlet(inside), outlet(outside)),
-    };
-    Value::Chain(ServingChain::ExternalLocal(kind, inside, outside))
-}
-
-fn resetting_strays(verdict: Value) -> Value {
-    match verdict {
-        Value::Chain(chain) => Value::Chain(chain.resetting_strays()),
-        Value::Drop => Value::Chain(ServingChain::ResetStrays(Beyond::Drop)),
-        other => other,
-    }
-}
-
-/// Whether clients of a verdict keep their endpoints.
-pub(crate) fn has_affinity(value: Value) -> bool {
-    let Value::Chain(chain) = value else { return false };
-    let mut reached = BTreeSet::new();
-    require(&mut reached, chain);
-    let keeps = |chain: &ServingChain| {
-        matches!(chain, ServingChain::Balance(_, _, Draw { affinity: Some(_), .. }))
-    };
-    reached.iter().any(keeps)
-}
-
-/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
-pub(crate) fn slots(value: Value) -> (u32, u32) {
-    let count = |outlet| match outlet {
-        Outlet::Balance(draw) => draw.slots,
-        Outlet::Reject | Outlet::Drop => 0,
-    };
-    let Value::Chain(chain) = value else { return (0, 0) };
-    match chain {
-        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
-        ServingChain::ResetStrays(beyond) => {
-            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
-        }
-        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
-        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
-        _ => (0, 0),
-    }
-}
-
-/// The longest comment that every nft reads back, in bytes, and how a longer one ends.
-const COMMENT_LIMIT: usize = 127;
-const ELLIPSIS: &str = "...";
-
-/// `namespace/name:port`, as far as nft can print and read it.
-fn comment(service: &ObjectName, port: &str) -> Option<Box<str>> {
-    let mut comment = service.to_string();
-    if !port.is_empty() {
-        comment.push(':');
-        comment.push_str(port);
-    }
-    if comment.len() > COMMENT_LIMIT {
-        let cut = COMMENT_LIMIT - ELLIPSIS.len();
-        comment.truncate((0..=cut).rev().find(|at| comment.is_char_boundary(*at)).unwrap_or(0));
-        comment.push_str(ELLIPSIS);
-    }
-    Some(clip_comment(&comment)).filter(|it| !it.is_empty()).map(Into::into)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn comments_are_what_nft_reads_back() {
-        let long = ObjectName::new(&"n".repeat(63), &"s".repeat(63));
-        let cut = comment(&long, "https").unwrap();
-        assert!(cut.len() == COMMENT_LIMIT && cut.ends_with(ELLIPSIS), "{cut}");
-        let plain = ObjectName::new("a", "b");
-        assert_eq!(comment(&plain, "").as_deref(), Some("a/b"));
-        assert_eq!(comment(&plain, "c").as_deref(), Some("a/b:c"));
-        assert_eq!(comment(&ObjectName::new("a", "b\" : drop }"), "c").as_deref(), Some("a/b"));
-        assert_eq!(comment(&ObjectName::new("\n", "b"), "c"), None);
     }
 }

@@ -25,6 +25,9 @@ impl FakeKernel {
     /// Applies a transaction; panics where the kernel would refuse it.
     pub(crate) fn commit(&mut self, delta: &Delta, inventory: Inventory<'_>) {
         let family = inventory.settings.family;
+        if delta.delete_table {
+            *self = FakeKernel::default();
+        }
         self.exists |= delta.add_table.is_some();
         assert!(self.exists || delta.is_empty(), "no table");
         for chain in &delta.flush_chains {

@@ -4,9 +4,11 @@ use portolan_core::{
     Conditions, Endpoint, EndpointPort, EndpointSlice, Environment, Index, ObjectName, Protocol,
     Service, ServicePlan, ServicePort, ServiceType, SessionAffinity, Update,
 };
-use portolan_lab::namespaced;
+use portolan_lab::{kernel_is_at_least, namespaced};
+use portolan_netlink::nftables::{Batch, ElementOperation};
 
 use super::*;
+use crate::key::endpoint_to_kernel;
 use crate::{NftOptions, first_transaction};
 
 /// A NodePort Service of the given number that external clients reach on this node only.
@@ -90,9 +92,46 @@ fn looking_elements_up_tells_what_a_listing_tells() {
     });
 }
 
+#[test]
+fn what_others_put_into_a_large_map_is_seen() {
+    let name = "observe::tests::what_others_put_into_a_large_map_is_seen";
+    namespaced(name, || {
+        if !counts_elements() {
+            return; // All maps are listed there.
+        }
+        let options = NftOptions::default();
+        let (family, table) = (Family::V4, options.table.as_str());
+        let mut connection = Connection::open().unwrap();
+        connection
+            .commit(&mut first_transaction(&plans(), &Environment::default(), &options))
+            .unwrap();
+        let container = Container::Endpoints(EntryKind::Address, Pool::Cluster);
+        let frontend = Key::frontend(Some([172, 30, 0, 1].into()), Protocol::Tcp, 80);
+        let unknown = Key::frontend(Some([9, 9, 9, 9].into()), Protocol::Tcp, 80);
+        let endpoint = endpoint_to_kernel(EndpointAddress { ip: [10, 9, 9, 9].into(), port: 80 });
+        let data = Some(Data::Bytes(endpoint.as_bytes()));
+        let keys = [Some(frontend.with_slot(9)), Some(unknown.with_slot(0)), None];
+        for key in keys {
+            for operation in [ElementOperation::Add, ElementOperation::Delete] {
+                let mut batch = Batch::new(None);
+                let set = container.name();
+                let mut writer = batch.elements(kernel_family(family), table, set, operation);
+                match key {
+                    Some(key) => writer.push(key.as_bytes(), data, None),
+                    None => writer.push_catch_all(data, None),
+                }
+                connection.commit(&mut batch).unwrap();
+                let observed = observe(&mut connection, family, table).unwrap().unwrap();
+                let mut reader = Reader::new(&mut connection, family, table, container);
+                reader.many = 1;
+                let found = reader.look_up(&observed).unwrap();
+                assert_eq!(found.is_none(), operation == ElementOperation::Add, "{key:?}");
+            }
+        }
+    });
+}
+
 /// Linux 6.16 and newer tell how many elements a set holds.
 fn counts_elements() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
+    kernel_is_at_least(6, 16)
 }

@@ -63,6 +63,20 @@ pub(crate) struct Chain {
     pub(crate) rules: Vec<Vec<Statement>>,
 }
 
+impl Chain {
+    /// A chain that the kernel calls at a hook, in the order of a priority. What leaves it at
+    /// its end goes on.
+    fn base(
+        name: &str,
+        kind: ChainKind,
+        (hook, priority): (Hook, i32),
+        rules: Vec<Vec<Statement>>,
+    ) -> Chain {
+        let base = BaseChain { kind, hook, priority, policy: Policy::Accept };
+        Chain { name: name.to_owned(), base: Some(base), rules }
+    }
+}
+
 /// What the rules of one family's table depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FamilySettings {
@@ -131,15 +145,11 @@ impl FamilySettings {
 
     /// The chains that are always there.
     pub(crate) fn fixed_chains(&self) -> Vec<Chain> {
+        let nat = |name, place, rules| Chain::base(name, ChainKind::Nat, place, rules);
         let mut chains = vec![
-            self.base("nat-prerouting", Hook::Prerouting, PREROUTING_PRIORITY, to_dispatch()),
-            self.base("nat-output", Hook::Output, OUTPUT_PRIORITY, self.output()),
-            self.base(
-                "nat-postrouting",
-                Hook::Postrouting,
-                POSTROUTING_PRIORITY,
-                self.postrouting(),
-            ),
+            nat("nat-prerouting", (Hook::Prerouting, PREROUTING_PRIORITY), to_dispatch()),
+            nat("nat-output", (Hook::Output, OUTPUT_PRIORITY), self.output()),
+            nat("nat-postrouting", (Hook::Postrouting, POSTROUTING_PRIORITY), self.postrouting()),
             Chain { name: DISPATCH.to_owned(), base: None, rules: self.dispatch() },
             self.masquerade(),
             self.serving_chain(ServingChain::Reject),
@@ -147,11 +157,6 @@ impl FamilySettings {
         chains.extend(self.localhost_node_ports.then(guard_loopback));
         chains.extend(self.ipvs_chains());
         chains
-    }
-
-    fn base(&self, name: &str, hook: Hook, priority: i32, rules: Vec<Vec<Statement>>) -> Chain {
-        let base = BaseChain { kind: ChainKind::Nat, hook, priority, policy: Policy::Accept };
-        Chain { name: name.to_owned(), base: Some(base), rules }
     }
 
     fn dispatch(&self) -> Vec<Vec<Statement>> {

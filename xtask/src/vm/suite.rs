@@ -49,6 +49,7 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("portolan-nft", "affinity"),
     ("portolan-nft", "kernel"),
     ("portolan-nft", "localhost"),
+    ("portolan-nft", "refused"),
     ("portolan-nft", "scenarios"),
     ("portolan-nft", "strays"),
 ];

@@ -56,8 +56,8 @@ impl InputMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "portolan_problems",
-            "What cannot be served as written, as `portolan dump` lists it: frontends that an \
-             older Service has (conflict), fields and objects that cannot be used (object), \
+            "What cannot be served as written, as `portolan dump` lists it: frontends that \
+             another Service has (conflict), fields and objects that cannot be used (object), \
              files, watches and facts of this node (source), and what the backend cannot do \
              as it is asked for (backend)",
             self.problems.clone(),

@@ -1,10 +1,14 @@
 //! Numbers of `include/uapi/linux/netfilter/nfnetlink_conntrack.h`.
 
+pub(super) use crate::wire::uapi::flag;
+
 /// `NFNL_SUBSYS_CTNETLINK`, the upper byte of every message kind.
 const SUBSYSTEM: u16 = 1 << 8;
 
 /// Message kinds (`enum cntl_msg_types`).
 pub(super) mod message {
+    pub(in super::super) use crate::wire::uapi::kind::{DONE, ERROR};
+
     use super::SUBSYSTEM;
 
     /// `IPCTNL_MSG_CT_NEW`
@@ -13,22 +17,6 @@ pub(super) mod message {
     pub(in super::super) const GET: u16 = SUBSYSTEM | 1;
     /// `IPCTNL_MSG_CT_DELETE`
     pub(in super::super) const DELETE: u16 = SUBSYSTEM | 2;
-    /// `NLMSG_ERROR`
-    pub(in super::super) const ERROR: u16 = 2;
-    /// `NLMSG_DONE`
-    pub(in super::super) const DONE: u16 = 3;
-}
-
-/// Flags of requests and answers (`include/uapi/linux/netlink.h`).
-pub(super) mod flag {
-    /// `NLM_F_REQUEST`
-    pub(in super::super) const REQUEST: u16 = 1;
-    /// `NLM_F_ACK`
-    pub(in super::super) const ACKNOWLEDGE: u16 = 4;
-    /// `NLM_F_DUMP`
-    pub(in super::super) const DUMP: u16 = 0x300;
-    /// `NLM_F_DUMP_INTR`
-    pub(in super::super) const DUMP_INTERRUPTED: u16 = 0x10;
 }
 
 /// `enum ctattr_type`

@@ -1,5 +1,7 @@
 //! Numbers of `include/uapi/linux/ip_vs.h` and `include/uapi/linux/genetlink.h`.
 
+pub(super) use crate::wire::uapi::flag;
+
 /// The name by which generic netlink knows IPVS.
 pub(super) const FAMILY_NAME: &str = "IPVS";
 /// `IPVS_GENL_VERSION`
@@ -7,22 +9,10 @@ pub(super) const VERSION: u8 = 1;
 
 /// Message kinds that exist whatever the family.
 pub(super) mod message {
-    /// `NLMSG_ERROR`
-    pub(in super::super) const ERROR: u16 = 2;
-    /// `NLMSG_DONE`
-    pub(in super::super) const DONE: u16 = 3;
+    pub(in super::super) use crate::wire::uapi::kind::{DONE, ERROR};
+
     /// `GENL_ID_CTRL`: questions about the families themselves
     pub(in super::super) const CONTROL: u16 = 16;
-}
-
-/// Flags of requests (`include/uapi/linux/netlink.h`).
-pub(super) mod flag {
-    /// `NLM_F_REQUEST`
-    pub(in super::super) const REQUEST: u16 = 1;
-    /// `NLM_F_ACK`
-    pub(in super::super) const ACKNOWLEDGE: u16 = 4;
-    /// `NLM_F_DUMP`
-    pub(in super::super) const DUMP: u16 = 0x300;
 }
 
 /// Questions about families.

@@ -8,12 +8,13 @@
 use nix::errno::Errno;
 
 use super::listing::{Listing, Progress, Request};
-use super::uapi::{element, element_list, flag, list, message, set};
+use super::uapi::{ELEMENT_CATCH_ALL, element, element_list, flag, list, message, set};
 use super::{Connection, Data, ElementView, Family};
 use crate::NetlinkError;
 use crate::socket::ReceiveError;
 use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::attribute::AttributeSet;
+use crate::wire::encoder::Encoder;
 use crate::wire::message::Messages;
 
 /// Keys in one request. A list of elements has no more than 64 KiB.
@@ -68,7 +69,13 @@ impl Connection {
             }
         }
         self.wait_for_transactions()?;
-        Ok((found == held && self.generation()? == before).then_some(found))
+        // Others may change tables of theirs without a pause.
+        let holds_as_many =
+            self.generation()? == before || self.element_count(family, table, set)? == Some(held);
+        let is_all = found == held
+            && holds_as_many
+            && self.has_catch_all(family, table, set)? == Some(false);
+        Ok(is_all.then_some(found))
     }
 
     /// How many elements a set holds, those among them whose time is over and that are not
@@ -93,6 +100,24 @@ impl Connection {
         Ok(count.and_then(|count| usize::try_from(count).ok()))
     }
 
+    /// Whether a set has an element for all keys that have none of their own, which the
+    /// kernel does not count (`nft_add_set_elem`, v6.18); `None` if it cannot be told.
+    fn has_catch_all(
+        &mut self,
+        family: Family,
+        table: &str,
+        set: &str,
+    ) -> Result<Option<bool>, NetlinkError> {
+        let request = request(family, table, set, |encoder| {
+            encoder.nested(list::ELEM, |encoder| encoder.be32(element::FLAGS, ELEMENT_CATCH_ALL));
+        });
+        Ok(match self.ask_for_elements(request, &mut |_| {})? {
+            Answer::All => Some(true),
+            Answer::UpToMissing(_) => Some(false),
+            Answer::Unclear => None,
+        })
+    }
+
     /// Looks all keys up, however many of them are missing.
     fn look_up<K: AsRef<[u8]>>(
         &mut self,
@@ -104,26 +129,37 @@ impl Connection {
     ) -> Result<Option<usize>, NetlinkError> {
         let (mut rest, mut found) = (keys, 0);
         while !rest.is_empty() {
-            let mut request = request(family, table, set, rest);
-            request.number(self.socket.sequences(1));
-            self.socket.send(request.bytes())?;
-            match self.answers(&request, visit) {
-                Ok(Answer::All) => return Ok(Some(found + rest.len())),
-                Ok(Answer::UpToMissing(count)) => {
+            let request = request(family, table, set, |encoder| {
+                for key in rest {
+                    encoder.nested(list::ELEM, |encoder| {
+                        Data::Bytes(key.as_ref()).encode(element::KEY, encoder);
+                    });
+                }
+            });
+            match self.ask_for_elements(request, visit)? {
+                Answer::All => return Ok(Some(found + rest.len())),
+                Answer::UpToMissing(count) => {
                     found += count;
                     rest = rest.get(count + 1..).unwrap_or_default();
                 }
-                Ok(Answer::Unclear) => {
-                    self.socket.drain();
-                    return Ok(None);
-                }
-                Err(error) => {
-                    self.socket.drain();
-                    return Err(error);
-                }
+                Answer::Unclear => return Ok(None),
             }
         }
         Ok(Some(found))
+    }
+
+    fn ask_for_elements(
+        &mut self,
+        mut request: Request,
+        visit: &mut dyn FnMut(ElementView<'_>),
+    ) -> Result<Answer, NetlinkError> {
+        request.number(self.socket.sequences(1));
+        self.socket.send(request.bytes())?;
+        let answer = self.answers(&request, visit);
+        if !matches!(answer, Ok(Answer::All | Answer::UpToMissing(_))) {
+            self.socket.drain();
+        }
+        answer
     }
 
     /// Each element that is found is a packet of its own; the acknowledgement ends them.
@@ -173,17 +209,11 @@ impl Connection {
     }
 }
 
-fn request<K: AsRef<[u8]>>(family: Family, table: &str, set: &str, keys: &[K]) -> Request {
-    let flags = flag::ACKNOWLEDGE;
-    Request::new(message::GET_ELEMENTS, flags, family.number(), |encoder| {
+/// A request for the elements that `write` names.
+fn request(family: Family, table: &str, set: &str, write: impl FnOnce(&mut Encoder)) -> Request {
+    Request::new(message::GET_ELEMENTS, flag::ACKNOWLEDGE, family.number(), |encoder| {
         encoder.text(element_list::TABLE, table);
         encoder.text(element_list::SET, set);
-        encoder.nested(element_list::ELEMENTS, |encoder| {
-            for key in keys {
-                encoder.nested(list::ELEM, |encoder| {
-                    Data::Bytes(key.as_ref()).encode(element::KEY, encoder);
-                });
-            }
-        });
+        encoder.nested(element_list::ELEMENTS, write);
     })
 }

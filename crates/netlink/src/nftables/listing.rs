@@ -1,16 +1,19 @@
 //! Reading what the kernel has.
 
-use nix::errno::Errno;
+mod answers;
+mod request;
 
-use super::connection::refusal;
-use super::uapi::{GENERATION_ID, chain, element_list, flag, message, rule, set};
-use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table, describe, hint};
+use std::hash::{DefaultHasher, Hasher};
+
+pub(super) use self::answers::Progress;
+use self::answers::Reader;
+pub(super) use self::request::Request;
+use super::uapi::{GENERATION_ID, chain, element_list, message, rule, set};
+use super::{Chain, Connection, ElementView, Family, ListedRule, Set, Table};
+use crate::NetlinkError;
 use crate::socket::ReceiveError;
-use crate::wire::acknowledgement::Acknowledgement;
 use crate::wire::attribute::{AttributeSet, find_text};
-use crate::wire::encoder::Encoder;
-use crate::wire::message::{Header, Message, Messages};
-use crate::{NetlinkError, Refusal};
+use crate::wire::message::Messages;
 
 /// How often a listing is begun anew because the tables changed meanwhile.
 const ATTEMPTS: u32 = 16;
@@ -35,14 +38,14 @@ impl Connection {
     /// The tables of a family.
     pub fn tables(&mut self, family: Family) -> Result<Vec<Table>, NetlinkError> {
         let request = Request::list(message::GET_TABLE, family, |_| {});
-        let listing = self.list(request, message::NEW_TABLE)?;
+        let listing = self.list(request, message::NEW_TABLE, None)?;
         listing.decode(Table::decode)
     }
 
     /// The chains of a table; none if there is no such table.
     pub fn chains(&mut self, family: Family, table: &str) -> Result<Vec<Chain>, NetlinkError> {
         let request = Request::list(message::GET_CHAIN, family, |_| {});
-        let listing = self.list(request, message::NEW_CHAIN)?;
+        let listing = self.list(request, message::NEW_CHAIN, Some(table))?;
         listing.decode_of_table(table, Chain::decode)
     }
 
@@ -52,7 +55,7 @@ impl Connection {
         let request = Request::list(message::GET_RULE, family, |encoder| {
             encoder.text(rule::TABLE, table);
         });
-        let listing = self.list(request, message::NEW_RULE)?;
+        let listing = self.list(request, message::NEW_RULE, Some(table))?;
         listing.decode_of_table(table, ListedRule::decode)
     }
 
@@ -62,7 +65,7 @@ impl Connection {
         let request = Request::list(message::GET_SET, family, |encoder| {
             encoder.text(set::TABLE, table);
         });
-        let listing = self.list(request, message::NEW_SET)?;
+        let listing = self.list(request, message::NEW_SET, Some(table))?;
         listing.decode_of_table(table, Set::decode)
     }
 
@@ -81,7 +84,7 @@ impl Connection {
             encoder.text(element_list::TABLE, table);
             encoder.text(element_list::SET, set);
         });
-        let listing = self.list(request, message::NEW_ELEMENTS)?;
+        let listing = self.list(request, message::NEW_ELEMENTS, Some(table))?;
         let mut count: usize = 0;
         for element in listing.attributes().flat_map(ElementView::all) {
             visit(listing.check(element)?);
@@ -91,23 +94,39 @@ impl Connection {
     }
 
     /// Sends a request and collects the answers of one kind, again and again until no
-    /// transaction was under way meanwhile.
+    /// transaction was under way meanwhile, or until nothing has changed of a table, if one
+    /// is given, from one time to the next.
     ///
     /// The kernel lists a set in pieces, and finds the next piece by the number of elements
     /// before it. A transaction puts its elements among them before it is committed, and
     /// takes the old ones out after the generation has changed. So a listing beside one may
-    /// repeat elements or lack some, and nothing in it says so.
-    fn list(&mut self, mut request: Request, wanted: u16) -> Result<Listing, NetlinkError> {
+    /// repeat elements or lack some, and nothing in it says so. But other programs may change
+    /// tables of their own without a pause, and a transaction that is over before the next
+    /// listing begins cannot distort two of them alike.
+    fn list(
+        &mut self,
+        mut request: Request,
+        wanted: u16,
+        table: Option<&str>,
+    ) -> Result<Listing, NetlinkError> {
         let mut listing = Listing::of(&request);
+        let mut last = None;
         for _ in 0..ATTEMPTS {
             let before = self.generation()?;
             self.wait_for_transactions()?;
-            if self.ask(&mut request, wanted, &mut listing)? == Progress::Complete {
-                self.wait_for_transactions()?;
-                if self.generation()? == before {
-                    return Ok(listing);
-                }
+            let progress = self.ask(&mut request, wanted, &mut listing)?;
+            self.wait_for_transactions()?;
+            if progress == Progress::Complete && self.generation()? == before {
+                return Ok(listing);
             }
+            let this = match progress {
+                Progress::Complete | Progress::Disturbed => Some(listing.digest(table)),
+                Progress::Interrupted => None,
+            };
+            if table.is_some() && this.is_some() && this == last {
+                return Ok(listing);
+            }
+            last = this;
         }
         Err(NetlinkError::Interrupted { action: listing.action, attempts: ATTEMPTS })
     }
@@ -135,7 +154,7 @@ impl Connection {
         wanted: u16,
         listing: &mut Listing,
     ) -> Result<Progress, NetlinkError> {
-        let mut reader = Reader { request, wanted, generation: None };
+        let mut reader = Reader::new(request, wanted);
         loop {
             let packet = match self.socket.receive() {
                 Ok(packet) => packet,
@@ -151,138 +170,6 @@ impl Connection {
                 }
             }
         }
-    }
-}
-
-/// A single request, encoded.
-pub(super) struct Request {
-    encoder: Encoder,
-    sequence: u32,
-}
-
-impl Request {
-    pub(super) fn new(
-        kind: u16,
-        flags: u16,
-        family: u8,
-        write: impl FnOnce(&mut Encoder),
-    ) -> Request {
-        let mut encoder = Encoder::default();
-        let flags = flags | flag::REQUEST;
-        let start = encoder.begin_message(Header { kind, flags, family, ..Header::default() });
-        write(&mut encoder);
-        encoder.end_message(start);
-        Request { encoder, sequence: 0 }
-    }
-
-    fn list(kind: u16, family: Family, write: impl FnOnce(&mut Encoder)) -> Request {
-        Request::new(kind, flag::DUMP, family.number(), write)
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.encoder.bytes()
-    }
-
-    fn message(&self) -> Option<Message<'_>> {
-        Messages::new(self.bytes()).next().flatten()
-    }
-
-    pub(super) fn describe(&self) -> String {
-        self.message().map_or_else(String::new, |message| describe::request(&message))
-    }
-
-    pub(super) fn number(&mut self, sequence: u32) {
-        self.sequence = sequence;
-        let flags = self.message().map_or(0, |message| message.flags);
-        self.encoder.patch_header(0, sequence, flags);
-    }
-
-    pub(super) fn sequence(&self) -> u32 {
-        self.sequence
-    }
-
-    /// Whether many messages will answer, the last of them an end mark.
-    fn is_dump(&self) -> bool {
-        self.message().is_some_and(|message| message.flags & flag::DUMP != 0)
-    }
-}
-
-/// Whether a listing can be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    Complete,
-    Interrupted,
-}
-
-/// Sorts the messages that answer a request.
-struct Reader<'a> {
-    request: &'a Request,
-    wanted: u16,
-    /// The lower half of the generation that the answers so far were made from. Listings of
-    /// elements do not carry the mark of interruption.
-    generation: Option<u16>,
-}
-
-impl Reader<'_> {
-    /// Appends the wanted messages of a packet. `None` if more packets will come.
-    fn read(
-        &mut self,
-        packet: &[u8],
-        messages: &mut Vec<u8>,
-    ) -> Result<Option<Progress>, NetlinkError> {
-        for entry in Messages::new(packet) {
-            let answer = entry.ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
-            if answer.sequence != self.request.sequence {
-                continue;
-            }
-            if answer.flags & flag::DUMP_INTERRUPTED != 0 {
-                return Ok(Some(Progress::Interrupted));
-            }
-            match answer.kind {
-                message::DONE | message::ERROR => return self.end(&answer),
-                kind if kind == self.wanted => {
-                    if self.changed(&answer) {
-                        return Ok(Some(Progress::Interrupted));
-                    }
-                    messages.extend_from_slice(answer.bytes);
-                    messages.resize(crate::wire::align(messages.len()), 0);
-                    if !self.request.is_dump() {
-                        return Ok(Some(Progress::Complete));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// An end mark carries an error number just as an error does.
-    fn end(&self, answer: &Message<'_>) -> Result<Option<Progress>, NetlinkError> {
-        let acknowledgement = Acknowledgement::decode(answer)
-            .ok_or_else(|| NetlinkError::malformed(&self.request.describe()))?;
-        match Errno::from_raw(acknowledgement.error) {
-            // There is no such table or set.
-            _ if acknowledgement.error == 0 => Ok(Some(Progress::Complete)),
-            Errno::ENOENT => Ok(Some(Progress::Complete)),
-            Errno::EINTR | Errno::EAGAIN => Ok(Some(Progress::Interrupted)),
-            Errno::EINVAL | Errno::EOPNOTSUPP => Err(NetlinkError::Refused(Box::new(Refusal {
-                operation: self.request.describe(),
-                errno: Errno::from_raw(acknowledgement.error),
-                number: acknowledgement.error,
-                message: acknowledgement.text,
-                attribute: None,
-                hint: Some(hint::no_nf_tables()),
-            }))),
-            _ => Err(match self.request.message() {
-                Some(request) => refusal(&request, acknowledgement),
-                None => NetlinkError::malformed(&self.request.describe()),
-            }),
-        }
-    }
-
-    fn changed(&mut self, answer: &Message<'_>) -> bool {
-        let Some((_, generation, _)) = answer.netfilter() else { return false };
-        *self.generation.get_or_insert(generation) != generation
     }
 }
 
@@ -305,6 +192,21 @@ impl Listing {
         self.attributes().map(|attributes| self.check(decode(attributes))).collect()
     }
 
+    /// What tells two listings of a table's objects apart.
+    fn digest(&self, table: Option<&str>) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.in_table(table).for_each(|attributes| hasher.write(attributes));
+        hasher.finish()
+    }
+
+    /// The objects in a table, or in all.
+    fn in_table(&self, table: Option<&str>) -> impl Iterator<Item = &[u8]> {
+        let is_in_it = move |attributes: &&[u8]| {
+            table.is_none_or(|table| find_text(attributes, chain::TABLE).as_deref() == Some(table))
+        };
+        self.attributes().filter(is_in_it)
+    }
+
     /// The objects in one table. Those of other tables are not even decoded: they are not
     /// ours to understand.
     fn decode_of_table<T>(
@@ -312,10 +214,7 @@ impl Listing {
         table: &str,
         decode: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Vec<T>, NetlinkError> {
-        self.attributes()
-            .filter(|attributes| find_text(attributes, chain::TABLE).as_deref() == Some(table))
-            .map(|attributes| self.check(decode(attributes)))
-            .collect()
+        self.in_table(Some(table)).map(|attributes| self.check(decode(attributes))).collect()
     }
 
     fn check<T>(&self, decoded: Option<T>) -> Result<T, NetlinkError> {
@@ -323,8 +222,9 @@ impl Listing {
     }
 }
 
-/// Chains, rules and sets have the name of their table in the same place.
+/// Chains, rules, sets and elements have the name of their table in the same place.
 const _: () = assert!(chain::TABLE == rule::TABLE && rule::TABLE == set::TABLE);
+const _: () = assert!(set::TABLE == element_list::TABLE);
 
 #[cfg(test)]
 #[path = "listing_tests.rs"]

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::super::golden_tests::requests;
 use super::super::{Expression, Rule};
 use super::*;
+use crate::wire::encoder::Encoder;
+use crate::wire::message::Header;
 
 /// Messages of the kind that answers a request, one per attributes.
 fn packet(kind: u16, sequence: u32, generation: u16, attributes: &[&[u8]]) -> Vec<u8> {
@@ -32,7 +34,7 @@ fn done(sequence: u32, error: i32) -> Vec<u8> {
 fn a_listing_ends_with_its_mark_and_is_repeated_after_a_change() {
     let mut request = Request::list(message::GET_CHAIN, Family::Ip, |_| {});
     request.number(7);
-    let new = || Reader { request: &request, wanted: message::NEW_CHAIN, generation: None };
+    let new = || Reader::new(&request, message::NEW_CHAIN);
     let kind = message::NEW_CHAIN;
 
     let mut reader = new();
@@ -43,7 +45,8 @@ fn a_listing_ends_with_its_mark_and_is_repeated_after_a_change() {
     let mut reader = new();
     assert_eq!(read(&mut reader, &packet(kind, 7, 1, &[&[]])).unwrap(), None);
     let changed = packet(kind, 7, 2, &[&[]]);
-    assert_eq!(read(&mut reader, &changed).unwrap(), Some(Progress::Interrupted));
+    assert_eq!(read(&mut reader, &changed).unwrap(), None, "the rest has to be read");
+    assert_eq!(read(&mut reader, &done(7, 0)).unwrap(), Some(Progress::Disturbed));
     assert_eq!(read(&mut new(), &done(7, -4)).unwrap(), Some(Progress::Interrupted));
     assert_eq!(read(&mut new(), &done(7, -2)).unwrap(), Some(Progress::Complete));
     let refused = read(&mut new(), &done(7, -1)).unwrap_err().to_string();
@@ -51,15 +54,16 @@ fn a_listing_ends_with_its_mark_and_is_repeated_after_a_change() {
 
     let mut marked = packet(kind, 7, 1, &[&[]]);
     marked[6] = 0x10;
-    assert_eq!(read(&mut new(), &marked).unwrap(), Some(Progress::Interrupted));
+    let mut reader = new();
+    assert_eq!(read(&mut reader, &marked).unwrap(), None);
+    assert_eq!(read(&mut reader, &done(7, 0)).unwrap(), Some(Progress::Disturbed));
 }
 
 proptest! {
     #[test]
     fn any_packet_is_read_or_refused(packet in prop::collection::vec(any::<u8>(), 0..200)) {
         let request = Request::list(message::GET_CHAIN, Family::Ip, |_| {});
-        let wanted = message::NEW_CHAIN;
-        let _ = read(&mut Reader { request: &request, wanted, generation: None }, &packet);
+        let _ = read(&mut Reader::new(&request, message::NEW_CHAIN), &packet);
     }
 
     #[test]

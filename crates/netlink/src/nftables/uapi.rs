@@ -4,8 +4,12 @@
 
 use nix::libc;
 
+pub(crate) use crate::wire::uapi::flag;
+
 /// Requests (`NFT_MSG_*`), with the subsystem's number in the upper byte.
 pub(crate) mod message {
+    pub(crate) use crate::wire::uapi::kind::{DONE, ERROR};
+
     /// `NFNL_SUBSYS_NFTABLES`
     pub(crate) const SUBSYSTEM: u16 = 10;
     pub(crate) const NEW_TABLE: u16 = SUBSYSTEM << 8;
@@ -29,21 +33,6 @@ pub(crate) mod message {
     pub(crate) const BATCH_BEGIN: u16 = 16;
     /// `NFNL_MSG_BATCH_END`
     pub(crate) const BATCH_END: u16 = 17;
-    /// `NLMSG_ERROR`
-    pub(crate) const ERROR: u16 = 2;
-    /// `NLMSG_DONE`
-    pub(crate) const DONE: u16 = 3;
-}
-
-/// Flags of requests and answers (`NLM_F_*`).
-pub(crate) mod flag {
-    pub(crate) const REQUEST: u16 = 0x1;
-    pub(crate) const ACKNOWLEDGE: u16 = 0x4;
-    /// In an answer: the objects changed while they were listed.
-    pub(crate) const DUMP_INTERRUPTED: u16 = 0x10;
-    pub(crate) const DUMP: u16 = 0x300;
-    pub(crate) const CREATE: u16 = 0x400;
-    pub(crate) const APPEND: u16 = 0x800;
 }
 
 /// `NFT_SET_*`
@@ -73,6 +62,8 @@ pub(crate) const GENERATION_ID: u16 = 1;
 pub(crate) const TABLE_DORMANT: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`
 pub(crate) const ELEMENT_INTERVAL_END: u32 = 1;
+/// `NFT_SET_ELEM_CATCHALL`, Linux 5.13.
+pub(crate) const ELEMENT_CATCH_ALL: u32 = 2;
 /// `NFT_DATA_VERDICT`, the data type of verdict maps.
 pub(crate) const DATA_TYPE_VERDICT: u32 = 0xffff_ff00;
 /// `NFT_USERDATA_MAXLEN`
@@ -143,19 +134,12 @@ const _: () = {
     assert!(SUBSYSTEM == libc::NFNL_SUBSYS_NFTABLES as u16);
     assert!(BATCH_BEGIN == libc::NFNL_MSG_BATCH_BEGIN as u16);
     assert!(BATCH_END == libc::NFNL_MSG_BATCH_END as u16);
-    assert!(ERROR == libc::NLMSG_ERROR as u16 && DONE == libc::NLMSG_DONE as u16);
     assert!(DELETE_TABLE & 0xff == libc::NFT_MSG_DELTABLE as u16);
     assert!(DELETE_CHAIN & 0xff == libc::NFT_MSG_DELCHAIN as u16);
     assert!(DELETE_RULE & 0xff == libc::NFT_MSG_DELRULE as u16);
     assert!(DELETE_SET & 0xff == libc::NFT_MSG_DELSET as u16);
     assert!(DELETE_ELEMENTS & 0xff == libc::NFT_MSG_DELSETELEM as u16);
     assert!(GET_GENERATION & 0xff == libc::NFT_MSG_GETGEN as u16);
-    assert!(flag::REQUEST == libc::NLM_F_REQUEST as u16);
-    assert!(flag::ACKNOWLEDGE == libc::NLM_F_ACK as u16);
-    assert!(flag::DUMP_INTERRUPTED == libc::NLM_F_DUMP_INTR as u16);
-    assert!(flag::DUMP == libc::NLM_F_DUMP as u16);
-    assert!(flag::CREATE == libc::NLM_F_CREATE as u16);
-    assert!(flag::APPEND == libc::NLM_F_APPEND as u16);
     assert!(set_flag::INTERVAL == libc::NFT_SET_INTERVAL as u32);
     assert!(set_flag::TIMEOUT == libc::NFT_SET_TIMEOUT as u32);
     assert!(set_flag::DYNAMIC == libc::NFT_SET_EVAL as u32);

@@ -1,5 +1,7 @@
 //! Numbers of `include/uapi/linux/rtnetlink.h`, `fib_rules.h` and `netlink.h`.
 
+pub(super) use crate::wire::uapi::flag;
+
 /// The protocol number by which `ip rule` and `ip route` show what is ours. Numbers say who
 /// made a route and have no effect; neither `linux/rtnetlink.h` nor iproute2's
 /// `rt_protos` gives this one to anybody.
@@ -10,10 +12,8 @@ pub(super) const HEADER: usize = 12;
 
 /// Message kinds.
 pub(super) mod message {
-    /// `NLMSG_ERROR`
-    pub(in super::super) const ERROR: u16 = 2;
-    /// `NLMSG_DONE`
-    pub(in super::super) const DONE: u16 = 3;
+    pub(in super::super) use crate::wire::uapi::kind::{DONE, ERROR};
+
     /// `RTM_NEWROUTE`
     pub(in super::super) const NEW_ROUTE: u16 = 24;
     /// `RTM_DELROUTE`
@@ -26,20 +26,6 @@ pub(super) mod message {
     pub(in super::super) const DELETE_RULE: u16 = 33;
     /// `RTM_GETRULE`
     pub(in super::super) const GET_RULE: u16 = 34;
-}
-
-/// Flags of requests and answers.
-pub(super) mod flag {
-    /// `NLM_F_REQUEST`
-    pub(in super::super) const REQUEST: u16 = 1;
-    /// `NLM_F_DUMP_INTR`
-    pub(in super::super) const DUMP_INTERRUPTED: u16 = 0x10;
-    /// `NLM_F_EXCL`
-    pub(in super::super) const EXCLUSIVE: u16 = 0x200;
-    /// `NLM_F_DUMP`
-    pub(in super::super) const DUMP: u16 = 0x300;
-    /// `NLM_F_CREATE`
-    pub(in super::super) const CREATE: u16 = 0x400;
 }
 
 /// `AF_INET` and `AF_INET6`

@@ -3,13 +3,8 @@
 
 use super::attribute::AttributeSet;
 use super::message::{self, Message};
+use super::uapi::{flag, kind};
 
-/// `NLMSG_DONE`
-const DONE: u16 = 3;
-/// `NLM_F_CAPPED`: the request is quoted without its payload.
-const CAPPED: u16 = 0x100;
-/// `NLM_F_ACK_TLVS`: attributes follow the quoted request.
-const HAS_ATTRIBUTES: u16 = 0x200;
 /// `NLMSGERR_ATTR_MSG`
 const TEXT: u16 = 1;
 /// `NLMSGERR_ATTR_OFFS`
@@ -32,7 +27,7 @@ impl Acknowledgement {
         let (error, quoted) = message.payload().split_first_chunk()?;
         let error = i32::from_ne_bytes(*error).checked_neg()?;
         let mut acknowledgement = Acknowledgement { error, ..Acknowledgement::default() };
-        if message.flags & HAS_ATTRIBUTES != 0 {
+        if message.flags & flag::HAS_ATTRIBUTES != 0 {
             acknowledgement.read_attributes(message.flags, quoted);
         }
         Some(acknowledgement)
@@ -42,7 +37,7 @@ impl Acknowledgement {
     /// whose error number may be missing.
     pub(crate) fn decode_end(message: &Message<'_>) -> Option<Acknowledgement> {
         match message.payload() {
-            [] if message.kind == DONE => Some(Acknowledgement::default()),
+            [] if message.kind == kind::DONE => Some(Acknowledgement::default()),
             _ => Acknowledgement::decode(message),
         }
     }
@@ -50,7 +45,7 @@ impl Acknowledgement {
     /// Attributes only explain: if they cannot be read, the error number has to do.
     fn read_attributes(&mut self, flags: u16, quoted: &[u8]) {
         let quoted_length = match quoted.first_chunk() {
-            Some(length) if flags & CAPPED == 0 => {
+            Some(length) if flags & flag::CAPPED == 0 => {
                 usize::try_from(u32::from_ne_bytes(*length)).unwrap_or(usize::MAX)
             }
             _ => message::HEADER,
@@ -92,17 +87,20 @@ mod tests {
         let wanted = Acknowledgement { error: 2, text: Some("no".to_owned()), offset: Some(24) };
         let mut capped = Header::default().encode()[..16].to_vec();
         capped.extend(attributes);
-        assert_eq!(decode(&message(CAPPED | HAS_ATTRIBUTES, -2, &capped)), Some(wanted.clone()));
+        assert_eq!(
+            decode(&message(flag::CAPPED | flag::HAS_ATTRIBUTES, -2, &capped)),
+            Some(wanted.clone())
+        );
         let mut whole = Header::default().encode().to_vec();
         whole.extend(attributes);
-        assert_eq!(decode(&message(HAS_ATTRIBUTES, -2, &whole)), Some(wanted));
+        assert_eq!(decode(&message(flag::HAS_ATTRIBUTES, -2, &whole)), Some(wanted));
     }
 
     #[test]
     fn an_error_without_explanation_is_still_an_error() {
         let plain = Acknowledgement { error: 1, ..Acknowledgement::default() };
         assert_eq!(decode(&message(0, -1, &[0; 16])), Some(plain.clone()));
-        assert_eq!(decode(&message(HAS_ATTRIBUTES, -1, &[0xff; 20])), Some(plain));
+        assert_eq!(decode(&message(flag::HAS_ATTRIBUTES, -1, &[0xff; 20])), Some(plain));
         assert_eq!(decode(&message(0, i32::MIN, &[])), None);
     }
 

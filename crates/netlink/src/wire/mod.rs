@@ -9,6 +9,7 @@ pub(crate) mod encoder;
 pub(crate) mod message;
 #[cfg(test)]
 pub(crate) mod tree;
+pub(crate) mod uapi;
 
 /// Rounds up to the 4 bytes on which messages and attributes start.
 pub(crate) const fn align(length: usize) -> usize {

@@ -1,6 +1,7 @@
-use portolan_lab::namespaced;
+use portolan_lab::{kernel_is_at_least, namespaced};
 use portolan_netlink::nftables::{Batch, Data, ElementOperation, Family, Set};
 
+use super::listings::while_others_change_theirs;
 use super::{Kernel, TABLE, address_map};
 
 const COUNT: u32 = 5000;
@@ -39,9 +40,7 @@ fn known(kernel: &mut Kernel, set: &str, keys: &[u32]) -> Option<Vec<u32>> {
 
 /// Linux 6.16 and newer tell how many elements a set holds.
 fn counts_elements() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
+    kernel_is_at_least(6, 16)
 }
 
 #[test]
@@ -68,5 +67,44 @@ fn elements_are_found_by_their_keys_if_the_set_holds_no_others() {
         kernel.apply(|batch| batch.flush_set(Family::Ip, TABLE, "map"));
         assert_eq!(known(&mut kernel, "map", &all), counts_elements().then(Vec::new));
         assert_eq!(kernel.elements("map"), [], "the connection is still in step");
+    });
+}
+
+#[test]
+fn elements_are_found_by_their_keys_while_others_change_theirs_without_a_pause() {
+    let name = "known::elements_are_found_by_their_keys_while_others_change_theirs_without_a_pause";
+    namespaced(name, || {
+        let mut kernel = filled();
+        let all: Vec<u32> = (0..COUNT).collect();
+        while_others_change_theirs(|| {
+            for _ in 0..10 {
+                assert_eq!(known(&mut kernel, "map", &all), counts_elements().then(|| all.clone()));
+                assert!(known(&mut kernel, "map", &all[1..]).is_none(), "one is not asked for");
+            }
+        });
+    });
+}
+
+#[test]
+fn an_element_for_all_other_keys_is_never_overlooked() {
+    namespaced("known::an_element_for_all_other_keys_is_never_overlooked", || {
+        let mut kernel = filled();
+        if !counts_elements() {
+            return; // Nothing is looked up there.
+        }
+        let all: Vec<u32> = (0..COUNT).collect();
+        let data = Some(Data::Bytes(&[10, 0, 0, 9]));
+        kernel.apply(|batch| {
+            batch
+                .elements(Family::Ip, TABLE, "map", ElementOperation::Add)
+                .push_catch_all(data, None);
+        });
+        assert!(known(&mut kernel, "map", &all).is_none(), "it is there");
+        kernel.apply(|batch| {
+            batch
+                .elements(Family::Ip, TABLE, "map", ElementOperation::Delete)
+                .push_catch_all(None, None);
+        });
+        assert_eq!(known(&mut kernel, "map", &all), Some(all), "it is gone");
     });
 }

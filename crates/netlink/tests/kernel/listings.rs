@@ -4,7 +4,7 @@ use portolan_lab::namespaced;
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection, Data, ElementOperation, Family, Table};
 
-use super::{Kernel, TABLE, address_map, chain};
+use super::{Kernel, TABLE, add, address_map, chain};
 
 #[test]
 fn what_is_absent_lists_as_nothing() {
@@ -71,6 +71,57 @@ fn a_listing_during_changes_shows_one_state_or_says_that_it_could_not() {
             println!("{listings} listings between the changes");
         });
     });
+}
+
+#[test]
+fn a_table_is_listed_while_others_change_theirs_without_a_pause() {
+    namespaced("listings::a_table_is_listed_while_others_change_theirs_without_a_pause", || {
+        let mut kernel = Kernel::with_table();
+        kernel.apply(|batch| {
+            batch.add_set(Family::Ip, TABLE, &address_map("map", 65_536));
+            batch.add_chain(Family::Ip, TABLE, &chain("ours"));
+        });
+        // A listing takes longer than a transaction of others.
+        for start in (0..50_000).step_by(2000) {
+            kernel.apply(|batch| (start..start + 2000).for_each(|key| add(batch, "map", key, key)));
+        }
+        let elements = kernel.elements("map");
+        while_others_change_theirs(|| {
+            for _ in 0..3 {
+                assert!(kernel.elements("map") == elements);
+                assert_eq!(kernel.connection.chains(Family::Ip, TABLE).unwrap(), [chain("ours")]);
+            }
+        });
+    });
+}
+
+/// Ends a thread also where a test fails.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Does something while another program changes a table of its own without a pause.
+pub(crate) fn while_others_change_theirs(act: impl FnOnce()) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| change_another_table_until(&done));
+        let _end = OnDrop(&done);
+        act();
+    });
+}
+
+fn change_another_table_until(done: &AtomicBool) {
+    let mut writer = Kernel { connection: Connection::open().unwrap() };
+    let table = Table { name: "other".to_owned(), ..Table::default() };
+    writer.apply(|batch| batch.add_table(Family::Ip, &table));
+    while !done.load(Ordering::Relaxed) {
+        writer.apply(|batch| batch.add_chain(Family::Ip, "other", &chain("theirs")));
+        writer.apply(|batch| batch.delete_chain(Family::Ip, "other", "theirs"));
+    }
 }
 
 const COUNT: u32 = 5000;

@@ -15,6 +15,7 @@ mod ruleset;
 mod transactions;
 mod whole_table;
 
+use portolan_lab::kernel_is_at_least;
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{
     Batch, Chain, Connection, Data, ElementOperation, Family, Field, OwnedVerdict, Receipt, Set,
@@ -26,9 +27,7 @@ const TABLE: &str = "portolan";
 /// Whether this kernel may lack what the oldest kernel of the matrix (5.10) lacks and the
 /// next (6.1) has.
 fn may_be_like_5_10() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
-    [numbers.next(), numbers.next()] < [Some(6), Some(1)]
+    !kernel_is_at_least(6, 1)
 }
 
 /// Asserts that an error is `start`, the position of an element, and `end`. Linux 5.10 does

@@ -2,7 +2,8 @@
 
 use portolan_netlink::nftables::{Expression, MetaKey, Register};
 
-use super::{FIRST, Lowering, Side, lookup};
+use super::packet::Side;
+use super::{FIRST, Lowering, lookup};
 use crate::chain_name::EntryKind;
 use crate::container::{Container, FIRST_SLOT};
 use crate::statement::Statement;

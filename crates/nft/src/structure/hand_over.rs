@@ -6,7 +6,7 @@
 //! bound to the node, and nothing else that listens on it can be reached through one.
 
 use portolan_core::Pool;
-use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
+use portolan_netlink::nftables::{ChainKind, Hook};
 
 use super::serving::balance;
 use super::{Chain, FamilySettings, loopback};
@@ -35,15 +35,10 @@ impl FamilySettings {
 
     /// Later packets of connections that IPVS has.
     fn carry(&self) -> Chain {
-        let base = BaseChain {
-            kind: ChainKind::Filter,
-            hook: Hook::Prerouting,
-            priority: CARRY_PRIORITY,
-            policy: Policy::Accept,
-        };
+        let place = (Hook::Prerouting, CARRY_PRIORITY);
         let bit = self.ipvs_mark;
         let rule = vec![Statement::ConnectionMarked(bit), Statement::Forth, Statement::Mark(bit)];
-        Chain { name: "ipvs-connections".to_owned(), base: Some(base), rules: vec![rule] }
+        Chain::base("ipvs-connections", ChainKind::Filter, place, vec![rule])
     }
 
     /// What this node sends to an endpoint that is itself. IPVS translates it and leaves it on
@@ -51,12 +46,7 @@ impl FamilySettings {
     /// A chain of this kind finds the way anew for packets whose mark it changes, so it flips
     /// one that nobody asks for any more.
     fn reroute(&self) -> Chain {
-        let base = BaseChain {
-            kind: ChainKind::Route,
-            hook: Hook::Output,
-            priority: REROUTE_PRIORITY,
-            policy: Policy::Accept,
-        };
+        let place = (Hook::Output, REROUTE_PRIORITY);
         let bit = self.ipvs_mark;
         let rule = vec![
             Statement::ConnectionMarked(bit),
@@ -64,7 +54,7 @@ impl FamilySettings {
             Statement::DestinationIsLocal,
             Statement::Unmark(bit),
         ];
-        Chain { name: "ipvs-endpoints-here".to_owned(), base: Some(base), rules: vec![rule] }
+        Chain::base("ipvs-endpoints-here", ChainKind::Route, place, vec![rule])
     }
 
     fn hand_over(&self) -> Chain {

@@ -2,7 +2,7 @@
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use portolan_core::Family;
-use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
+use portolan_netlink::nftables::{ChainKind, Hook};
 
 use super::Chain;
 use crate::statement::Statement;
@@ -29,11 +29,5 @@ pub(super) fn guard_loopback() -> Chain {
         vec![from_network(), Statement::Destination { net, negated: false }, Statement::Drop],
         vec![from_network(), Statement::Source { net, negated: false }, Statement::Drop],
     ];
-    let base = BaseChain {
-        kind: ChainKind::Filter,
-        hook: Hook::Prerouting,
-        priority: GUARD_PRIORITY,
-        policy: Policy::Accept,
-    };
-    Chain { name: "guard-loopback".to_owned(), base: Some(base), rules }
+    Chain::base("guard-loopback", ChainKind::Filter, (Hook::Prerouting, GUARD_PRIORITY), rules)
 }

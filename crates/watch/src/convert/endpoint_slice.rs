@@ -3,14 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use portolan_core::{
-    Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, ObjectName, Protocol,
-};
+use portolan_core::{Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Hints, ObjectName};
 
 use super::Input;
 use super::path::Path;
+use super::port_fields;
 use super::report::{Report, Reported};
-use super::service::PROTOCOLS;
 use crate::field::{Field, List};
 use crate::manifest::{
     EndpointConditions, EndpointHints, Metadata, Named, SliceEndpoint, SlicePort,
@@ -88,20 +86,9 @@ fn port(
     names: &mut Names,
     report: &mut Report,
 ) -> Result<EndpointPort, Reported> {
-    let done = "the port is skipped";
-    let port = report.structure(element, path, done)?;
-    let name = report.read(&port.name, path.field("name"), done)?;
-    let protocol = report.choice(&port.protocol, path.field("protocol"), &PROTOCOLS, done)?;
-    let number = report.port(&port.port, path.field("port"), done)?;
-    let Some(number) = number else {
-        // The API means "all ports" by it, which no service proxy supports.
-        return Err(report.problem(path.field("port"), format!("has no number; {done}")));
-    };
-    Ok(EndpointPort {
-        name: names.share(name.map_or("", String::as_str)),
-        protocol: protocol.unwrap_or(Protocol::Tcp),
-        port: number,
-    })
+    let port = report.structure(element, path, port_fields::SKIPPED)?;
+    let read = port_fields::read(&port.name, &port.protocol, &port.port, path, names, report)?;
+    Ok(EndpointPort { name: read.name, protocol: read.protocol, port: read.number })
 }
 
 fn endpoints(

@@ -10,6 +10,7 @@ mod endpoint_slice;
 mod ipvs_scheduler;
 mod node;
 mod path;
+mod port_fields;
 mod report;
 mod service;
 mod service_addresses;

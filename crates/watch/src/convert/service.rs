@@ -1,22 +1,17 @@
 //! `v1.Service`.
 
-use portolan_core::{
-    Protocol, Service, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone,
-};
+use portolan_core::{Service, ServicePort, ServiceType, SessionAffinity, WhenEndpointGone};
 
 use super::Input;
 use super::ipvs_scheduler::ipvs_scheduler;
 use super::path::Path;
+use super::port_fields;
 use super::report::{Report, Reported};
 use super::service_addresses::{cluster_ips, is_headless, load_balancer_ips, source_ranges};
 use crate::event::printable;
 use crate::field::{Field, List};
 use crate::manifest::{self, Annotations, Spec};
 use crate::names::Names;
-
-/// The words of `v1.Protocol`.
-pub(super) const PROTOCOLS: [(&str, Protocol); 3] =
-    [("TCP", Protocol::Tcp), ("UDP", Protocol::Udp), ("SCTP", Protocol::Sctp)];
 
 const TYPES: [(&str, ServiceType); 4] = [
     ("ClusterIP", ServiceType::ClusterIP),
@@ -196,19 +191,13 @@ fn port(
     names: &mut Names,
     report: &mut Report,
 ) -> Result<ServicePort, Reported> {
-    let done = "the port is skipped";
-    let port = report.structure(element, path, done)?;
-    let name = report.read(&port.name, path.field("name"), done)?;
-    let protocol = report.choice(&port.protocol, path.field("protocol"), &PROTOCOLS, done)?;
-    let number = report.port(&port.port, path.field("port"), done)?;
-    let Some(number) = number else {
-        return Err(report.problem(path.field("port"), format!("has no number; {done}")));
-    };
+    let port = report.structure(element, path, port_fields::SKIPPED)?;
+    let read = port_fields::read(&port.name, &port.protocol, &port.port, path, names, report)?;
     let node_port = path.field("nodePort");
     Ok(ServicePort {
-        name: names.share(name.map_or("", String::as_str)),
-        protocol: protocol.unwrap_or(Protocol::Tcp),
-        port: number,
+        name: read.name,
+        protocol: read.protocol,
+        port: read.number,
         node_port: report.port(&port.node_port, node_port, "it is ignored").ok().flatten(),
     })
 }

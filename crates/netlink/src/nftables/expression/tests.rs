@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 use proptest::strategy::Union;
 
+use super::super::uapi::{expression, meta};
 use super::*;
-use crate::wire::attribute::HEADER;
+use crate::wire::attribute::{AttributeSet, HEADER};
+use crate::wire::encoder::Encoder;
 
 fn register() -> impl Strategy<Value = Register> {
     (0..16_u8).prop_map(Register::Word)
