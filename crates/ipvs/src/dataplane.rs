@@ -12,23 +12,21 @@
 //! us. Connections that IPVS has need their virtual server, the routes, and the rule that
 //! marks their packets: all that stays until the last of them has ended, or for so long.
 
+mod ways;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
 };
-use portolan_nft::{Ipvs, NftBackend, NftOptions};
-use tracing::{info, warn};
+use portolan_nft::{NftBackend, NftOptions};
 
-use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
-use crate::paths::{PATHS, Paths};
-use crate::registry::Registry;
 use crate::report::sum;
-use crate::strays::{resetting, resetting_changes};
+use crate::strays::resetting_changes;
 
 /// How often the kernel's virtual servers are compared with ours: nothing tells when
 /// others change them.
@@ -71,105 +69,6 @@ impl Dataplane {
             hands_over: false,
             switching: false,
         })
-    }
-
-    fn converge_ipvs(
-        &mut self,
-        plans: &[Arc<ServicePlan>],
-        environment: &Environment,
-    ) -> Result<SyncReport, BackendError> {
-        let manager = match &mut self.manager {
-            Some(manager) => manager,
-            none => none.insert(Manager::open(&self.options)?),
-        };
-        let before = manager.converge(plans, environment)?;
-        if !self.hands_over {
-            manager.verify_paths()?;
-        }
-        // Otherwise one server that is refused must not keep the others from their clients.
-        if self.switching {
-            manager.verify_servers()?;
-        }
-        self.table.set_ipvs(Ipvs::Serving);
-        let resetting: Vec<_> = plans.iter().map(resetting).collect();
-        let table = self.table.converge(&mut resetting.iter(), environment)?;
-        self.hands_over = true;
-        let after = manager.finish().and_then(|report| {
-            // What drained may have new connections again.
-            manager.look()?;
-            Ok(report)
-        });
-        let after = after.unwrap_or_else(|error| {
-            warn!("what is not needed any more stays for now: {error}");
-            SyncReport::default()
-        });
-        Ok(sum([before, table, after]))
-    }
-
-    fn converge_nftables(
-        &mut self,
-        plans: &[Arc<ServicePlan>],
-        environment: &Environment,
-    ) -> Result<SyncReport, BackendError> {
-        match &mut self.manager {
-            Some(manager) => {
-                // The table does not need IPVS, and goes on whatever becomes of it.
-                if let Err(error) = manager.repair(environment) {
-                    warn!("connections that IPVS still has may break: {error}");
-                }
-            }
-            None => self.manager = self.left_behind(environment)?,
-        }
-        let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
-        self.table.set_ipvs(ipvs);
-        let report = self.table.converge(&mut plans.iter(), environment)?;
-        self.hands_over = false;
-        let drained = self.manager.as_mut().map(|manager| {
-            manager.drain_all()?;
-            manager.look()
-        });
-        if let Some(Err(error)) = drained {
-            warn!("IPVS does not know yet that it gets no new connections: {error}");
-        }
-        Ok(report)
-    }
-
-    /// What an earlier run left with IPVS.
-    fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
-        if !Registry::open(&self.options.registry)?.is_there()? {
-            return Ok(None);
-        }
-        let found = Manager::open(&self.options).and_then(|mut manager| {
-            manager.repair(environment)?;
-            Ok(manager)
-        });
-        Ok(found
-            .inspect_err(|error| {
-                warn!("what an earlier run left with IPVS cannot be drained: {error}");
-            })
-            .ok())
-    }
-
-    /// Lets go of what nobody uses any more.
-    fn release(&mut self) -> Result<(), BackendError> {
-        let Some(manager) = &mut self.manager else { return Ok(()) };
-        if self.mode == Mode::Ipvs {
-            return Ok(manager.release()?);
-        }
-        match manager.release_to_the_end() {
-            Ok(false) => return Ok(()),
-            Ok(true) => {}
-            Err(error) => {
-                // The table does not need IPVS.
-                warn!("what IPVS still has is looked at again: {error}");
-                return Ok(());
-            }
-        }
-        self.manager = None;
-        self.table.set_ipvs(Ipvs::Unused);
-        self.table.adapt(&self.environment)?;
-        info!("IPVS has no connections of Portolan any more, and all of it is removed");
-        Ok(())
     }
 }
 
@@ -263,15 +162,4 @@ impl Backend for Dataplane {
         }
         result
     }
-}
-
-/// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns
-/// what was deleted; connections that IPVS has end.
-pub fn cleanup(options: &IpvsOptions) -> Result<Vec<String>, IpvsError> {
-    if Registry::open(&options.registry)?.is_there()? {
-        return Manager::open(options)?.remove();
-    }
-    // Others may have deleted the register; rules and routes say themselves whose they are.
-    let removed = Paths::of(options)?.remove()?;
-    Ok(if removed > 0 { vec![PATHS.to_owned()] } else { Vec::new() })
 }

@@ -15,7 +15,9 @@
 //! | `strays` | what becomes of TCP packets that begin nothing |
 //! | `manager` | the above against the kernel |
 //! | `dataplane` | table and manager as one backend, in one of two modes |
+//! | `cleanup` | what removes all of it |
 
+mod cleanup;
 mod dataplane;
 mod error;
 mod manager;
@@ -30,7 +32,8 @@ mod strays;
 mod sysctl;
 mod wanted;
 
-pub use dataplane::{Dataplane, cleanup};
+pub use cleanup::cleanup;
+pub use dataplane::Dataplane;
 pub use error::IpvsError;
 pub use mode::Mode;
 pub use options::IpvsOptions;

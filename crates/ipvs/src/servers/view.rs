@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
-use super::{FULL_WEIGHT, Known, Phase, Servers, serves};
+use super::Servers;
+use super::known::{FULL_WEIGHT, Known, Phase};
 use crate::schedulers::Schedulers;
 
 impl Servers {
@@ -49,7 +50,7 @@ impl Servers {
 
     /// Those that clients are led to, although others made them.
     pub(crate) fn wanted_of_others(&self) -> impl Iterator<Item = &ServerKey> {
-        self.foreign.iter().filter(|key| self.claims.get(key).is_some_and(serves))
+        self.foreign.iter().filter(|key| self.claims.serving(key).is_some())
     }
 
     /// Every server that is known or wanted.
@@ -106,19 +107,18 @@ impl Servers {
 
     /// Those that are wanted with one of these schedulers. Walks all.
     pub(crate) fn wanted_with(&self, schedulers: &BTreeSet<String>) -> BTreeSet<ServerKey> {
-        let has = |key: &&ServerKey| self.scheduler(key).is_some_and(|it| schedulers.contains(it));
-        self.claims.keys().filter(has).copied().collect()
+        self.claims.with_scheduler(schedulers)
     }
 
     /// Whether a Service asks for a scheduler.
     pub(crate) fn is_asked_for(&self, scheduler: &str) -> bool {
-        self.asked.contains_key(scheduler)
+        self.claims.is_asked_for(scheduler)
     }
 
     /// The scheduler that a server is wanted with, unless it is of others.
     fn scheduler(&self, key: &ServerKey) -> Option<&str> {
-        let first = self.claims.get(key)?.values().next()?;
-        (!self.foreign.contains(key)).then_some(&first.server.scheduler)
+        let wanted = self.claims.of(key)?;
+        (!self.foreign.contains(key)).then_some(&wanted.server.scheduler)
     }
 
     /// Whether none of them is left.
@@ -128,7 +128,7 @@ impl Servers {
 
     /// Those that clients are led to, but for what others made.
     pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
-        let served = self.claims.iter().filter(|(_, claims)| serves(claims)).map(|(key, _)| key);
-        served.filter(|key| !self.foreign.contains(key))
+        let is_led_to = |key: &ServerKey| self.claims.serving(key).is_some();
+        self.claims.keys().filter(move |key| is_led_to(key) && !self.foreign.contains(key))
     }
 }

@@ -8,7 +8,8 @@ use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::nftables::{Batch, Connection, Family};
 use portolan_netlink::route::{Operation, Routing};
 
-use crate::node::{Clients, Node, pod};
+use crate::node::{Clients, Node};
+use crate::objects::pod;
 
 const LONG: Duration = Duration::from_secs(600);
 
