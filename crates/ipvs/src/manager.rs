@@ -17,6 +17,7 @@ use portolan_netlink::ipvs::{Ipvs, Operation, ServerKey, Timeouts};
 use tracing::warn;
 
 use crate::error::IpvsError;
+use crate::kernel::Kernel;
 use crate::options::IpvsOptions;
 use crate::paths::Paths;
 use crate::registry::Registry;
@@ -29,7 +30,7 @@ use crate::wanted::{Settings, Wanted, wanted};
 /// what is done afterwards the caller changes the table.
 #[derive(Debug)]
 pub(crate) struct Manager {
-    ipvs: Ipvs,
+    ipvs: Box<dyn Kernel>,
     registry: Registry,
     paths: Paths,
     servers: Servers,
@@ -50,9 +51,13 @@ pub(crate) struct Manager {
 impl Manager {
     /// Opens the conversations; changes nothing.
     pub(crate) fn open(options: &IpvsOptions) -> Result<Manager, IpvsError> {
+        Manager::with(Box::new(Ipvs::open()?), options)
+    }
+
+    fn with(ipvs: Box<dyn Kernel>, options: &IpvsOptions) -> Result<Manager, IpvsError> {
         let scheduler = Scheduler::of_node(&options.scheduler);
         Ok(Manager {
-            ipvs: Ipvs::open()?,
+            ipvs,
             registry: Registry::open(&options.registry)?,
             paths: Paths::of(options)?,
             servers: Servers::default(),
@@ -78,6 +83,14 @@ impl Manager {
         if self.timeouts != Timeouts::default() {
             self.ipvs.set_timeouts(self.timeouts)?;
         }
+        self.catch_up(plans, environment)
+    }
+
+    fn catch_up(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<SyncReport, IpvsError> {
         self.observe()?;
         self.schedulers.try_again();
         self.drains = false;
@@ -171,3 +184,6 @@ fn node_ports(environment: &Environment) -> Vec<IpAddr> {
     addresses.sort_unstable();
     addresses
 }
+
+#[cfg(test)]
+mod tests;
