@@ -29,8 +29,8 @@ impl Manager {
         let mut ours = Vec::new();
         let mut foreign = BTreeSet::new();
         for server in servers {
-            self.schedulers.found(&server.scheduler);
             if registered.contains(&server.key) {
+                self.schedulers.found(&server.scheduler, server.key);
                 let destinations = self.ipvs.destinations(&server.key)?;
                 ours.push((server, destinations));
             } else {

@@ -15,11 +15,12 @@ use crate::servers::Steps;
 
 impl Manager {
     /// Does for these servers what has to be done before the table leads clients there, with
-    /// schedulers of which it is known whether the kernel has them.
+    /// schedulers of which it is known whether the kernel has them. Returns also those that it
+    /// refused because it has not.
     pub(super) fn settle_all(
         &mut self,
         keys: impl IntoIterator<Item = ServerKey>,
-    ) -> Result<SyncReport, IpvsError> {
+    ) -> Result<(SyncReport, BTreeSet<ServerKey>), IpvsError> {
         let (start, sent_before) = (Instant::now(), self.bytes_sent());
         let mut steps = Steps::default();
         for key in keys {
@@ -33,15 +34,17 @@ impl Manager {
         self.paths.lead(ips.into_iter())?;
         let refused = self.execute(&servers)?;
         // Destinations of a server that is not ours are none of our business.
-        let destinations: Vec<Operation> =
-            destinations.into_iter().filter(|operation| !is_of(operation, &refused)).collect();
+        let destinations: Vec<Operation> = destinations
+            .into_iter()
+            .filter(|operation| !is_of(operation, &refused.absent))
+            .collect();
         self.execute(&destinations)?;
         let sent = SyncReport {
             added: register.len() + servers.len() + destinations.len(),
             transactions: usize::from(!register.is_empty()) + servers.len() + destinations.len(),
             ..SyncReport::default()
         };
-        Ok(self.report(sent, start, sent_before))
+        Ok((self.report(sent, start, sent_before), refused.unscheduled))
     }
 
     /// Does what has to be done once the table leads nobody there.
@@ -74,13 +77,10 @@ impl Manager {
         SyncReport { bytes, kernel, ..sent }
     }
 
-    /// Executes and returns the servers that the kernel refused to add or change. What is
-    /// gone already is as good as deleted; what is refused otherwise concerns one service.
-    pub(super) fn execute(
-        &mut self,
-        operations: &[Operation],
-    ) -> Result<BTreeSet<ServerKey>, IpvsError> {
-        let mut refused = BTreeSet::new();
+    /// Executes and returns what the kernel refused of servers. What is gone already is as
+    /// good as deleted; what is refused otherwise concerns one service.
+    pub(super) fn execute(&mut self, operations: &[Operation]) -> Result<Refused, IpvsError> {
+        let mut refused = Refused::default();
         if operations.is_empty() {
             return Ok(refused);
         }
@@ -89,6 +89,9 @@ impl Manager {
             if is_gone(operation, &failure.refusal) {
                 continue;
             }
+            if let Operation::AddServer(server) = operation {
+                refused.absent.insert(server.key);
+            }
             match operation {
                 Operation::AddServer(server) if failure.refusal.is_duplicate() => {
                     warn!(
@@ -96,34 +99,41 @@ impl Manager {
                          connections to it go where that program says",
                         server.key
                     );
-                    self.disown(server.key)?;
                     self.servers.is_of_others(server.key);
-                    refused.insert(server.key);
                 }
                 Operation::AddServer(server) | Operation::ChangeServer(server)
                     if failure.refusal.lacks_scheduler() =>
                 {
-                    refused.extend(self.lacks_scheduler(operation, server)?);
+                    self.lacks_scheduler(operation, server)?;
+                    refused.unscheduled.insert(server.key);
                 }
                 operation => {
                     warn!("{}", failure.refusal);
                     self.incomplete = true;
                     self.servers.not_done(operation);
-                    if let Operation::AddServer(server) = operation {
-                        self.disown(server.key)?;
-                        refused.insert(server.key);
-                    }
                 }
             }
+        }
+        for key in &refused.absent {
+            self.disown(*key)?;
         }
         Ok(refused)
     }
 
     /// A server was registered as ours, but has not been added.
-    pub(super) fn disown(&mut self, key: ServerKey) -> Result<(), IpvsError> {
+    fn disown(&mut self, key: ServerKey) -> Result<(), IpvsError> {
         key.ip().iter().for_each(|ip| self.paths.leave_address(*ip));
         Ok(self.registry.delete(&[key])?)
     }
+}
+
+/// What the kernel refused of servers.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// They are not there.
+    absent: BTreeSet<ServerKey>,
+    /// It lacks their scheduler.
+    unscheduled: BTreeSet<ServerKey>,
 }
 
 fn deleted_server(operation: &Operation) -> Option<ServerKey> {

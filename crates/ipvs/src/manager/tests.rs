@@ -2,6 +2,7 @@
 //! are those of a namespace.
 
 mod fake;
+mod schedulers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

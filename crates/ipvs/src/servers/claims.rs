@@ -67,10 +67,10 @@ impl Claims {
         self.by_server.keys()
     }
 
-    /// Those of them that have one of these schedulers. Walks all.
+    /// Those of them that serve with one of these schedulers. Walks all.
     pub(super) fn with_scheduler(&self, schedulers: &BTreeSet<String>) -> BTreeSet<ServerKey> {
         let asks = |key: &&ServerKey| {
-            self.of(key).is_some_and(|it| schedulers.contains(&it.server.scheduler))
+            self.serving(key).is_some_and(|it| schedulers.contains(&it.server.scheduler))
         };
         self.keys().filter(asks).copied().collect()
     }

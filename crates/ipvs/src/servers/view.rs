@@ -84,17 +84,19 @@ impl Servers {
         phases.filter_map(since).max()
     }
 
-    /// Of these servers one for each scheduler of which it is not known whether the kernel
-    /// has it.
+    /// Of these servers one that serves for each scheduler of which it is not known whether
+    /// the kernel has it.
     pub(crate) fn untried(
         &self,
         keys: &BTreeSet<ServerKey>,
         schedulers: &Schedulers,
     ) -> Vec<ServerKey> {
         let mut seen = BTreeSet::new();
+        let has = |key: &ServerKey, name: &str| self.scheduler_of(key) == Some(name);
+        let is_untried = |name: &str| schedulers.is_untried(name, |key| has(key, name));
         let is_first = |key: &&ServerKey| {
-            let scheduler = self.scheduler(key).filter(|it| schedulers.is_untried(it));
-            scheduler.is_some_and(|it| seen.insert(it))
+            let name = self.wanted_scheduler(key).filter(|name| is_untried(name));
+            name.is_some_and(|name| seen.insert(name))
         };
         keys.iter().filter(is_first).copied().collect()
     }
@@ -105,7 +107,7 @@ impl Servers {
         (!name.is_empty()).then_some(name)
     }
 
-    /// Those that are wanted with one of these schedulers. Walks all.
+    /// Those that are to serve with one of these schedulers. Walks all.
     pub(crate) fn wanted_with(&self, schedulers: &BTreeSet<String>) -> BTreeSet<ServerKey> {
         self.claims.with_scheduler(schedulers)
     }
@@ -115,9 +117,9 @@ impl Servers {
         self.claims.is_asked_for(scheduler)
     }
 
-    /// The scheduler that a server is wanted with, unless it is of others.
-    fn scheduler(&self, key: &ServerKey) -> Option<&str> {
-        let wanted = self.claims.of(key)?;
+    /// The scheduler that a server is to serve with, unless it is of others.
+    fn wanted_scheduler(&self, key: &ServerKey) -> Option<&str> {
+        let wanted = self.claims.serving(key)?;
         (!self.foreign.contains(key)).then_some(&wanted.server.scheduler)
     }
 

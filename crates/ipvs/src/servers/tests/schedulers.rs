@@ -41,32 +41,41 @@ fn a_change_that_was_refused_is_not_taken_for_done() {
 }
 
 #[test]
-fn one_server_tries_a_scheduler_for_all() {
+fn one_server_that_serves_tries_a_scheduler_for_all() {
     let mut servers = Servers::default();
     let mut keys = BTreeSet::new();
-    let mut claim = |last: u8, scheduler: &str| {
+    let mut claim = |last: u8, scheduler: &str, destinations: &[u8]| {
         let address = address(&format!("10.96.0.{last}:80"));
         let key = ServerKey::Address { protocol: TCP, address };
         let server = Server { key, scheduler: scheduler.to_owned(), ..server(TCP) };
-        servers.claim(&service(), Wanted { server, ..wanted(TCP, &[1]) });
+        servers.claim(&service(), Wanted { server, ..wanted(TCP, destinations) });
         keys.insert(key);
         key
     };
-    let first = ["rr", "twos", "twos", "rr", "mh"].into_iter().zip(1..);
-    let [rr, twos, _, _, mh] =
-        <[ServerKey; 5]>::try_from(first.map(|(name, last)| claim(last, name)).collect::<Vec<_>>())
-            .unwrap();
+    let claims = ["rr", "twos", "twos", "twos", "rr", "mh"].into_iter().zip(1..);
+    let claimed: Vec<ServerKey> =
+        claims.map(|(name, last)| claim(last, name, if last == 2 { &[] } else { &[1] })).collect();
+    let [rr, _, twos, _, _, mh] = <[ServerKey; 6]>::try_from(claimed).unwrap();
     let mut schedulers = Schedulers::new(Scheduler::of_node("rr"));
     assert_eq!(servers.untried(&keys, &schedulers), [rr, twos, mh]);
-    schedulers.found("rr");
+    servers.settle(rr, &schedulers, Instant::now(), &mut Steps::default());
+    schedulers.found("rr", rr);
     schedulers.refused("twos");
     assert_eq!(servers.untried(&keys, &schedulers), [mh]);
+    servers.is_of_others(rr);
+    assert_eq!(servers.untried(&keys, &schedulers).len(), 2, "the server that has it is gone");
+}
+
+#[test]
+fn it_is_known_which_schedulers_are_asked_for() {
+    let mut servers = Servers::default();
     let wish = wanted_by("wlc").0;
     servers.claim(&service(), wish.clone());
     servers.claim(&service(), wish.clone());
     assert!(servers.is_asked_for("wlc") && !servers.is_asked_for("fo"));
+    let asked = BTreeSet::from(["wlc".to_owned(), "fo".to_owned()]);
+    assert_eq!(servers.wanted_with(&asked), BTreeSet::from([key(TCP)]));
     servers.withdraw(&service(), &wish);
-    assert!(!servers.is_asked_for("wlc") && servers.is_asked_for("mh"));
-    let asked = BTreeSet::from(["twos".to_owned(), "fo".to_owned()]);
-    assert_eq!(servers.wanted_with(&asked).len(), 2);
+    assert!(!servers.is_asked_for("wlc"));
+    assert_eq!(servers.wanted_with(&asked), BTreeSet::new());
 }
