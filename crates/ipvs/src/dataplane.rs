@@ -20,17 +20,17 @@ use std::time::{Duration, Instant};
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, ServicePlan, SyncReport,
 };
-use portolan_nft::{NftBackend, NftOptions};
+use portolan_nft::{NftBackend, NftOptions, Pace};
 
+use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
 use crate::report::sum;
 use crate::strays::resetting_changes;
 
-/// How often the kernel's virtual servers are compared with ours: nothing tells when
-/// others change them.
-const COMPARE_EVERY: Duration = Duration::from_secs(60);
+/// How often schedulers that the kernel lacked are tried again.
+const TRY_SCHEDULERS_EVERY: Duration = Duration::from_secs(60);
 
 /// Both backends, of which one has the new connections.
 #[derive(Debug)]
@@ -41,7 +41,10 @@ pub struct Dataplane {
     /// There while IPVS has, or may have, something of ours.
     manager: Option<Manager>,
     environment: Environment,
-    compared: Instant,
+    /// When virtual servers are compared: nothing tells that others changed them.
+    pace: Pace,
+    /// When schedulers that the kernel lacked were tried.
+    tried: Instant,
     /// The table hands connections over.
     hands_over: bool,
     /// There is another backend to go on with.
@@ -65,10 +68,49 @@ impl Dataplane {
             options,
             manager,
             environment: Environment::default(),
-            compared: Instant::now(),
+            pace: Pace::new(Instant::now()),
+            tried: Instant::now(),
             hands_over: false,
             switching: false,
         })
+    }
+
+    /// Does something with IPVS, if that has the new connections.
+    fn with_ipvs<R>(
+        &mut self,
+        work: impl FnOnce(&mut Manager) -> Result<R, IpvsError>,
+    ) -> Result<Option<R>, IpvsError> {
+        self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs).map(work).transpose()
+    }
+
+    /// The table, which is told that transactions of the register are ours.
+    fn table(&mut self) -> &mut NftBackend {
+        if let Some(manager) = &mut self.manager {
+            self.table.account_for(manager.take_transactions());
+        }
+        &mut self.table
+    }
+
+    /// [`Backend::is_disturbed`], at a time.
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, BackendError> {
+        self.release()?;
+        if self.table().is_disturbed_at(now)? {
+            return Ok(true);
+        }
+        if now.saturating_duration_since(self.tried) >= TRY_SCHEDULERS_EVERY {
+            self.tried = now;
+            self.with_ipvs(Manager::try_schedulers_again)?;
+        }
+        let Some(manager) = self.manager.as_mut().filter(|_| self.pace.is_due(now)) else {
+            return Ok(false);
+        };
+        let start = Instant::now();
+        let undisturbed = match self.mode {
+            Mode::Ipvs => manager.is_undisturbed()?,
+            Mode::Nftables => manager.paths_are_undisturbed()?,
+        };
+        self.pace.compared(now, start.elapsed());
+        Ok(!undisturbed)
     }
 }
 
@@ -86,30 +128,33 @@ impl Backend for Dataplane {
         plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
+        let start = Instant::now();
         let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
         self.environment.clone_from(environment);
-        match self.mode {
+        let report = match self.mode {
             Mode::Nftables => self.converge_nftables(&plans, environment),
             Mode::Ipvs => self.converge_ipvs(&plans, environment),
-        }
+        }?;
+        let cost = start.elapsed();
+        self.table.converged_in(cost);
+        self.pace.compared(Instant::now(), cost);
+        Ok(report)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
-        let Some(manager) = manager else { return self.table.apply(changes) };
-        let before = manager.change(changes)?;
-        let table = self.table.apply(&resetting_changes(changes))?;
-        let after = manager.finish()?;
+        let Some(before) = self.with_ipvs(|manager| manager.change(changes))? else {
+            return self.table().apply(changes);
+        };
+        let table = self.table().apply(&resetting_changes(changes))?;
+        let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
         Ok(sum([before, table, after]))
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
         self.environment.clone_from(environment);
-        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
-        let Some(manager) = manager else { return self.table.adapt(environment) };
-        let before = manager.adapt(environment)?;
-        let table = self.table.adapt(environment)?;
-        let after = manager.finish()?;
+        let before = self.with_ipvs(|manager| manager.adapt(environment))?.unwrap_or_default();
+        let table = self.table().adapt(environment)?;
+        let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
         Ok(sum([before, table, after]))
     }
 
@@ -125,22 +170,7 @@ impl Backend for Dataplane {
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        self.release()?;
-        if self.table.is_disturbed()? {
-            return Ok(true);
-        }
-        let Some(manager) = &mut self.manager else { return Ok(false) };
-        if self.compared.elapsed() < COMPARE_EVERY {
-            return Ok(false);
-        }
-        self.compared = Instant::now();
-        Ok(!match self.mode {
-            Mode::Ipvs => {
-                manager.try_schedulers_again()?;
-                manager.is_undisturbed()?
-            }
-            Mode::Nftables => manager.paths_are_undisturbed()?,
-        })
+        self.is_disturbed_at(Instant::now())
     }
 
     fn switch(

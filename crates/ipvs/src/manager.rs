@@ -152,6 +152,11 @@ impl Manager {
         Ok(report)
     }
 
+    /// How many transactions of nf_tables took effect since this was last asked.
+    pub(crate) const fn take_transactions(&mut self) -> u32 {
+        self.registry.take_transactions()
+    }
+
     fn claim(&mut self, plan: &ServicePlan) -> BTreeSet<ServerKey> {
         let mut keys = BTreeSet::new();
         let servers = &mut self.servers;

@@ -25,12 +25,21 @@ pub(crate) struct Registry {
     connection: Connection,
     table: String,
     bytes_sent: u64,
+    /// Transactions since they were last asked for.
+    transactions: u32,
 }
 
 impl Registry {
     /// Opens the conversation; changes nothing.
     pub(crate) fn open(table: &str) -> Result<Registry, NetlinkError> {
-        Ok(Registry { connection: Connection::open()?, table: table.to_owned(), bytes_sent: 0 })
+        let connection = Connection::open()?;
+        Ok(Registry { connection, table: table.to_owned(), bytes_sent: 0, transactions: 0 })
+    }
+
+    /// How many transactions took effect since this was last asked: each raises the
+    /// generation of the ruleset by one. None changes nothing, which would not raise it.
+    pub(crate) const fn take_transactions(&mut self) -> u32 {
+        std::mem::replace(&mut self.transactions, 0)
     }
 
     /// Bytes of all transactions that were sent so far.
@@ -127,6 +136,7 @@ impl Registry {
         if !batch.is_empty() {
             let receipt = self.connection.commit(batch)?;
             self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
+            self.transactions = self.transactions.saturating_add(1);
         }
         Ok(())
     }

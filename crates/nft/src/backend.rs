@@ -59,6 +59,25 @@ impl NftBackend {
         self.options.ipvs = ipvs;
     }
 
+    /// The caller has had so many transactions of its own since the last call: they are no
+    /// changes by others.
+    pub fn account_for(&mut self, transactions: u32) {
+        (0..transactions).for_each(|_| self.disturbance.committed());
+    }
+
+    /// The last convergence was part of one that took so long, which bounds how often others
+    /// can cause one.
+    pub fn converged_in(&mut self, cost: Duration) {
+        self.disturbance.mended(cost);
+    }
+
+    /// [`Backend::is_disturbed`], at a time.
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, NftError> {
+        let Some(state) = &self.state else { return Ok(false) };
+        let table = &self.options.table;
+        Ok(self.disturbance.look(&mut self.connection, state, table, now)?)
+    }
+
     /// Observes the kernel and sends what is missing or too much.
     fn converge_plans(
         &mut self,
@@ -209,9 +228,7 @@ impl Backend for NftBackend {
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        let Some(state) = &self.state else { return Ok(false) };
-        let table = &self.options.table;
-        Ok(self.disturbance.look(&mut self.connection, state, table, Instant::now())?)
+        Ok(self.is_disturbed_at(Instant::now())?)
     }
 }
 

@@ -34,18 +34,19 @@ impl Dataplane {
         }
         self.table.set_ipvs(Ipvs::Serving);
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
-        let table = self.table.converge(&mut resetting.iter(), environment)?;
+        let table = self.table().converge(&mut resetting.iter(), environment)?;
         self.hands_over = true;
-        let after = manager.finish().and_then(|report| {
+        let after = self.with_ipvs(|manager| {
+            let report = manager.finish()?;
             // What drained may have new connections again.
             manager.look()?;
             Ok(report)
         });
         let after = after.unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
-            SyncReport::default()
+            None
         });
-        Ok(sum([before, table, after]))
+        Ok(sum([before, table, after.unwrap_or_default()]))
     }
 
     pub(super) fn converge_nftables(
@@ -64,7 +65,7 @@ impl Dataplane {
         }
         let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
         self.table.set_ipvs(ipvs);
-        let report = self.table.converge(&mut plans.iter(), environment)?;
+        let report = self.table().converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
         let drained = self.manager.as_mut().map(|manager| {
             manager.drain_all()?;
@@ -107,9 +108,10 @@ impl Dataplane {
                 return Ok(());
             }
         }
-        self.manager = None;
         self.table.set_ipvs(Ipvs::Unused);
-        self.table.adapt(&self.environment)?;
+        let environment = self.environment.clone();
+        self.table().adapt(&environment)?;
+        self.manager = None;
         info!("IPVS has no connections of Portolan any more, and all of it is removed");
         Ok(())
     }

@@ -11,6 +11,7 @@ use portolan_core::{
     ServicePort, Update,
 };
 use portolan_lab::namespaced;
+use portolan_netlink::nftables::Connection;
 
 use self::fake::FakeKernel;
 use super::*;
@@ -130,5 +131,33 @@ fn a_service_comes_drains_and_goes() {
         scene.kernel.state().connections = 0;
         scene.manager.release().unwrap();
         assert_eq!(scene.server(1), None);
+    });
+}
+
+#[test]
+fn every_transaction_of_the_register_is_counted() {
+    namespaced("manager::tests::every_transaction_of_the_register_is_counted", || {
+        let mut connection = Connection::open().unwrap();
+        let mut generation = connection.generation().unwrap();
+        let mut scene = Scene::new();
+        scene.kernel.state().lacks.insert("twos".to_owned());
+        let steps: [&[Update]; 4] = [
+            &[service(1, None), serve(1, &[1]), service(2, Some("twos")), serve(2, &[1])],
+            &[serve(1, &[])],
+            &[Update::ServiceDeleted(name(2)), serve(1, &[2])],
+            &[Update::ServiceDeleted(name(1))],
+        ];
+        for (step, updates) in steps.into_iter().enumerate() {
+            let counted = scene.manager.take_transactions();
+            let now = connection.generation().unwrap();
+            assert_eq!(counted, now - generation, "before step {step}");
+            generation = now;
+            scene.update(updates.to_vec());
+            scene.manager.release().unwrap();
+        }
+        scene.manager.release_to_the_end().unwrap();
+        let counted = scene.manager.take_transactions();
+        assert!(counted > 0);
+        assert_eq!(counted, connection.generation().unwrap() - generation);
     });
 }
