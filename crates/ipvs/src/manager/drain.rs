@@ -37,7 +37,6 @@ impl Manager {
             self.observe()?;
             self.drain_all()?;
         }
-        self.finish()?;
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let mut gone = Vec::new();

@@ -49,6 +49,7 @@ impl Manager {
         let missing = self.schedulers.try_again();
         if !missing.is_empty() {
             self.settle(self.servers.wanted_with(&missing))?;
+            self.finish()?;
         }
         Ok(())
     }

@@ -47,12 +47,18 @@ impl Manager {
         Ok((self.report(sent, start, sent_before), refused.unscheduled))
     }
 
-    /// Does what has to be done once the table leads nobody there.
+    /// Does what has to be done once the table leads nobody there. What cannot be done is
+    /// worked out anew when everything is compared: by then others may be led there.
     pub(crate) fn finish(&mut self) -> Result<SyncReport, IpvsError> {
+        let operations = std::mem::take(&mut self.afterwards);
+        let done = self.finish_all(&operations);
+        self.incomplete |= done.is_err();
+        done
+    }
+
+    fn finish_all(&mut self, operations: &[Operation]) -> Result<SyncReport, IpvsError> {
         let (start, sent_before) = (Instant::now(), self.bytes_sent());
-        let operations = self.afterwards.clone();
-        self.execute(&operations)?;
-        self.afterwards.clear();
+        self.execute(operations)?;
         let gone: Vec<ServerKey> = operations.iter().filter_map(deleted_server).collect();
         self.let_go(&gone)?;
         let sent = SyncReport {

@@ -1,6 +1,7 @@
 //! What the manager does to a kernel whose IPVS is a fake, and whose tables, rules and routes
 //! are those of a namespace.
 
+mod afterwards;
 mod fake;
 mod schedulers;
 
