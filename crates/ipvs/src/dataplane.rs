@@ -97,6 +97,7 @@ impl Dataplane {
         if self.table().is_disturbed_at(now)? {
             return Ok(true);
         }
+        self.with_ipvs(Manager::compare_some)?;
         if now.saturating_duration_since(self.tried) >= TRY_SCHEDULERS_EVERY {
             self.tried = now;
             self.with_ipvs(Manager::try_schedulers_again)?;

@@ -42,8 +42,10 @@ pub(crate) struct Manager {
     draining: Option<Draining>,
     /// What is to be done once the table leads nobody there.
     afterwards: Vec<Operation>,
-    /// The kernel refused something, so it is not as we know it.
+    /// The kernel refused something, or others changed it: it is not as we know it.
     incomplete: bool,
+    /// The last server whose destinations were compared, unless it was the last of all.
+    compared: Option<ServerKey>,
     /// New connections go elsewhere, and not all destinations know yet.
     drains: bool,
 }
@@ -69,6 +71,7 @@ impl Manager {
             draining: None,
             afterwards: Vec::new(),
             incomplete: false,
+            compared: None,
             drains: false,
         })
     }

@@ -17,7 +17,7 @@ mod claims;
 mod known;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ use crate::wanted::Wanted;
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     claims: Claims,
-    known: HashMap<ServerKey, Known>,
+    known: BTreeMap<ServerKey, Known>,
     /// Those of `known` that have something to wait for.
     draining: BTreeSet<ServerKey>,
     /// Those that others made. They are left alone.

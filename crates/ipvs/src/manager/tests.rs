@@ -162,3 +162,32 @@ fn every_transaction_of_the_register_is_counted() {
         assert_eq!(counted, connection.generation().unwrap() - generation);
     });
 }
+
+#[test]
+fn what_others_do_to_destinations_is_noticed() {
+    namespaced("manager::tests::what_others_do_to_destinations_is_noticed", || {
+        let mut scene = Scene::new();
+        scene.kernel.state().connections = 1;
+        scene.update([service(1, None), serve(1, &[1, 2, 3]), service(2, None), serve(2, &[1])]);
+        scene.update([serve(1, &[1, 2])]);
+        let pod = |number| SocketAddr::new(Ipv4Addr::new(10, 0, 0, number).into(), 8080);
+        // What is added, and the weights of who serves and of who drains.
+        for (pod, weight) in [(pod(9), 1), (pod(2), 0), (pod(3), 5)] {
+            let before = scene.server(1);
+            scene.manager.compare_some().unwrap();
+            assert!(scene.manager.is_undisturbed().unwrap());
+            scene.kernel.state().servers.get_mut(&key(1)).unwrap().1.insert(pod, weight);
+            scene.manager.compare_some().unwrap();
+            assert!(!scene.manager.is_undisturbed().unwrap(), "{pod} {weight}");
+            scene.converge();
+            if scene.server(1) != before {
+                assert_eq!(scene.server(1).unwrap().1.last(), Some(&(9, 0)), "{pod} {weight}");
+            }
+        }
+        scene.kernel.state().servers.get_mut(&key(2)).unwrap().1.clear();
+        scene.manager.compare_some().unwrap();
+        assert!(!scene.manager.is_undisturbed().unwrap());
+        scene.converge();
+        assert_eq!(scene.server(2).unwrap().1, [(1, 1)]);
+    });
+}

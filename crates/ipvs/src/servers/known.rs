@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use portolan_netlink::ipvs::{Destination, Operation, Server, ServerKey};
+use portolan_netlink::ipvs::{Destination, DestinationState, Operation, Server, ServerKey};
 
 use crate::wanted::{Wanted, has_connections};
 
@@ -25,6 +25,8 @@ pub(crate) enum Phase {
     Serving,
     /// Those that it has, since then.
     Draining(Instant),
+    /// What others want of it: it is not as we leave destinations.
+    Changed,
 }
 
 /// Where the connections of a server may stay.
@@ -54,7 +56,16 @@ impl Stay<'_> {
 
 impl Known {
     pub(super) fn is_waiting(&self) -> bool {
-        self.destinations.values().any(|phase| *phase != Phase::Serving)
+        self.destinations.values().any(|phase| matches!(phase, Phase::Draining(_)))
+    }
+
+    /// Whether the server has the destinations that we know, as we left them.
+    pub(super) fn has_as_known(&self, states: &[DestinationState]) -> bool {
+        let is_as_known = |state: &DestinationState| {
+            let phase = self.destinations.get(&state.destination.address);
+            phase.is_some_and(|phase| phase.is_as_known(state))
+        };
+        states.len() == self.destinations.len() && states.iter().all(is_as_known)
     }
 
     /// Lets these destinations have new connections.
@@ -65,7 +76,7 @@ impl Known {
             match self.destinations.insert(*address, Phase::Serving) {
                 None => operations.push(Operation::AddDestination(key, destination)),
                 Some(Phase::Serving) => {}
-                Some(Phase::Draining(_)) => {
+                Some(Phase::Draining(_) | Phase::Changed) => {
                     operations.push(Operation::ChangeDestination(key, destination));
                 }
             }
@@ -100,6 +111,24 @@ impl Known {
 }
 
 impl Phase {
+    /// Of a destination that was found.
+    pub(super) fn of(state: &DestinationState, now: Instant) -> Phase {
+        match state.destination.weight {
+            FULL_WEIGHT if state.plain => Phase::Serving,
+            0 => Phase::Draining(now),
+            _ => Phase::Changed,
+        }
+    }
+
+    /// Whether a destination is as it was left.
+    fn is_as_known(self, state: &DestinationState) -> bool {
+        match self {
+            Phase::Serving => state.destination.weight == FULL_WEIGHT && state.plain,
+            Phase::Draining(_) => state.destination.weight == 0,
+            Phase::Changed => false,
+        }
+    }
+
     fn drain(
         &mut self,
         key: ServerKey,
@@ -107,7 +136,7 @@ impl Phase {
         now: Instant,
         operations: &mut Vec<Operation>,
     ) {
-        if *self == Phase::Serving {
+        if !matches!(self, Phase::Draining(_)) {
             *self = Phase::Draining(now);
             let destination = Destination { address, weight: 0 };
             operations.push(Operation::ChangeDestination(key, destination));

@@ -236,11 +236,13 @@ fn schedulers_and_persistence_change_in_place() {
 
 #[test]
 fn a_start_adopts_what_is_there_and_puts_right_what_others_changed() {
-    let there = vec![(server(TCP), vec![state(1, 1, 5), state(2, 7, 0), state(3, 1, 2)])];
-    let mut servers = Servers::observed(there, BTreeSet::new(), Instant::now());
+    let states =
+        vec![state(1, 1, 5), state(2, 7, 0), state(3, 1, 2), state(4, 7, 3), state(5, 0, 1)];
+    let mut servers =
+        Servers::observed(vec![(server(TCP), states)], BTreeSet::new(), Instant::now());
     let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
     assert_eq!(steps.destinations, [weigh(TCP, 2, 1)]);
-    assert_eq!(steps.afterwards, [weigh(TCP, 3, 0)]);
+    assert_eq!(steps.afterwards, [weigh(TCP, 3, 0), weigh(TCP, 4, 0)]);
     assert_eq!((steps.register.len(), steps.servers.len()), (0, 0));
 }
 

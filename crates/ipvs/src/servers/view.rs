@@ -1,12 +1,13 @@
 //! What there is: as the kernel had it when it was looked at, and as it is known now.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Instant;
 
 use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
 use super::Servers;
-use super::known::{FULL_WEIGHT, Known, Phase};
+use super::known::{Known, Phase};
 use crate::schedulers::Schedulers;
 
 impl Servers {
@@ -16,13 +17,9 @@ impl Servers {
         foreign: BTreeSet<ServerKey>,
         now: Instant,
     ) -> Servers {
-        // What has another weight, or was changed otherwise, is set right when it is wanted.
-        let phase = |state: &DestinationState| {
-            let serves = state.destination.weight == FULL_WEIGHT && state.plain;
-            if serves { Phase::Serving } else { Phase::Draining(now) }
-        };
         let known = |(server, states): (Server, Vec<DestinationState>)| {
-            let with_phase = |state: &DestinationState| (state.destination.address, phase(state));
+            let with_phase =
+                |state: &DestinationState| (state.destination.address, Phase::of(state, now));
             let destinations = states.iter().map(with_phase).collect();
             (server.key, Known { server, destinations })
         };
@@ -68,6 +65,17 @@ impl Servers {
         self.known.iter()
     }
 
+    /// So many of those, the next after one.
+    pub(crate) fn known_after(&self, last: Option<ServerKey>, count: usize) -> Vec<ServerKey> {
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.known.range((start, Bound::Unbounded)).take(count).map(|(key, _)| *key).collect()
+    }
+
+    /// Whether a server of ours has the destinations that we know, as we left them.
+    pub(crate) fn has_as_known(&self, key: &ServerKey, states: &[DestinationState]) -> bool {
+        self.known.get(key).is_none_or(|known| known.has_as_known(states))
+    }
+
     /// Those that have something to wait for.
     pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
         self.draining.iter().copied()
@@ -79,7 +87,7 @@ impl Servers {
         let phases = waiting.flat_map(|known| known.destinations.values());
         let since = |phase: &Phase| match phase {
             Phase::Draining(since) => Some(*since),
-            Phase::Serving => None,
+            Phase::Serving | Phase::Changed => None,
         };
         phases.filter_map(since).max()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portolan_core::{Backend as _, BackendError, Environment, Index, Service, SyncReport, Update};
 use portolan_ipvs::{Dataplane, IpvsOptions, Mode};
@@ -23,6 +23,7 @@ pub(crate) struct Node {
     index: Index,
     environment: Environment,
     options: IpvsOptions,
+    later: Duration,
 }
 
 impl Node {
@@ -44,7 +45,8 @@ impl Node {
         let environment = environment(v6);
         let options = IpvsOptions { drain_for, ..IpvsOptions::default() };
         let backend = topology.node().run(|| open(mode, &options, &index, &environment).0);
-        Node { v6, topology: Arc::new(topology), backend, index, environment, options }
+        let (topology, later) = (Arc::new(topology), Duration::ZERO);
+        Node { v6, topology, backend, index, environment, options, later }
     }
 
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
@@ -116,6 +118,14 @@ impl Node {
     pub(crate) fn look(&mut self) {
         let backend = &mut self.backend;
         assert!(!self.topology.node().run(|| backend.is_disturbed().unwrap()));
+    }
+
+    /// Whether that finds out that others changed something, when everything may be compared:
+    /// each time so long after the time before.
+    pub(crate) fn is_disturbed_later(&mut self) -> bool {
+        self.later += Duration::from_secs(3600);
+        let (now, backend) = (Instant::now() + self.later, &mut self.backend);
+        self.topology.node().run(|| backend.is_disturbed_at(now).unwrap())
     }
 
     /// Clients and the addresses that they use.
