@@ -36,12 +36,7 @@ impl Dataplane {
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
         let table = self.table().converge(&mut resetting.iter(), environment)?;
         self.hands_over = true;
-        let after = self.with_ipvs(|manager| {
-            let report = manager.finish()?;
-            // What drained may have new connections again.
-            manager.look()?;
-            Ok(report)
-        });
+        let after = self.with_ipvs(Manager::conclude);
         let after = after.unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
             None

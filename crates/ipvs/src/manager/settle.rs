@@ -56,6 +56,15 @@ impl Manager {
         done
     }
 
+    /// The same where everything was compared: nothing leads where no server is any more, and
+    /// it is known who still uses what drains.
+    pub(crate) fn conclude(&mut self) -> Result<SyncReport, IpvsError> {
+        let report = self.finish()?;
+        self.paths.prune()?;
+        self.look()?;
+        Ok(report)
+    }
+
     fn finish_all(&mut self, operations: &[Operation]) -> Result<SyncReport, IpvsError> {
         let (start, sent_before) = (Instant::now(), self.bytes_sent());
         self.execute(operations)?;
@@ -120,16 +129,10 @@ impl Manager {
                 }
             }
         }
-        for key in &refused.absent {
-            self.disown(*key)?;
-        }
+        // They were registered as ours before they were to be.
+        let absent: Vec<ServerKey> = refused.absent.iter().copied().collect();
+        self.let_go(&absent)?;
         Ok(refused)
-    }
-
-    /// A server was registered as ours, but has not been added.
-    fn disown(&mut self, key: ServerKey) -> Result<(), IpvsError> {
-        key.ip().iter().for_each(|ip| self.paths.leave_address(*ip));
-        Ok(self.registry.delete(&[key])?)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod fake;
+mod routes;
 mod schedulers;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,7 +44,7 @@ impl Scene {
     fn converge(&mut self) {
         let plans: Vec<_> = self.index.plans().cloned().collect();
         self.manager.catch_up(&plans, &self.environment).unwrap();
-        self.manager.finish().unwrap();
+        self.manager.conclude().unwrap();
     }
 
     /// What comes before the table is changed, all at once.
