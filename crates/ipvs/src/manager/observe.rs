@@ -108,7 +108,9 @@ impl Manager {
         let there: HashMap<ServerKey, _> =
             self.ipvs.servers()?.into_iter().map(|server| (server.key, server)).collect();
         let is_known = |(key, known): (&ServerKey, &Known)| there.get(key) == Some(&known.server);
-        Ok(self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
+        // One that another program had is ours to make when it is gone.
+        let of_others = self.servers.wanted_of_others().all(|key| there.contains_key(key));
+        Ok(of_others && self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
     }
 
     /// Whether packets of connections that drain still get there.

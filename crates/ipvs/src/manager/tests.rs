@@ -13,6 +13,7 @@ use portolan_core::{
     ServicePort, Update,
 };
 use portolan_lab::namespaced;
+use portolan_netlink::ipvs::Server;
 use portolan_netlink::nftables::Connection;
 
 use self::fake::FakeKernel;
@@ -190,5 +191,27 @@ fn what_others_do_to_destinations_is_noticed() {
         assert!(!scene.manager.is_undisturbed().unwrap());
         scene.converge();
         assert_eq!(scene.server(2).unwrap().1, [(1, 1)]);
+    });
+}
+
+#[test]
+fn a_server_that_another_program_gives_up_is_noticed_where_a_service_waits_for_it() {
+    let name = "manager::tests::\
+                a_server_that_another_program_gives_up_is_noticed_where_a_service_waits_for_it";
+    namespaced(name, || {
+        let mut scene = Scene::new();
+        for number in [1, 2] {
+            let (scheduler, flags, persistence) = ("wlc".to_owned(), 0, None);
+            let theirs = Server { key: key(number), scheduler, flags, persistence };
+            scene.kernel.state().servers.insert(key(number), (theirs, Default::default()));
+        }
+        scene.update([service(1, None), serve(1, &[1])]);
+        assert_eq!(scene.server(1).unwrap().0, "wlc");
+        scene.kernel.state().servers.remove(&key(2));
+        assert!(scene.manager.is_undisturbed().unwrap());
+        scene.kernel.state().servers.remove(&key(1));
+        assert!(!scene.manager.is_undisturbed().unwrap());
+        scene.converge();
+        assert_eq!(scene.server(1), Some(("rr".to_owned(), vec![(1, 1)])));
     });
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use portolan_netlink::ipvs::Server;
 use portolan_netlink::route::{LocalRoute, Operation, Routing};
 
 use super::*;
