@@ -47,16 +47,17 @@ impl Registry {
         self.bytes_sent
     }
 
-    /// Makes the tables, if they are not there.
+    /// Makes what is not there of the tables and their sets.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
         for family in FAMILIES {
-            if self.exists(family)? {
+            if !self.exists(family)? {
+                let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
+                let table = Table { name: self.table.clone(), comment, dormant: false };
+                batch.add_table(family, &table);
+            } else if self.has_set(family)? {
                 continue;
             }
-            let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
-            let table = Table { name: self.table.clone(), comment, dormant: false };
-            batch.add_table(family, &table);
             batch.add_set(family, &self.table, &set(family));
         }
         self.commit(&mut batch)
@@ -69,6 +70,11 @@ impl Registry {
 
     fn exists(&mut self, family: Family) -> Result<bool, NetlinkError> {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
+    }
+
+    /// Whether a table that exists has the set.
+    fn has_set(&mut self, family: Family) -> Result<bool, NetlinkError> {
+        Ok(self.connection.sets(family, &self.table)?.iter().any(|set| set.name == SET))
     }
 
     /// All that are ours, whether or not they were really made.
@@ -185,6 +191,8 @@ fn decode(family: Family, bytes: &[u8]) -> Option<ServerKey> {
 
 #[cfg(test)]
 mod tests {
+    use portolan_lab::namespaced;
+
     use super::*;
 
     #[test]
@@ -198,5 +206,23 @@ mod tests {
             }
         }
         assert_eq!(decode(Family::Ip, &[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn a_set_that_others_deleted_is_made_again() {
+        namespaced("registry::tests::a_set_that_others_deleted_is_made_again", || {
+            let mut registry = Registry::open("ours").unwrap();
+            registry.create().unwrap();
+            let [key, other] = ["10.96.0.1:80", "[fd00::1]:80"]
+                .map(|it| ServerKey::Address { protocol: 6, address: it.parse().unwrap() });
+            registry.add(&[(key, String::new()), (other, String::new())]).unwrap();
+            let mut batch = Batch::new(None);
+            batch.delete_set(Family::Ip, "ours", SET);
+            Connection::open().unwrap().commit(&mut batch).unwrap();
+            assert_eq!(registry.servers().unwrap(), BTreeSet::from([other]));
+            registry.create().unwrap();
+            registry.add(&[(key, String::new())]).unwrap();
+            assert_eq!(registry.servers().unwrap(), BTreeSet::from([key, other]));
+        });
     }
 }
