@@ -28,6 +28,7 @@ use crate::mode::Mode;
 use crate::options::IpvsOptions;
 use crate::report::sum;
 use crate::strays::resetting_changes;
+use crate::sysctl;
 
 /// How often schedulers that the kernel lacked are tried again.
 const TRY_SCHEDULERS_EVERY: Duration = Duration::from_secs(60);
@@ -107,7 +108,7 @@ impl Dataplane {
         };
         let start = Instant::now();
         let undisturbed = match self.mode {
-            Mode::Ipvs => manager.is_undisturbed()?,
+            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed()?,
             Mode::Nftables => manager.paths_are_undisturbed()?,
         };
         self.pace.compared(now, start.elapsed());

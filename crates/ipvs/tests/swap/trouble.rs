@@ -71,6 +71,21 @@ fn destinations_that_others_changed_are_put_right() {
 }
 
 #[test]
+fn settings_of_the_kernel_that_others_changed_are_put_right() {
+    let name = "trouble::settings_of_the_kernel_that_others_changed_are_put_right";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        for name in ["conntrack", "expire_nodest_conn", "expire_quiescent_template"] {
+            let sysctl = format!("net.ipv4.vs.{name}");
+            node.topology.node().set_sysctl(&sysctl, "0").unwrap();
+            assert!(node.is_disturbed_later(), "{name}");
+            node.converge();
+            assert!(!node.is_disturbed_later(), "{name}");
+        }
+    });
+}
+
+#[test]
 fn what_drains_after_a_restart_keeps_its_routes_until_its_last_port_is_gone() {
     let name = "trouble::what_drains_after_a_restart_keeps_its_routes_until_its_last_port_is_gone";
     namespaced_as_superuser(name, || {
