@@ -12,27 +12,26 @@
 //! us. Connections that IPVS has need their virtual server, the routes, and the rule that
 //! marks their packets: all that stays until the last of them has ended, or for so long.
 
+mod ways;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
-use portolan_nft::{Ipvs, NftBackend, NftOptions};
-use tracing::{info, warn};
+use portolan_nft::{NftBackend, NftOptions, Pace};
 
 use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
-use crate::paths::{PATHS, Paths};
-use crate::registry::Registry;
 use crate::report::sum;
-use crate::strays::{resetting, resetting_changes};
+use crate::strays::resetting_changes;
+use crate::sysctl;
 
-/// How often the kernel's virtual servers are compared with ours: nothing tells when
-/// others change them.
-const COMPARE_EVERY: Duration = Duration::from_secs(60);
+/// How often schedulers that the kernel lacked are tried again.
+const TRY_SCHEDULERS_EVERY: Duration = Duration::from_secs(60);
 
 /// Both backends, of which one has the new connections.
 #[derive(Debug)]
@@ -43,7 +42,10 @@ pub struct Dataplane {
     /// There while IPVS has, or may have, something of ours.
     manager: Option<Manager>,
     environment: Environment,
-    compared: Instant,
+    /// When virtual servers are compared: nothing tells that others changed them.
+    pace: Pace,
+    /// When schedulers that the kernel lacked were tried.
+    tried: Instant,
     /// The table hands connections over.
     hands_over: bool,
     /// There is another backend to go on with.
@@ -67,109 +69,50 @@ impl Dataplane {
             options,
             manager,
             environment: Environment::default(),
-            compared: Instant::now(),
+            pace: Pace::new(Instant::now()),
+            tried: Instant::now(),
             hands_over: false,
             switching: false,
         })
     }
 
-    fn converge_ipvs(
+    /// Does something with IPVS, if that has the new connections.
+    fn with_ipvs<R>(
         &mut self,
-        plans: &[Arc<ServicePlan>],
-        environment: &Environment,
-    ) -> Result<SyncReport, BackendError> {
-        let manager = match &mut self.manager {
-            Some(manager) => manager,
-            none => none.insert(Manager::open(&self.options)?),
+        work: impl FnOnce(&mut Manager) -> Result<R, IpvsError>,
+    ) -> Result<Option<R>, IpvsError> {
+        self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs).map(work).transpose()
+    }
+
+    /// The table, which is told that transactions of the register are ours.
+    fn table(&mut self) -> &mut NftBackend {
+        if let Some(manager) = &mut self.manager {
+            self.table.account_for(manager.take_transactions());
+        }
+        &mut self.table
+    }
+
+    /// [`Backend::is_disturbed`], at a time.
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, BackendError> {
+        self.release()?;
+        if self.table().is_disturbed_at(now)? {
+            return Ok(true);
+        }
+        self.with_ipvs(Manager::compare_some)?;
+        if now.saturating_duration_since(self.tried) >= TRY_SCHEDULERS_EVERY {
+            self.tried = now;
+            self.with_ipvs(Manager::try_schedulers_again)?;
+        }
+        let Some(manager) = self.manager.as_mut().filter(|_| self.pace.is_due(now)) else {
+            return Ok(false);
         };
-        let before = manager.converge(plans, environment)?;
-        if !self.hands_over {
-            manager.verify_paths()?;
-        }
-        // Otherwise one server that is refused must not keep the others from their clients.
-        if self.switching {
-            manager.verify_servers()?;
-        }
-        self.table.set_ipvs(Ipvs::Serving);
-        let resetting: Vec<_> = plans.iter().map(resetting).collect();
-        let table = self.table.converge(&mut resetting.iter(), environment)?;
-        self.hands_over = true;
-        let after = manager.finish().and_then(|report| {
-            // What drained may have new connections again.
-            manager.look()?;
-            Ok(report)
-        });
-        let after = after.unwrap_or_else(|error| {
-            warn!("what is not needed any more stays for now: {error}");
-            SyncReport::default()
-        });
-        Ok(sum([before, table, after]))
-    }
-
-    fn converge_nftables(
-        &mut self,
-        plans: &[Arc<ServicePlan>],
-        environment: &Environment,
-    ) -> Result<SyncReport, BackendError> {
-        match &mut self.manager {
-            Some(manager) => {
-                // The table does not need IPVS, and goes on whatever becomes of it.
-                if let Err(error) = manager.repair(environment) {
-                    warn!("connections that IPVS still has may break: {error}");
-                }
-            }
-            None => self.manager = self.left_behind(environment)?,
-        }
-        let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
-        self.table.set_ipvs(ipvs);
-        let report = self.table.converge(&mut plans.iter(), environment)?;
-        self.hands_over = false;
-        let drained = self.manager.as_mut().map(|manager| {
-            manager.drain_all()?;
-            manager.look()
-        });
-        if let Some(Err(error)) = drained {
-            warn!("IPVS does not know yet that it gets no new connections: {error}");
-        }
-        Ok(report)
-    }
-
-    /// What an earlier run left with IPVS.
-    fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
-        if !Registry::open(&self.options.registry)?.is_there()? {
-            return Ok(None);
-        }
-        let found = Manager::open(&self.options).and_then(|mut manager| {
-            manager.repair(environment)?;
-            Ok(manager)
-        });
-        Ok(found
-            .inspect_err(|error| {
-                warn!("what an earlier run left with IPVS cannot be drained: {error}");
-            })
-            .ok())
-    }
-
-    /// Lets go of what nobody uses any more.
-    fn release(&mut self) -> Result<(), BackendError> {
-        let Some(manager) = &mut self.manager else { return Ok(()) };
-        if self.mode == Mode::Ipvs {
-            return Ok(manager.release()?);
-        }
-        match manager.release_to_the_end() {
-            Ok(false) => return Ok(()),
-            Ok(true) => {}
-            Err(error) => {
-                // The table does not need IPVS.
-                warn!("what IPVS still has is looked at again: {error}");
-                return Ok(());
-            }
-        }
-        self.manager = None;
-        self.table.set_ipvs(Ipvs::Unused);
-        self.table.adapt(&self.environment)?;
-        info!("IPVS has no connections of Portolan any more, and all of it is removed");
-        Ok(())
+        let start = Instant::now();
+        let undisturbed = match self.mode {
+            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed()?,
+            Mode::Nftables => manager.paths_are_undisturbed()?,
+        };
+        self.pace.compared(now, start.elapsed());
+        Ok(!undisturbed)
     }
 }
 
@@ -187,30 +130,33 @@ impl Backend for Dataplane {
         plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
+        let start = Instant::now();
         let plans: Vec<Arc<ServicePlan>> = plans.cloned().collect();
         self.environment.clone_from(environment);
-        match self.mode {
+        let report = match self.mode {
             Mode::Nftables => self.converge_nftables(&plans, environment),
             Mode::Ipvs => self.converge_ipvs(&plans, environment),
-        }
+        }?;
+        let cost = start.elapsed();
+        self.table.converged_in(cost);
+        self.pace.compared(Instant::now(), cost);
+        Ok(report)
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
-        let Some(manager) = manager else { return self.table.apply(changes) };
-        let before = manager.change(changes)?;
-        let table = self.table.apply(&resetting_changes(changes))?;
-        let after = manager.finish()?;
+        let Some(before) = self.with_ipvs(|manager| manager.change(changes))? else {
+            return self.table().apply(changes);
+        };
+        let table = self.table().apply(&resetting_changes(changes))?;
+        let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
         Ok(sum([before, table, after]))
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
         self.environment.clone_from(environment);
-        let manager = self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs);
-        let Some(manager) = manager else { return self.table.adapt(environment) };
-        let before = manager.adapt(environment)?;
-        let table = self.table.adapt(environment)?;
-        let after = manager.finish()?;
+        let before = self.with_ipvs(|manager| manager.adapt(environment))?.unwrap_or_default();
+        let table = self.table().adapt(environment)?;
+        let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
         Ok(sum([before, table, after]))
     }
 
@@ -230,22 +176,7 @@ impl Backend for Dataplane {
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        self.release()?;
-        if self.table.is_disturbed()? {
-            return Ok(true);
-        }
-        let Some(manager) = &mut self.manager else { return Ok(false) };
-        if self.compared.elapsed() < COMPARE_EVERY {
-            return Ok(false);
-        }
-        self.compared = Instant::now();
-        Ok(!match self.mode {
-            Mode::Ipvs => {
-                manager.try_schedulers_again()?;
-                manager.is_undisturbed()?
-            }
-            Mode::Nftables => manager.paths_are_undisturbed()?,
-        })
+        self.is_disturbed_at(Instant::now())
     }
 
     fn switch(
@@ -267,15 +198,4 @@ impl Backend for Dataplane {
         }
         result
     }
-}
-
-/// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns
-/// what was deleted; connections that IPVS has end.
-pub fn cleanup(options: &IpvsOptions) -> Result<Vec<String>, IpvsError> {
-    if Registry::open(&options.registry)?.is_there()? {
-        return Manager::open(options)?.remove();
-    }
-    // Others may have deleted the register; rules and routes say themselves whose they are.
-    let removed = Paths::of(options)?.remove()?;
-    Ok(if removed > 0 { vec![PATHS.to_owned()] } else { Vec::new() })
 }

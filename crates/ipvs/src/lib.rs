@@ -14,10 +14,14 @@
 //! | `paths` | the routing rule and routes that make packets for services reach IPVS |
 //! | `strays` | what becomes of TCP packets that begin nothing |
 //! | `manager` | the above against the kernel |
+//! | `kernel` | what of IPVS is used, so that tests need none |
 //! | `dataplane` | table and manager as one backend, in one of two modes |
+//! | `cleanup` | what removes all of it |
 
+mod cleanup;
 mod dataplane;
 mod error;
+mod kernel;
 mod manager;
 mod mode;
 mod options;
@@ -30,7 +34,8 @@ mod strays;
 mod sysctl;
 mod wanted;
 
-pub use dataplane::{Dataplane, cleanup};
+pub use cleanup::cleanup;
+pub use dataplane::Dataplane;
 pub use error::IpvsError;
 pub use mode::Mode;
 pub use options::IpvsOptions;

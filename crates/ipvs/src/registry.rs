@@ -25,12 +25,21 @@ pub(crate) struct Registry {
     connection: Connection,
     table: String,
     bytes_sent: u64,
+    /// Transactions since they were last asked for.
+    transactions: u32,
 }
 
 impl Registry {
     /// Opens the conversation; changes nothing.
     pub(crate) fn open(table: &str) -> Result<Registry, NetlinkError> {
-        Ok(Registry { connection: Connection::open()?, table: table.to_owned(), bytes_sent: 0 })
+        let connection = Connection::open()?;
+        Ok(Registry { connection, table: table.to_owned(), bytes_sent: 0, transactions: 0 })
+    }
+
+    /// How many transactions took effect since this was last asked: each raises the
+    /// generation of the ruleset by one. None changes nothing, which would not raise it.
+    pub(crate) const fn take_transactions(&mut self) -> u32 {
+        std::mem::replace(&mut self.transactions, 0)
     }
 
     /// Bytes of all transactions that were sent so far.
@@ -38,16 +47,17 @@ impl Registry {
         self.bytes_sent
     }
 
-    /// Makes the tables, if they are not there.
+    /// Makes what is not there of the tables and their sets.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
         for family in FAMILIES {
-            if self.exists(family)? {
+            if !self.exists(family)? {
+                let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
+                let table = Table { name: self.table.clone(), comment, dormant: false };
+                batch.add_table(family, &table);
+            } else if self.has_set(family)? {
                 continue;
             }
-            let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
-            let table = Table { name: self.table.clone(), comment, dormant: false };
-            batch.add_table(family, &table);
             batch.add_set(family, &self.table, &set(family));
         }
         self.commit(&mut batch)
@@ -60,6 +70,11 @@ impl Registry {
 
     fn exists(&mut self, family: Family) -> Result<bool, NetlinkError> {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
+    }
+
+    /// Whether a table that exists has the set.
+    fn has_set(&mut self, family: Family) -> Result<bool, NetlinkError> {
+        Ok(self.connection.sets(family, &self.table)?.iter().any(|set| set.name == SET))
     }
 
     /// All that are ours, whether or not they were really made.
@@ -127,6 +142,7 @@ impl Registry {
         if !batch.is_empty() {
             let receipt = self.connection.commit(batch)?;
             self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
+            self.transactions = self.transactions.saturating_add(1);
         }
         Ok(())
     }
@@ -175,6 +191,8 @@ fn decode(family: Family, bytes: &[u8]) -> Option<ServerKey> {
 
 #[cfg(test)]
 mod tests {
+    use portolan_lab::namespaced;
+
     use super::*;
 
     #[test]
@@ -188,5 +206,23 @@ mod tests {
             }
         }
         assert_eq!(decode(Family::Ip, &[1, 2, 3]), None);
+    }
+
+    #[test]
+    fn a_set_that_others_deleted_is_made_again() {
+        namespaced("registry::tests::a_set_that_others_deleted_is_made_again", || {
+            let mut registry = Registry::open("ours").unwrap();
+            registry.create().unwrap();
+            let [key, other] = ["10.96.0.1:80", "[fd00::1]:80"]
+                .map(|it| ServerKey::Address { protocol: 6, address: it.parse().unwrap() });
+            registry.add(&[(key, String::new()), (other, String::new())]).unwrap();
+            let mut batch = Batch::new(None);
+            batch.delete_set(Family::Ip, "ours", SET);
+            Connection::open().unwrap().commit(&mut batch).unwrap();
+            assert_eq!(registry.servers().unwrap(), BTreeSet::from([other]));
+            registry.create().unwrap();
+            registry.add(&[(key, String::new())]).unwrap();
+            assert_eq!(registry.servers().unwrap(), BTreeSet::from([key, other]));
+        });
     }
 }

@@ -5,10 +5,10 @@
 //! each refusal makes the kernel look for the module. So one server tries a scheduler for
 //! all, and those that ask for one that is missing have the node's meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_core::IpvsScheduler;
-use portolan_netlink::ipvs::Server;
+use portolan_netlink::ipvs::{Server, ServerKey};
 
 /// `IP_VS_SVC_F_SCHED_SH_FALLBACK`, `IP_VS_SVC_F_SCHED_MH_FALLBACK`
 /// (`include/uapi/linux/ip_vs.h`)
@@ -46,8 +46,9 @@ impl Scheduler {
 #[derive(Debug)]
 pub(crate) struct Schedulers {
     of_node: Scheduler,
-    /// Those that a virtual server has.
-    there: BTreeSet<String>,
+    /// Those that a virtual server of ours had when it was last looked at, and that one: the
+    /// kernel unloads no module that a server uses.
+    there: BTreeMap<String, ServerKey>,
     /// Those that the kernel refused a virtual server for.
     missing: BTreeSet<String>,
 }
@@ -55,7 +56,7 @@ pub(crate) struct Schedulers {
 impl Schedulers {
     /// Nothing is known yet.
     pub(crate) fn new(of_node: Scheduler) -> Schedulers {
-        Schedulers { of_node, there: BTreeSet::new(), missing: BTreeSet::new() }
+        Schedulers { of_node, there: BTreeMap::new(), missing: BTreeSet::new() }
     }
 
     /// The scheduler of the node.
@@ -72,16 +73,18 @@ impl Schedulers {
         Server { scheduler: name, flags, ..server.clone() }
     }
 
-    /// Whether it is not known if the kernel has a scheduler.
-    pub(crate) fn is_untried(&self, name: &str) -> bool {
-        !self.there.contains(name) && !self.missing.contains(name)
+    /// Whether it is not known if the kernel has a scheduler. `has` tells whether a server of
+    /// ours has it still.
+    pub(crate) fn is_untried(&self, name: &str, has: impl Fn(&ServerKey) -> bool) -> bool {
+        !self.missing.contains(name) && !self.there.get(name).is_some_and(has)
     }
 
-    /// The kernel has it: there is a server with it.
-    pub(crate) fn found(&mut self, name: &str) {
-        if !self.there.contains(name) {
-            self.missing.remove(name);
-            self.there.insert(name.to_owned());
+    /// The kernel has it: this server of ours has it.
+    pub(crate) fn found(&mut self, name: &str, key: ServerKey) {
+        self.missing.remove(name);
+        match self.there.get_mut(name) {
+            Some(known) => *known = key,
+            None => drop(self.there.insert(name.to_owned(), key)),
         }
     }
 
@@ -136,14 +139,18 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_with_its_module() {
         let mut schedulers = Schedulers::new(Scheduler::of_node("wlc"));
-        assert!(schedulers.is_untried("twos"));
+        let key = ServerKey::Mark { mark: 1, v6: false };
+        assert!(schedulers.is_untried("twos", |_| true));
         schedulers.refused("twos");
         let [problem] = <[String; 1]>::try_from(schedulers.problems(|_| true)).unwrap();
         for words in ["no scheduler twos", "balanced by wlc", "`modprobe ip_vs_twos`"] {
             assert!(problem.contains(words), "{problem}");
         }
         assert_eq!(schedulers.problems(|name| name != "twos"), Vec::<String>::new());
-        schedulers.found("twos");
+        schedulers.found("twos", key);
         assert_eq!(schedulers.problems(|_| true), Vec::<String>::new());
+        for still in [true, false] {
+            assert_eq!(schedulers.is_untried("twos", |it| still && *it == key), !still);
+        }
     }
 }

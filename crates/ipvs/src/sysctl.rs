@@ -67,9 +67,22 @@ impl SysctlError {
 
 /// Makes the settings of this network namespace what they should be.
 pub(crate) fn set() -> Result<(), SysctlError> {
+    settings().try_for_each(|it| set_one(Path::new(DIRECTORY), it))
+}
+
+/// Whether they are so. What cannot be read is left to [`set`] to tell.
+pub(crate) fn are_set() -> bool {
+    settings().all(|it| is_set(Path::new(DIRECTORY), it))
+}
+
+fn settings() -> impl Iterator<Item = &'static Setting> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let old = before_5_9(&release).then_some(&REUSE);
-    SETTINGS.iter().chain(old).try_for_each(|it| set_one(Path::new(DIRECTORY), it))
+    SETTINGS.iter().chain(before_5_9(&release).then_some(&REUSE))
+}
+
+fn is_set(directory: &Path, setting: &Setting) -> bool {
+    let found = fs::read_to_string(directory.join(setting.name));
+    found.map_or(true, |found| found.trim() == setting.value)
 }
 
 fn set_one(directory: &Path, setting: &Setting) -> Result<(), SysctlError> {

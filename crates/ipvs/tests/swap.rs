@@ -4,6 +4,8 @@
 
 #[path = "swap/node.rs"]
 mod node;
+#[path = "swap/objects.rs"]
+mod objects;
 #[path = "swap/ports.rs"]
 mod ports;
 #[path = "swap/schedulers.rs"]

@@ -7,10 +7,13 @@ mod cluster;
 #[path = "table/row.rs"]
 mod row;
 
+use std::time::{Duration, Instant};
+
 use portolan_core::{Backend as _, SyncReport, Update};
 use portolan_ipvs::{Dataplane, IpvsOptions, Mode};
 use portolan_lab::{Namespace, namespaced_as_superuser};
 use portolan_netlink::ipvs::{Ipvs, ServerKey};
+use portolan_netlink::nftables::{Batch, Connection, Family, Table};
 use portolan_nft::NftOptions;
 
 use self::cluster::{Cluster, ENDPOINTS, environment, requests};
@@ -153,4 +156,35 @@ fn a_change_costs_the_same_however_many_services_there_are_and_a_restart_sends_n
             bare(services).print("the bare requests", "ipvs", services);
         }
     });
+}
+
+#[test]
+fn services_that_come_and_go_are_not_taken_for_changes_by_others() {
+    let name = "services_that_come_and_go_are_not_taken_for_changes_by_others";
+    namespaced_as_superuser(name, || {
+        for mode in [Mode::Nftables, Mode::Ipvs] {
+            let (mut cluster, environment) = (Cluster::new(10), environment());
+            let mut backend = open(mode);
+            backend.converge(&mut cluster.plans().iter(), &environment).unwrap();
+            // Long after elements were last compared; they are again once others did anything.
+            let later = || Instant::now() + Duration::from_secs(3600);
+            for round in 0..3 {
+                for update in [cluster.deleted(round), cluster.added(round)] {
+                    backend.apply(&cluster.take(update)).unwrap();
+                    assert!(!backend.is_disturbed_at(later()).unwrap(), "{mode:?} {round}");
+                }
+            }
+            add_table_of_others();
+            assert!(backend.is_disturbed_at(later()).unwrap(), "{mode:?}");
+            backend.converge(&mut cluster.plans().iter(), &environment).unwrap();
+            assert!(!backend.is_disturbed_at(later()).unwrap(), "{mode:?}");
+        }
+    });
+}
+
+fn add_table_of_others() {
+    let mut batch = Batch::new(None);
+    batch.add_table(Family::Ip, &Table { name: "theirs".to_owned(), ..Table::default() });
+    batch.delete_table(Family::Ip, "theirs");
+    Connection::open().unwrap().commit(&mut batch).unwrap();
 }

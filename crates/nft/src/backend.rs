@@ -4,7 +4,7 @@ mod converge;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use portolan_core::{
     Backend, BackendError, Change, Environment, Family, Remembered, ServicePlan, SyncReport,
@@ -60,6 +60,25 @@ impl NftBackend {
     /// established stay where they are.
     pub fn set_ipvs(&mut self, ipvs: Ipvs) {
         self.options.ipvs = ipvs;
+    }
+
+    /// The caller has had so many transactions of its own since the last call: they are no
+    /// changes by others.
+    pub fn account_for(&mut self, transactions: u32) {
+        (0..transactions).for_each(|_| self.disturbance.committed());
+    }
+
+    /// The last convergence was part of one that took so long, which bounds how often others
+    /// can cause one.
+    pub fn converged_in(&mut self, cost: Duration) {
+        self.disturbance.mended(cost);
+    }
+
+    /// [`Backend::is_disturbed`], at a time.
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, NftError> {
+        let Some(state) = &self.state else { return Ok(false) };
+        let table = &self.options.table;
+        Ok(self.disturbance.look(&mut self.connection, state, table, now)?)
     }
 
     /// Sends what separates the kernel from what it should be. Refused if others had a
@@ -138,11 +157,8 @@ impl Backend for NftBackend {
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        let Some(state) = &self.state else { return Ok(false) };
-        let table = &self.options.table;
-        let disturbed =
-            self.disturbance.look(&mut self.connection, state, table, Instant::now())?;
-        self.remembered = remembered(&mut self.connection, table);
+        let disturbed = self.is_disturbed_at(Instant::now())?;
+        self.remembered = remembered(&mut self.connection, &self.options.table);
         Ok(disturbed)
     }
 

@@ -12,13 +12,8 @@ use portolan_netlink::nftables::Connection;
 
 use crate::diff::has_structure;
 use crate::observe::observe_structure;
+use crate::pace::Pace;
 use crate::state::State;
-
-/// Elements are not compared more often than this,
-const REST: Duration = Duration::from_secs(60);
-
-/// nor so often that comparing takes more than this part of the time.
-const SHARE: u32 = 100;
 
 /// What is known about changes by others.
 #[derive(Debug)]
@@ -27,19 +22,13 @@ pub(crate) struct Disturbance {
     generation: Option<u32>,
     /// Others changed something since our elements were last compared.
     suspected: bool,
-    compared: Instant,
-    cost: Duration,
+    pace: Pace,
 }
 
 impl Disturbance {
     /// Nothing is known yet.
     pub(crate) fn new() -> Disturbance {
-        Disturbance {
-            generation: None,
-            suspected: false,
-            compared: Instant::now(),
-            cost: Duration::ZERO,
-        }
+        Disturbance { generation: None, suspected: false, pace: Pace::new(Instant::now()) }
     }
 
     /// The generation that our next transaction expects.
@@ -55,8 +44,7 @@ impl Disturbance {
 
     /// Our tables have been compared and mended, which took so long.
     pub(crate) fn mended(&mut self, cost: Duration) {
-        self.compared = Instant::now();
-        self.cost = cost;
+        self.pace.compared(Instant::now(), cost);
     }
 
     /// A transaction of ours took effect; one that changes nothing would not raise the
@@ -88,8 +76,7 @@ impl Disturbance {
                 return Ok(true);
             }
         }
-        let rest = REST.max(self.cost.saturating_mul(SHARE));
-        Ok(self.suspected && now.saturating_duration_since(self.compared) >= rest)
+        Ok(self.suspected && self.pace.is_due(now))
     }
 }
 
@@ -112,14 +99,14 @@ fn is_intact(
 
 #[cfg(test)]
 mod tests {
-    use portolan_core::{Environment, Family};
+    use portolan_core::{Backend as _, Environment, Family};
     use portolan_lab::namespaced;
-    use portolan_netlink::nftables::{Batch, ElementOperation};
+    use portolan_netlink::nftables::{Batch, ElementOperation, Table};
 
     use super::*;
     use crate::lower::kernel_family;
     use crate::structure::FamilySettings;
-    use crate::{NftOptions, first_transaction};
+    use crate::{NftBackend, NftOptions, first_transaction};
 
     #[test]
     fn edited_elements_are_suspected_after_a_while_and_only_once_something_happened() {
@@ -136,7 +123,7 @@ mod tests {
             disturbance.reading(connection.generation().unwrap());
             disturbance.mended(Duration::ZERO);
             let now = Instant::now();
-            let later = now + REST + Duration::from_secs(1);
+            let later = now + Duration::from_secs(61);
             assert!(!disturbance.look(&mut connection, &state, table, later).unwrap());
 
             let mut batch = Batch::new(None);
@@ -150,5 +137,30 @@ mod tests {
             disturbance.reading(connection.generation().unwrap());
             assert!(!disturbance.look(&mut connection, &state, table, later).unwrap());
         });
+    }
+    #[test]
+    fn transactions_of_the_same_agent_are_no_changes_by_others() {
+        let name = "disturbance::tests::transactions_of_the_same_agent_are_no_changes_by_others";
+        namespaced(name, || {
+            let (options, environment) = (NftOptions::default(), Environment::default());
+            let mut backend = NftBackend::open(options).unwrap();
+            backend.converge(&mut [].iter(), &environment).unwrap();
+            let later = Instant::now() + Duration::from_secs(61);
+            let mut connection = Connection::open().unwrap();
+            for (number, told, disturbed) in [(1, 1, false), (2, 2, false), (2, 1, true)] {
+                for _ in 0..number {
+                    let mut batch = Batch::new(None);
+                    batch.add_table(kernel_family(Family::V4), &beside());
+                    batch.delete_table(kernel_family(Family::V4), "beside");
+                    connection.commit(&mut batch).unwrap();
+                }
+                backend.account_for(told);
+                assert_eq!(backend.is_disturbed_at(later).unwrap(), disturbed, "{number} {told}");
+            }
+        });
+    }
+
+    fn beside() -> Table {
+        Table { name: "beside".to_owned(), ..Table::default() }
     }
 }

@@ -37,6 +37,7 @@ mod life;
 mod lower;
 mod observe;
 mod observed_elements;
+mod pace;
 #[cfg(test)]
 mod property_tests;
 mod remembered;
@@ -52,6 +53,7 @@ pub use backend::{NftBackend, first_transaction};
 pub use cleanup::cleanup;
 pub use error::NftError;
 pub use inspect::{KernelFrontend, KernelTable, inspect};
+pub use pace::Pace;
 pub use render::{Ruleset, render};
 
 /// How the nftables backend is set up.

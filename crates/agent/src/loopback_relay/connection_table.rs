@@ -38,7 +38,8 @@ impl ConnectionTable {
     }
 
     /// Ends the connections of a NodePort to endpoints that are not in `serving`, which is
-    /// sorted. Costs as much as the NodePort has connections.
+    /// sorted, whichever Service had it when they began: connection tracking and IPVS know
+    /// them by the NodePort too. Costs as much as the NodePort has connections.
     pub(super) fn keep_only(&self, port: u16, serving: &[EndpointAddress]) {
         let mut connections = self.lock();
         let of_port = connections.by_port.range((port, 0)..=(port, u64::MAX));

@@ -37,7 +37,6 @@ impl Manager {
             self.observe()?;
             self.drain_all()?;
         }
-        self.finish()?;
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let mut gone = Vec::new();
@@ -50,7 +49,7 @@ impl Manager {
         self.let_go(&gone)
     }
 
-    /// These servers are deleted: they are ours no longer, and nothing leads there.
+    /// These servers are not there any more: they are ours no longer, and nothing leads there.
     pub(super) fn let_go(&mut self, gone: &[ServerKey]) -> Result<(), IpvsError> {
         self.registry.delete(gone)?;
         let ips: Vec<IpAddr> = gone.iter().filter_map(ServerKey::ip).collect();

@@ -11,6 +11,9 @@ use super::Manager;
 use crate::error::IpvsError;
 use crate::servers::{Known, Servers};
 
+/// Servers whose destinations are compared in one call, which takes a few milliseconds.
+const COMPARED_AT_ONCE: usize = 500;
+
 impl Manager {
     /// Reads what there is, and sets right what leads connections to it that drain.
     pub(crate) fn repair(&mut self, environment: &Environment) -> Result<(), IpvsError> {
@@ -29,8 +32,8 @@ impl Manager {
         let mut ours = Vec::new();
         let mut foreign = BTreeSet::new();
         for server in servers {
-            self.schedulers.found(&server.scheduler);
             if registered.contains(&server.key) {
+                self.schedulers.found(&server.scheduler, server.key);
                 let destinations = self.ipvs.destinations(&server.key)?;
                 ours.push((server, destinations));
             } else {
@@ -84,12 +87,30 @@ impl Manager {
         }
     }
 
-    /// Whether the kernel has the virtual servers and the paths that we know, as we know them.
+    /// Compares the destinations of the next few servers with those that we know. The kernel
+    /// lists them server by server, so that all at once would keep changes waiting.
+    pub(crate) fn compare_some(&mut self) -> Result<(), IpvsError> {
+        let keys = self.servers.known_after(self.compared, COMPARED_AT_ONCE);
+        for key in &keys {
+            let states = self.ipvs.destinations(key)?;
+            self.incomplete |= !self.servers.has_as_known(key, &states);
+        }
+        self.compared = keys.last().copied().filter(|_| keys.len() == COMPARED_AT_ONCE);
+        Ok(())
+    }
+
+    /// Whether the kernel has the virtual servers and the paths that we know, as we know them,
+    /// and as far as was found out had the destinations.
     pub(crate) fn is_undisturbed(&mut self) -> Result<bool, IpvsError> {
+        if self.incomplete {
+            return Ok(false);
+        }
         let there: HashMap<ServerKey, _> =
             self.ipvs.servers()?.into_iter().map(|server| (server.key, server)).collect();
         let is_known = |(key, known): (&ServerKey, &Known)| there.get(key) == Some(&known.server);
-        Ok(!self.incomplete && self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
+        // One that another program had is ours to make when it is gone.
+        let of_others = self.servers.wanted_of_others().all(|key| there.contains_key(key));
+        Ok(of_others && self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
     }
 
     /// Whether packets of connections that drain still get there.

@@ -11,37 +11,37 @@ use crate::report::sum;
 
 impl Manager {
     /// Does for these servers what has to be done before the table leads clients there. Each
-    /// scheduler that the kernel was not asked for yet is tried by one of them.
+    /// scheduler of which it is not known whether the kernel has it is tried by one of them.
+    /// Those that the kernel refused for lack of theirs have the node's when this returns.
     pub(super) fn settle(&mut self, keys: BTreeSet<ServerKey>) -> Result<SyncReport, IpvsError> {
-        let mut report = SyncReport::default();
+        let mut total = SyncReport::default();
         for key in self.servers.untried(&keys, &self.schedulers) {
-            report = sum([report, self.settle_all([key])?]);
+            let (report, _) = self.settle_all([key])?;
+            total = sum([total, report]);
             if let Some(scheduler) = self.servers.scheduler_of(&key) {
-                self.schedulers.found(scheduler);
+                self.schedulers.found(scheduler, key);
             }
         }
-        Ok(sum([report, self.settle_all(keys)?]))
+        let (report, refused) = self.settle_all(keys)?;
+        // Whoever tried may have been refused for another reason, or its module is gone since.
+        let (again, _) = self.settle_all(refused)?;
+        Ok(sum([total, report, again]))
     }
 
-    /// The kernel refused a server because it has no such scheduler. What is left undone is
-    /// done when this server is settled again, with the scheduler of the node. Returns the
-    /// server, if it is not there.
+    /// The kernel refused a server because it has no such scheduler. It is to be settled
+    /// again, and then it gets the scheduler of the node.
     pub(super) fn lacks_scheduler(
         &mut self,
         operation: &Operation,
         server: &Server,
-    ) -> Result<Option<ServerKey>, IpvsError> {
+    ) -> Result<(), IpvsError> {
         let name = &server.scheduler;
         if *name == self.schedulers.of_node().name {
             return Err(IpvsError::NoScheduler { name: name.clone() });
         }
         self.schedulers.refused(name);
         self.servers.not_done(operation);
-        if !matches!(operation, Operation::AddServer(_)) {
-            return Ok(None);
-        }
-        self.disown(server.key)?;
-        Ok(Some(server.key))
+        Ok(())
     }
 
     /// Tries again what the kernel lacked: its module may be there by now.
@@ -49,6 +49,7 @@ impl Manager {
         let missing = self.schedulers.try_again();
         if !missing.is_empty() {
             self.settle(self.servers.wanted_with(&missing))?;
+            self.finish()?;
         }
         Ok(())
     }

@@ -1,7 +1,11 @@
 //! What is done to virtual servers, and in which half.
 
+mod schedulers;
+
 use std::sync::Arc;
 use std::time::Duration;
+
+use portolan_netlink::ipvs::Destination;
 
 use super::*;
 use crate::schedulers::Scheduler;
@@ -232,11 +236,13 @@ fn schedulers_and_persistence_change_in_place() {
 
 #[test]
 fn a_start_adopts_what_is_there_and_puts_right_what_others_changed() {
-    let there = vec![(server(TCP), vec![state(1, 1, 5), state(2, 7, 0), state(3, 1, 2)])];
-    let mut servers = Servers::observed(there, BTreeSet::new(), Instant::now());
+    let states =
+        vec![state(1, 1, 5), state(2, 7, 0), state(3, 1, 2), state(4, 7, 3), state(5, 0, 1)];
+    let mut servers =
+        Servers::observed(vec![(server(TCP), states)], BTreeSet::new(), Instant::now());
     let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
     assert_eq!(steps.destinations, [weigh(TCP, 2, 1)]);
-    assert_eq!(steps.afterwards, [weigh(TCP, 3, 0)]);
+    assert_eq!(steps.afterwards, [weigh(TCP, 3, 0), weigh(TCP, 4, 0)]);
     assert_eq!((steps.register.len(), steps.servers.len()), (0, 0));
 }
 
@@ -295,73 +301,4 @@ fn a_destination_that_was_refused_is_not_taken_for_one_that_serves() {
     servers.not_done(&weigh(TCP, 2, 1));
     let steps = want(&mut servers, Some(wanted(TCP, &[1, 2])), TCP);
     assert_eq!(steps.destinations, [add(2)]);
-}
-
-/// TCP to endpoint 1 with a scheduler, and the server for it.
-fn wanted_by(scheduler: &str) -> (Wanted, Server) {
-    let server = Server { scheduler: scheduler.to_owned(), ..server(TCP) };
-    (Wanted { server: server.clone(), ..wanted(TCP, &[1]) }, server)
-}
-
-#[test]
-fn where_a_scheduler_is_missing_that_of_the_node_serves_until_it_is_there() {
-    let mut schedulers = Schedulers::new(Scheduler { name: "mh".to_owned(), flags: 0x10 });
-    schedulers.refused("twos");
-    let (wish, with_twos) = wanted_by("twos");
-    let (_, with_mh) = wanted_by("mh");
-    let with_mh = Server { flags: 0x10, ..with_mh };
-    let mut servers = Servers::default();
-    let mut want = |schedulers: &Schedulers| {
-        want_with(&mut servers, schedulers, Some(wish.clone()), TCP).servers
-    };
-    assert_eq!(want(&schedulers), [Operation::AddServer(with_mh)]);
-    assert_eq!(want(&schedulers), [], "nothing is sent again and again");
-    assert_eq!(schedulers.try_again(), BTreeSet::from(["twos".to_owned()]));
-    assert_eq!(want(&schedulers), [Operation::ChangeServer(with_twos)]);
-}
-
-#[test]
-fn a_change_that_was_refused_is_not_taken_for_done() {
-    let mut schedulers = Schedulers::new(Scheduler::of_node("rr"));
-    let mut servers = Servers::default();
-    want(&mut servers, Some(wanted(TCP, &[1])), TCP);
-    let (wish, with_twos) = wanted_by("twos");
-    let change = Operation::ChangeServer(with_twos);
-    let steps = want_with(&mut servers, &schedulers, Some(wish.clone()), TCP);
-    assert_eq!(steps.servers, std::slice::from_ref(&change));
-    servers.not_done(&change);
-    schedulers.refused("twos");
-    let steps = want_with(&mut servers, &schedulers, Some(wish), TCP);
-    assert_eq!(steps.servers, [Operation::ChangeServer(server(TCP))], "whatever it has");
-}
-
-#[test]
-fn one_server_tries_a_scheduler_for_all() {
-    let mut servers = Servers::default();
-    let mut keys = BTreeSet::new();
-    let mut claim = |last: u8, scheduler: &str| {
-        let address = address(&format!("10.96.0.{last}:80"));
-        let key = ServerKey::Address { protocol: TCP, address };
-        let server = Server { key, scheduler: scheduler.to_owned(), ..server(TCP) };
-        servers.claim(&service(), Wanted { server, ..wanted(TCP, &[1]) });
-        keys.insert(key);
-        key
-    };
-    let first = ["rr", "twos", "twos", "rr", "mh"].into_iter().zip(1..);
-    let [rr, twos, _, _, mh] =
-        <[ServerKey; 5]>::try_from(first.map(|(name, last)| claim(last, name)).collect::<Vec<_>>())
-            .unwrap();
-    let mut schedulers = Schedulers::new(Scheduler::of_node("rr"));
-    assert_eq!(servers.untried(&keys, &schedulers), [rr, twos, mh]);
-    schedulers.found("rr");
-    schedulers.refused("twos");
-    assert_eq!(servers.untried(&keys, &schedulers), [mh]);
-    let wish = wanted_by("wlc").0;
-    servers.claim(&service(), wish.clone());
-    servers.claim(&service(), wish.clone());
-    assert!(servers.is_asked_for("wlc") && !servers.is_asked_for("fo"));
-    servers.withdraw(&service(), &wish);
-    assert!(!servers.is_asked_for("wlc") && servers.is_asked_for("mh"));
-    let asked = BTreeSet::from(["twos".to_owned(), "fo".to_owned()]);
-    assert_eq!(servers.wanted_with(&asked).len(), 2);
 }

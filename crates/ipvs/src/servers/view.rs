@@ -1,11 +1,13 @@
 //! What there is: as the kernel had it when it was looked at, and as it is known now.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Instant;
 
 use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
-use super::{FULL_WEIGHT, Known, Phase, Servers, serves};
+use super::Servers;
+use super::known::{Known, Phase};
 use crate::schedulers::Schedulers;
 
 impl Servers {
@@ -15,13 +17,9 @@ impl Servers {
         foreign: BTreeSet<ServerKey>,
         now: Instant,
     ) -> Servers {
-        // What has another weight, or was changed otherwise, is set right when it is wanted.
-        let phase = |state: &DestinationState| {
-            let serves = state.destination.weight == FULL_WEIGHT && state.plain;
-            if serves { Phase::Serving } else { Phase::Draining(now) }
-        };
         let known = |(server, states): (Server, Vec<DestinationState>)| {
-            let with_phase = |state: &DestinationState| (state.destination.address, phase(state));
+            let with_phase =
+                |state: &DestinationState| (state.destination.address, Phase::of(state, now));
             let destinations = states.iter().map(with_phase).collect();
             (server.key, Known { server, destinations })
         };
@@ -49,7 +47,7 @@ impl Servers {
 
     /// Those that clients are led to, although others made them.
     pub(crate) fn wanted_of_others(&self) -> impl Iterator<Item = &ServerKey> {
-        self.foreign.iter().filter(|key| self.claims.get(key).is_some_and(serves))
+        self.foreign.iter().filter(|key| self.claims.serving(key).is_some())
     }
 
     /// Every server that is known or wanted.
@@ -67,6 +65,17 @@ impl Servers {
         self.known.iter()
     }
 
+    /// So many of those, the next after one.
+    pub(crate) fn known_after(&self, last: Option<ServerKey>, count: usize) -> Vec<ServerKey> {
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.known.range((start, Bound::Unbounded)).take(count).map(|(key, _)| *key).collect()
+    }
+
+    /// Whether a server of ours has the destinations that we know, as we left them.
+    pub(crate) fn has_as_known(&self, key: &ServerKey, states: &[DestinationState]) -> bool {
+        self.known.get(key).is_none_or(|known| known.has_as_known(states))
+    }
+
     /// Those that have something to wait for.
     pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
         self.draining.iter().copied()
@@ -78,22 +87,24 @@ impl Servers {
         let phases = waiting.flat_map(|known| known.destinations.values());
         let since = |phase: &Phase| match phase {
             Phase::Draining(since) => Some(*since),
-            Phase::Serving => None,
+            Phase::Serving | Phase::Changed => None,
         };
         phases.filter_map(since).max()
     }
 
-    /// Of these servers one for each scheduler of which it is not known whether the kernel
-    /// has it.
+    /// Of these servers one that serves for each scheduler of which it is not known whether
+    /// the kernel has it.
     pub(crate) fn untried(
         &self,
         keys: &BTreeSet<ServerKey>,
         schedulers: &Schedulers,
     ) -> Vec<ServerKey> {
         let mut seen = BTreeSet::new();
+        let has = |key: &ServerKey, name: &str| self.scheduler_of(key) == Some(name);
+        let is_untried = |name: &str| schedulers.is_untried(name, |key| has(key, name));
         let is_first = |key: &&ServerKey| {
-            let scheduler = self.scheduler(key).filter(|it| schedulers.is_untried(it));
-            scheduler.is_some_and(|it| seen.insert(it))
+            let name = self.wanted_scheduler(key).filter(|name| is_untried(name));
+            name.is_some_and(|name| seen.insert(name))
         };
         keys.iter().filter(is_first).copied().collect()
     }
@@ -104,21 +115,20 @@ impl Servers {
         (!name.is_empty()).then_some(name)
     }
 
-    /// Those that are wanted with one of these schedulers. Walks all.
+    /// Those that are to serve with one of these schedulers. Walks all.
     pub(crate) fn wanted_with(&self, schedulers: &BTreeSet<String>) -> BTreeSet<ServerKey> {
-        let has = |key: &&ServerKey| self.scheduler(key).is_some_and(|it| schedulers.contains(it));
-        self.claims.keys().filter(has).copied().collect()
+        self.claims.with_scheduler(schedulers)
     }
 
     /// Whether a Service asks for a scheduler.
     pub(crate) fn is_asked_for(&self, scheduler: &str) -> bool {
-        self.asked.contains_key(scheduler)
+        self.claims.is_asked_for(scheduler)
     }
 
-    /// The scheduler that a server is wanted with, unless it is of others.
-    fn scheduler(&self, key: &ServerKey) -> Option<&str> {
-        let first = self.claims.get(key)?.values().next()?;
-        (!self.foreign.contains(key)).then_some(&first.server.scheduler)
+    /// The scheduler that a server is to serve with, unless it is of others.
+    fn wanted_scheduler(&self, key: &ServerKey) -> Option<&str> {
+        let wanted = self.claims.serving(key)?;
+        (!self.foreign.contains(key)).then_some(&wanted.server.scheduler)
     }
 
     /// Whether none of them is left.
@@ -128,7 +138,7 @@ impl Servers {
 
     /// Those that clients are led to, but for what others made.
     pub(crate) fn wanted_keys(&self) -> impl Iterator<Item = &ServerKey> {
-        let served = self.claims.iter().filter(|(_, claims)| serves(claims)).map(|(key, _)| key);
-        served.filter(|key| !self.foreign.contains(key))
+        let is_led_to = |key: &ServerKey| self.claims.serving(key).is_some();
+        self.claims.keys().filter(move |key| is_led_to(key) && !self.foreign.contains(key))
     }
 }

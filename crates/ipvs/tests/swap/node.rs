@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use portolan_core::backend::{LocalPods, NodePortAddresses};
-use portolan_core::{
-    Backend as _, BackendError, Conditions, Endpoint, EndpointPort, EndpointSlice, Environment,
-    Family, Index, ObjectName, Protocol, Service, ServicePort, ServiceType, SyncReport, Update,
-};
+use portolan_core::{Backend as _, BackendError, Environment, Index, Service, SyncReport, Update};
 use portolan_ipvs::{Dataplane, IpvsOptions, Mode};
 use portolan_lab::{LongLived, Probe, Topology, TopologySpec};
 use portolan_netlink::ipvs::{Ipvs, ServerKey};
 use portolan_nft::NftOptions;
 
-pub(crate) const PODS: u8 = 4;
-const TCP_PORT: u16 = 8080;
-const UDP_PORT: u16 = 5353;
-const NODE_PORT: u16 = 30080;
+use crate::objects::{
+    NODE_PORT, PODS, TCP_PORT, UDP_PORT, balancer, client_pod, cluster_ip, environment,
+    node_address, outside, pod, service, slice,
+};
 
 pub(crate) struct Node {
     pub(crate) v6: bool,
@@ -27,14 +23,7 @@ pub(crate) struct Node {
     index: Index,
     environment: Environment,
     options: IpvsOptions,
-}
-
-fn address(v6: bool, v4_text: &str, v6_text: &str) -> IpAddr {
-    if v6 { v6_text } else { v4_text }.parse().unwrap()
-}
-
-pub(crate) fn pod(v6: bool, number: u8) -> IpAddr {
-    address(v6, &format!("10.180.0.{number}"), &format!("fd00:10:180::{number}"))
+    later: Duration,
 }
 
 impl Node {
@@ -56,7 +45,8 @@ impl Node {
         let environment = environment(v6);
         let options = IpvsOptions { drain_for, ..IpvsOptions::default() };
         let backend = topology.node().run(|| open(mode, &options, &index, &environment).0);
-        Node { v6, topology: Arc::new(topology), backend, index, environment, options }
+        let (topology, later) = (Arc::new(topology), Duration::ZERO);
+        Node { v6, topology, backend, index, environment, options, later }
     }
 
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
@@ -130,6 +120,14 @@ impl Node {
         assert!(!self.topology.node().run(|| backend.is_disturbed().unwrap()));
     }
 
+    /// Whether that finds out that others changed something, when everything may be compared:
+    /// each time so long after the time before.
+    pub(crate) fn is_disturbed_later(&mut self) -> bool {
+        self.later += Duration::from_secs(3600);
+        let (now, backend) = (Instant::now() + self.later, &mut self.backend);
+        self.topology.node().run(|| backend.is_disturbed_at(now).unwrap())
+    }
+
     /// Clients and the addresses that they use.
     pub(crate) fn frontends(&self) -> Vec<(IpAddr, SocketAddr)> {
         let (cluster_ip, balancer, node) =
@@ -184,76 +182,4 @@ fn open(
     let mut backend = Dataplane::open(mode, NftOptions::default(), options.clone()).unwrap();
     let report = backend.converge(&mut index.plans(), environment).unwrap();
     (backend, report.added + report.deleted)
-}
-
-fn client_pod(v6: bool) -> IpAddr {
-    address(v6, "10.180.0.99", "fd00:10:180::99")
-}
-
-fn outside(v6: bool) -> IpAddr {
-    address(v6, "192.168.0.100", "2001:db8::100")
-}
-
-fn node_address(v6: bool) -> IpAddr {
-    address(v6, "192.168.0.2", "2001:db8::1")
-}
-
-fn cluster_ip(v6: bool) -> IpAddr {
-    address(v6, "172.30.0.10", "fd00:172:30::10")
-}
-
-fn balancer(v6: bool) -> IpAddr {
-    address(v6, "1.2.3.4", "2001:db8:5::4")
-}
-
-fn service(v6: bool) -> Service {
-    let port = |name: &str, protocol| ServicePort {
-        name: name.into(),
-        protocol,
-        port: 80,
-        node_port: Some(NODE_PORT),
-    };
-    Service {
-        service_type: ServiceType::LoadBalancer,
-        cluster_ips: vec![cluster_ip(v6)],
-        load_balancer_ips: vec![balancer(v6)],
-        ports: vec![port("tcp", Protocol::Tcp), port("udp", Protocol::Udp)],
-        ..Service::new(ObjectName::new("default", "echo"))
-    }
-}
-
-fn slice(v6: bool) -> EndpointSlice {
-    let endpoint = |number| Endpoint {
-        address: pod(v6, number),
-        conditions: Conditions::default(),
-        node_name: Some(if number % 2 == 0 { "here" } else { "there" }.into()),
-        hints: None,
-    };
-    let port = |name: &str, protocol, port| EndpointPort { name: name.into(), protocol, port };
-    EndpointSlice {
-        name: ObjectName::new("default", "echo-1"),
-        service: ObjectName::new("default", "echo"),
-        family: if v6 { Family::V6 } else { Family::V4 },
-        trigger_time: None,
-        ports: vec![port("tcp", Protocol::Tcp, TCP_PORT), port("udp", Protocol::Udp, UDP_PORT)],
-        endpoints: (1..=PODS).map(endpoint).collect(),
-    }
-}
-
-fn environment(v6: bool) -> Environment {
-    let pods = if v6 { "fd00:10:180::/48" } else { "10.180.0.0/16" };
-    let cidr = if v6 { "fd00:172:30::/112" } else { "172.30.0.0/16" };
-    let local_pods = LocalPods::Source(pods.parse().unwrap());
-    let node_ports = NodePortAddresses::Listed(vec![node_address(v6)]);
-    let none = || NodePortAddresses::Listed(Vec::new());
-    let [mut node_ports_v4, mut node_ports_v6] = [none(), none()];
-    *(if v6 { &mut node_ports_v6 } else { &mut node_ports_v4 }) = node_ports;
-    Environment {
-        service_cidrs: vec![cidr.parse().unwrap()],
-        node_ports_v4,
-        node_ports_v6,
-        local_pods_v4: local_pods.clone(),
-        local_pods_v6: local_pods,
-        localhost_node_ports: false,
-    }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use portolan_core::{Backend as _, IpvsScheduler};
+use portolan_core::{
+    Backend as _, IpvsScheduler, ObjectName, Protocol, Service, ServicePort, Update,
+};
 use portolan_ipvs::Mode;
 use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::ipvs::{Ipvs, Operation, Server, ServerKey};
@@ -107,6 +109,32 @@ fn where_the_kernel_lacks_a_scheduler_that_of_the_node_serves_and_the_module_is_
         node.choose(None);
         assert_eq!(node.backend.problems(), Vec::<String>::new());
         clients.talk("at the end");
+    });
+}
+
+#[test]
+fn a_service_without_endpoints_that_asks_for_a_missing_scheduler_keeps_no_other_from_ipvs() {
+    let name = "schedulers::a_service_without_endpoints_that_asks_for_a_missing_scheduler_keeps_no_other_from_ipvs";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Nftables, LONG);
+        // Its virtual server would come before all others.
+        let port =
+            ServicePort { name: "tcp".into(), protocol: Protocol::Tcp, port: 80, node_port: None };
+        node.update(Update::ServiceApplied(Service {
+            cluster_ips: vec!["1.0.0.1".parse().unwrap()],
+            ports: vec![port],
+            ipvs_scheduler: Some("twos".parse().unwrap()),
+            ..Service::new(ObjectName::new("default", "a"))
+        }));
+        node.choose(Some("twos"));
+        node.switch(Mode::Ipvs).unwrap();
+        let expected = if kernel_has(&node, "twos") { "twos" } else { "rr" };
+        for when in ["after the change", "after everything was looked at"] {
+            assert_eq!(listed(&node), [(expected.to_owned(), 0)], "{when}");
+            assert!(node.is_new_connection_with_ipvs(), "{when}");
+            assert_eq!(node.answers().len(), 4, "{when}");
+            node.converge();
+        }
     });
 }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use portolan_ipvs::Mode;
 use portolan_lab::namespaced_as_superuser;
+use portolan_netlink::ipvs::{self, Destination, Ipvs, ServerKey};
 use portolan_netlink::nftables::{Batch, Connection, Family};
 use portolan_netlink::route::{Operation, Routing};
 
-use crate::node::{Clients, Node, pod};
+use crate::node::{Clients, Node};
+use crate::objects::{PODS, pod};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -36,6 +38,50 @@ fn after_the_ruleset_was_flushed_virtual_servers_are_still_ours() {
         node.serve(&[3]);
         assert_eq!(node.answers(), BTreeSet::from([pod(false, 3)]));
         assert_eq!(node.restart(Mode::Ipvs), 0, "the next process knows them as its own");
+    });
+}
+
+#[test]
+fn destinations_that_others_changed_are_put_right() {
+    let name = "trouble::destinations_that_others_changed_are_put_right";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        let edits: [fn(ServerKey, Destination) -> ipvs::Operation; 2] = [
+            |key, it| ipvs::Operation::ChangeDestination(key, Destination { weight: 0, ..it }),
+            |key, it| ipvs::Operation::DeleteDestination(key, it.address),
+        ];
+        for edit in edits {
+            assert!(!node.is_disturbed_later());
+            node.run(|| {
+                let mut ipvs = Ipvs::open().unwrap();
+                let key = ipvs.servers().unwrap()[0].key;
+                let first = ipvs.destinations(&key).unwrap()[0].destination;
+                assert_eq!(ipvs.execute(&[edit(key, first)]).unwrap(), []);
+            });
+            assert!(node.is_disturbed_later());
+            node.converge();
+            for server in node.run(|| Ipvs::open().unwrap().servers().unwrap()) {
+                let key = server.key;
+                let states = node.run(|| Ipvs::open().unwrap().destinations(&key).unwrap());
+                let weights: Vec<u32> = states.iter().map(|it| it.destination.weight).collect();
+                assert_eq!(weights, [1; PODS as usize], "{key}");
+            }
+        }
+    });
+}
+
+#[test]
+fn settings_of_the_kernel_that_others_changed_are_put_right() {
+    let name = "trouble::settings_of_the_kernel_that_others_changed_are_put_right";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        for name in ["conntrack", "expire_nodest_conn", "expire_quiescent_template"] {
+            let sysctl = format!("net.ipv4.vs.{name}");
+            node.topology.node().set_sysctl(&sysctl, "0").unwrap();
+            assert!(node.is_disturbed_later(), "{name}");
+            node.converge();
+            assert!(!node.is_disturbed_later(), "{name}");
+        }
     });
 }
 

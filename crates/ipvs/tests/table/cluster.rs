@@ -48,6 +48,16 @@ impl Cluster {
         Update::EndpointSliceApplied(slice(self.spread(round), 0..ENDPOINTS))
     }
 
+    /// A Service is deleted. Its EndpointSlice stays.
+    pub(crate) fn deleted(&self, round: u32) -> Update {
+        Update::ServiceDeleted(name(self.spread(round)))
+    }
+
+    /// It is there again.
+    pub(crate) fn added(&self, round: u32) -> Update {
+        Update::ServiceApplied(service(self.spread(round)))
+    }
+
     /// What an event changes.
     pub(crate) fn take(&mut self, update: Update) -> Vec<Change> {
         self.index.apply(update);

@@ -72,3 +72,41 @@ fn connections_stay_with_an_endpoint_that_serves_and_outlive_a_service_that_is_d
         }
     });
 }
+
+/// As connection tracking and IPVS have it, which know of a connection which NodePort it came
+/// through and not whose that was.
+#[test]
+fn where_a_node_port_goes_to_another_service_that_one_says_what_ends() {
+    let name = "tcp::endings::where_a_node_port_goes_to_another_service_that_one_says_what_ends";
+    isolated(name, async {
+        let other = dead_endpoint().await;
+        for (before_asks, after_asks, shared, stays) in [
+            (false, false, false, true),
+            (true, false, false, true),
+            (false, true, false, false),
+            (true, true, false, false),
+            (true, true, true, true),
+        ] {
+            let mut scene = Scene::new();
+            let (listener, endpoint) = endpoint().await;
+            let on_port = |service: &str, endpoints: &[EndpointAddress], asks: bool| {
+                let target = target(service, endpoints, None).unwrap();
+                let serving = target.serving.clone().filter(|_| asks);
+                Some(Targets::from([(TCP, Target { serving, ..target })]))
+            };
+            scene.take_in(changed([("a", on_port("a", &[endpoint], before_asks))])).await;
+            let mut client = connect().await.unwrap();
+            let mut server = listener.accept().await.unwrap().0;
+            let endpoints = if shared { vec![endpoint, other] } else { vec![other] };
+            let news = [("a", None), ("b", on_port("b", &endpoints, after_asks))];
+            scene.take_in(changed(news)).await;
+            let what = format!("{before_asks} {after_asks} {shared}");
+            if stays {
+                server.write_u8(7).await.unwrap();
+            }
+            let heard = client.read_u8().await.map_err(|error| error.kind());
+            let expected = if stays { Ok(7) } else { Err(ErrorKind::ConnectionReset) };
+            assert_eq!(heard, expected, "{what}");
+        }
+    });
+}
