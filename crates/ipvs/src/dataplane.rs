@@ -195,6 +195,9 @@ impl Backend for Dataplane {
         if result.is_err() {
             // The table has not changed: after it nothing fails.
             self.mode = from;
+            if from == Mode::Nftables {
+                self.forget_attempt();
+            }
         }
         result
     }

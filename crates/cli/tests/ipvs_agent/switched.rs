@@ -3,6 +3,8 @@
 use std::net::TcpStream;
 
 use portolan_lab::{namespaced, namespaced_as_superuser};
+use portolan_netlink::nftables::{Connection, Family};
+use portolan_netlink::route::Routing;
 
 use crate::foreign::Foreign;
 use crate::kernel::Kernel;
@@ -90,9 +92,26 @@ fn ipvs_that_obeys_somebody_else_only_is_not_switched_to() {
         node.until("a sync after that", |node| {
             node.dump().filter(|dump| dump.status.failures == 0 && dump.status.syncs > 1)
         });
+        nothing_is_left_of_the_attempt(&node);
         let (client, address) = crate::cluster::uses().remove(0);
         node.topology.host_of(client).unwrap().run(|| TcpStream::connect(address).unwrap());
     });
+}
+
+/// IPVS itself cannot be asked here.
+fn nothing_is_left_of_the_attempt(node: &Node) {
+    node.run(|| {
+        for family in [Family::Ip, Family::Ip6] {
+            let mut connection = Connection::open().unwrap();
+            let tables = connection.tables(family).unwrap();
+            let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+            assert_eq!(names, ["portolan"]);
+            let chains = connection.chains(family, "portolan").unwrap();
+            assert!(!chains.iter().any(|chain| chain.name.starts_with("ipvs")), "{chains:?}");
+        }
+        assert_eq!(Routing::open().unwrap().rules().unwrap(), []);
+    });
+    assert!(!node.log().contains("is looked at again"), "{}", node.log());
 }
 
 fn is_refused(node: &Node, reason: &str) {

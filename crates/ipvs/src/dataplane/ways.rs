@@ -72,6 +72,14 @@ impl Dataplane {
         Ok(report)
     }
 
+    /// Where IPVS has been given nothing there is nothing to drain.
+    pub(super) fn forget_attempt(&mut self) {
+        let is_there = Registry::open(&self.options.registry).and_then(|mut it| it.is_there());
+        if matches!(is_there, Ok(false)) {
+            self.manager = None;
+        }
+    }
+
     /// What an earlier run left with IPVS.
     fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
         if !Registry::open(&self.options.registry)?.is_there()? {

@@ -24,10 +24,11 @@ impl Manager {
 
     /// Reads what there is.
     pub(super) fn observe(&mut self) -> Result<(), IpvsError> {
+        // Whom IPVS does not obey needs none of the rest.
+        let servers = self.ipvs.servers()?;
         self.registry.create()?;
         self.paths.create()?;
         self.incomplete = false;
-        let servers = self.ipvs.servers()?;
         let registered = self.register_again(&servers)?;
         let mut ours = Vec::new();
         let mut foreign = BTreeSet::new();
