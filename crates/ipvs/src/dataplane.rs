@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
-use portolan_nft::{NftBackend, NftOptions, Pace};
+use portolan_nft::{Ipvs, NftBackend, NftOptions, Pace};
 
 use crate::error::IpvsError;
 use crate::manager::Manager;
@@ -144,12 +144,16 @@ impl Backend for Dataplane {
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let Some(before) = self.with_ipvs(|manager| manager.change(changes))? else {
-            return self.table().apply(changes);
-        };
+        let reschedules =
+            self.with_ipvs(|it| Ok(changes.iter().any(|change| it.may_reschedule(change))))?;
+        let Some(reschedules) = reschedules else { return self.table().apply(changes) };
+        // A server has no scheduler while it gets another one, and turns everybody away.
+        let aside = self.lead_if(reschedules, Ipvs::Draining)?;
+        let before = self.with_ipvs(|manager| manager.change(changes))?.unwrap_or_default();
+        let back = self.lead_if(reschedules, Ipvs::Serving)?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([before, table, after]))
+        Ok(sum([aside, before, back, table, after]))
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {

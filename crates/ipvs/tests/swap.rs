@@ -12,6 +12,8 @@ mod ports;
 mod schedulers;
 #[path = "swap/trouble.rs"]
 mod trouble;
+#[path = "swap/turned_away.rs"]
+mod turned_away;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -72,6 +72,20 @@ impl Dataplane {
         Ok(report)
     }
 
+    /// Lets new connections take another way for now, if there is a reason to.
+    pub(super) fn lead_if(
+        &mut self,
+        is_needed: bool,
+        to: Ipvs,
+    ) -> Result<SyncReport, BackendError> {
+        if !is_needed {
+            return Ok(SyncReport::default());
+        }
+        let environment = self.environment.clone();
+        self.table().set_ipvs(to);
+        self.table.adapt(&environment)
+    }
+
     /// Where IPVS has been given nothing there is nothing to drain.
     pub(super) fn forget_attempt(&mut self) {
         let is_there = Registry::open(&self.options.registry).and_then(|mut it| it.is_there());

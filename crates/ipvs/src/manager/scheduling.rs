@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use portolan_core::SyncReport;
+use portolan_core::{Change, ServicePlan, SyncReport};
 use portolan_netlink::ipvs::{Operation, Server, ServerKey};
 
 use super::Manager;
@@ -26,6 +26,21 @@ impl Manager {
         // Whoever tried may have been refused for another reason, or its module is gone since.
         let (again, _) = self.settle_all(refused)?;
         Ok(sum([total, report, again]))
+    }
+
+    /// Whether a change may give virtual servers that have clients another scheduler.
+    pub(crate) fn may_reschedule(&self, change: &Change) -> bool {
+        match (&change.old, &change.new) {
+            (Some(old), Some(new)) => self.scheduler_for(old) != self.scheduler_for(new),
+            _ => false,
+        }
+    }
+
+    fn scheduler_for(&self, plan: &ServicePlan) -> &str {
+        match &plan.ipvs_scheduler {
+            Some(scheduler) => scheduler.name(),
+            None => &self.schedulers.of_node().name,
+        }
     }
 
     /// The kernel refused a server because it has no such scheduler. It is to be settled
