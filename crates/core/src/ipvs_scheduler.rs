@@ -128,8 +128,9 @@ impl IpvsScheduler {
         self.hashes_port
     }
 
-    /// Whether another endpoint is tried where the one that was hashed to drains
-    /// (`sh-fallback`, `mh-fallback`); otherwise such clients are refused meanwhile.
+    /// Whether it is asked for that another endpoint is tried where the one that was hashed to
+    /// drains (`sh-fallback`, `mh-fallback`). It is tried in any case: no client is to be
+    /// turned away while there are endpoints.
     pub const fn falls_back(self) -> bool {
         self.falls_back
     }

@@ -15,6 +15,15 @@ use portolan_netlink::ipvs::{Server, ServerKey};
 const FALLBACK: u32 = 0x8;
 /// `IP_VS_SVC_F_SCHED_SH_PORT`, `IP_VS_SVC_F_SCHED_MH_PORT`
 const PORT: u32 = 0x10;
+/// Has one destination for all clients of an address, and keeps to it when its weight is 0:
+/// nobody is served then (`ip_vs_dh_schedule`, v6.1).
+const ONE_FOR_ALL: &str = "dh";
+
+/// The weight of destinations that get new connections. They are all alike; only `ovf` takes it
+/// for the number of connections that a destination may have, and serves nobody beyond.
+pub(crate) fn full_weight(scheduler: &str) -> u32 {
+    if scheduler == "ovf" { 65_535 } else { 1 }
+}
 
 /// A scheduler as a virtual server has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,16 +38,20 @@ impl Scheduler {
     /// The node's. `mh` hashes the client's port too, as kube-proxy sets it up: without, all
     /// connections of a node behind one address have the same destination.
     pub(crate) fn of_node(name: &str) -> Scheduler {
-        Scheduler { name: name.to_owned(), flags: if name == "mh" { PORT } else { 0 } }
+        Scheduler::new(name, name == "mh")
     }
 
-    /// A Service's, with the flags that it asks for and no others.
+    /// A Service's.
     pub(crate) fn of_service(scheduler: IpvsScheduler) -> Scheduler {
+        Scheduler::new(scheduler.name(), scheduler.hashes_port())
+    }
+
+    /// Those that hash the client fall back to another destination, asked to or not: they
+    /// would turn away whoever is hashed to one that drains.
+    fn new(name: &str, hashes_port: bool) -> Scheduler {
+        let hashes = matches!(name, "sh" | "mh");
         let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
-        Scheduler {
-            name: scheduler.name().to_owned(),
-            flags: flag(scheduler.hashes_port(), PORT) | flag(scheduler.falls_back(), FALLBACK),
-        }
+        Scheduler { name: name.to_owned(), flags: flag(hashes, FALLBACK) | flag(hashes_port, PORT) }
     }
 }
 
@@ -64,13 +77,24 @@ impl Schedulers {
         &self.of_node
     }
 
-    /// A server as it can be had: with the node's scheduler where its own is missing.
-    pub(crate) fn available(&self, server: &Server) -> Server {
-        if !self.missing.contains(&server.scheduler) {
+    /// A server as it can be had: with the node's scheduler where its own is missing, or is
+    /// one that serves nobody while a destination of the server drains.
+    pub(crate) fn available(&self, server: &Server, drains: bool) -> Server {
+        let blocks = |name: &str| drains && name == ONE_FOR_ALL;
+        if !self.missing.contains(&server.scheduler) && !blocks(&server.scheduler) {
             return server.clone();
         }
-        let Scheduler { name, flags } = self.of_node.clone();
+        let Scheduler { name, flags } = if blocks(&self.of_node.name) {
+            Scheduler::of_node("rr")
+        } else {
+            self.of_node.clone()
+        };
         Server { scheduler: name, flags, ..server.clone() }
+    }
+
+    /// Whether a server may be given another one although nobody asks for another.
+    pub(crate) fn gives_way(name: &str) -> bool {
+        name == ONE_FOR_ALL
     }
 
     /// Whether it is not known if the kernel has a scheduler. `has` tells whether a server of
@@ -122,18 +146,19 @@ mod tests {
     fn flags_are_those_of_the_kernel() {
         for (text, flags) in [
             ("rr", 0),
-            ("sh", 0),
+            ("dh", 0),
+            ("sh", 0x8),
             ("sh,sh-fallback", 0x8),
-            ("sh,sh-port", 0x10),
-            ("mh", 0),
+            ("sh,sh-port", 0x18),
+            ("mh", 0x8),
             ("mh,mh-port,mh-fallback", 0x18),
         ] {
             let name = text.split(',').next().unwrap().to_owned();
             let expected = Scheduler { name, flags };
             assert_eq!(Scheduler::of_service(text.parse().unwrap()), expected, "{text}");
         }
-        assert_eq!(Scheduler::of_node("mh").flags, 0x10, "as in kube-proxy");
-        assert_eq!(Scheduler::of_node("sh").flags, 0);
+        assert_eq!(Scheduler::of_node("mh").flags, 0x18);
+        assert_eq!(Scheduler::of_node("sh").flags, 0x8);
     }
 
     #[test]

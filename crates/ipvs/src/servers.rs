@@ -128,7 +128,9 @@ impl Servers {
             }
             return;
         };
-        let server = schedulers.available(&wanted.server);
+        let stay = Stay::of(wanted);
+        let drains = self.known.get(&key).is_some_and(|known| known.is_to_wait(stay));
+        let server = schedulers.available(&wanted.server, drains);
         let known = self.known.entry(key).or_insert_with(|| {
             steps.register.push((key, wanted.comment.to_string()));
             steps.servers.push(Operation::AddServer(server.clone()));
@@ -136,10 +138,10 @@ impl Servers {
         });
         if known.server != server {
             steps.servers.push(Operation::ChangeServer(server.clone()));
-            known.server = server;
+            known.change(server);
         }
         known.serve(&wanted.destinations, &mut steps.destinations);
-        known.retire(Stay::of(wanted), now, &mut steps.afterwards);
+        known.retire(stay, now, &mut steps.afterwards);
         if known.is_waiting() {
             self.draining.insert(key);
         } else {

@@ -1,5 +1,6 @@
 //! Letting go of what gets no new connections.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -39,14 +40,21 @@ impl Manager {
         }
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
-        let mut gone = Vec::new();
+        let (mut gone, mut left) = (Vec::new(), BTreeSet::new());
         for (key, states) in self.look()? {
             if self.servers.release(key, &states, deadline, &mut operations) {
                 gone.push(key);
+            } else {
+                left.insert(key);
             }
         }
         self.execute(&operations)?;
-        self.let_go(&gone)
+        self.let_go(&gone)?;
+        // Those that no longer wait may have the scheduler that they are wanted with.
+        left.retain(|key| !self.servers.waits(key));
+        self.settle(left)?;
+        self.finish()?;
+        Ok(())
     }
 
     /// These servers are not there any more: they are ours no longer, and nothing leads there.

@@ -8,6 +8,7 @@ use portolan_netlink::ipvs::{Operation, Server, ServerKey};
 use super::Manager;
 use crate::error::IpvsError;
 use crate::report::sum;
+use crate::schedulers::Schedulers;
 
 impl Manager {
     /// Does for these servers what has to be done before the table leads clients there. Each
@@ -31,7 +32,10 @@ impl Manager {
     /// Whether a change may give virtual servers that have clients another scheduler.
     pub(crate) fn may_reschedule(&self, change: &Change) -> bool {
         match (&change.old, &change.new) {
-            (Some(old), Some(new)) => self.scheduler_for(old) != self.scheduler_for(new),
+            (Some(old), Some(new)) => {
+                let [old, new] = [old, new].map(|plan| self.scheduler_for(plan));
+                old != new || Schedulers::gives_way(new)
+            }
             _ => false,
         }
     }

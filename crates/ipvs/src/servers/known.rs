@@ -6,10 +6,8 @@ use std::time::Instant;
 
 use portolan_netlink::ipvs::{Destination, DestinationState, Operation, Server, ServerKey};
 
+use crate::schedulers::full_weight;
 use crate::wanted::{Wanted, has_connections};
-
-/// The weight of a destination that gets new connections.
-pub(super) const FULL_WEIGHT: u32 = 1;
 
 /// A virtual server as the kernel has it.
 #[derive(Clone, Debug)]
@@ -49,6 +47,11 @@ impl Stay<'_> {
         }
     }
 
+    /// Whether connections to a destination end.
+    fn ends(&self, address: &SocketAddr) -> bool {
+        self.ends_elsewhere && self.besides.binary_search(address).is_err()
+    }
+
     pub(super) const fn without_service(key: &ServerKey) -> Stay<'static> {
         Stay { serving: &[], besides: &[], ends_elsewhere: !has_connections(key) }
     }
@@ -63,16 +66,37 @@ impl Known {
     pub(super) fn has_as_known(&self, states: &[DestinationState]) -> bool {
         let is_as_known = |state: &DestinationState| {
             let phase = self.destinations.get(&state.destination.address);
-            phase.is_some_and(|phase| phase.is_as_known(state))
+            phase.is_some_and(|phase| phase.is_as_known(state, self.full_weight()))
         };
         states.len() == self.destinations.len() && states.iter().all(is_as_known)
     }
 
+    /// The weight of destinations that get new connections.
+    fn full_weight(&self) -> u32 {
+        full_weight(&self.server.scheduler)
+    }
+
+    /// The server is changed in place. Its destinations may have to have another weight.
+    pub(super) fn change(&mut self, server: Server) {
+        let before = self.full_weight();
+        self.server = server;
+        if self.full_weight() != before {
+            let serving = self.destinations.values_mut().filter(|phase| **phase == Phase::Serving);
+            serving.for_each(|phase| *phase = Phase::Changed);
+        }
+    }
+
+    /// Whether connections stay with a destination that is to have no new ones.
+    pub(super) fn is_to_wait(&self, stay: Stay<'_>) -> bool {
+        let waits = |address| stay.serving.binary_search(address).is_err() && !stay.ends(address);
+        self.destinations.keys().any(waits)
+    }
+
     /// Lets these destinations have new connections.
     pub(super) fn serve(&mut self, wanted: &[SocketAddr], operations: &mut Vec<Operation>) {
-        let key = self.server.key;
+        let (key, weight) = (self.server.key, self.full_weight());
         for address in wanted {
-            let destination = Destination { address: *address, weight: FULL_WEIGHT };
+            let destination = Destination { address: *address, weight };
             match self.destinations.insert(*address, Phase::Serving) {
                 None => operations.push(Operation::AddDestination(key, destination)),
                 Some(Phase::Serving) => {}
@@ -93,7 +117,7 @@ impl Known {
             if stay.serving.binary_search(address).is_ok() {
                 return true;
             }
-            if stay.ends_elsewhere && stay.besides.binary_search(address).is_err() {
+            if stay.ends(address) {
                 operations.push(Operation::DeleteDestination(key, *address));
                 return false;
             }
@@ -111,19 +135,19 @@ impl Known {
 }
 
 impl Phase {
-    /// Of a destination that was found.
-    pub(super) fn of(state: &DestinationState, now: Instant) -> Phase {
+    /// Of a destination that was found, where those that serve have this weight.
+    pub(super) fn of(state: &DestinationState, full_weight: u32, now: Instant) -> Phase {
         match state.destination.weight {
-            FULL_WEIGHT if state.plain => Phase::Serving,
+            weight if weight == full_weight && state.plain => Phase::Serving,
             0 => Phase::Draining(now),
             _ => Phase::Changed,
         }
     }
 
     /// Whether a destination is as it was left.
-    fn is_as_known(self, state: &DestinationState) -> bool {
+    fn is_as_known(self, state: &DestinationState, full_weight: u32) -> bool {
         match self {
-            Phase::Serving => state.destination.weight == FULL_WEIGHT && state.plain,
+            Phase::Serving => state.destination.weight == full_weight && state.plain,
             Phase::Draining(_) => state.destination.weight == 0,
             Phase::Changed => false,
         }

@@ -8,7 +8,7 @@ use portolan_netlink::ipvs::{DestinationState, Server, ServerKey};
 
 use super::Servers;
 use super::known::{Known, Phase};
-use crate::schedulers::Schedulers;
+use crate::schedulers::{Schedulers, full_weight};
 
 impl Servers {
     /// Starts from what the kernel has: ours with their destinations, and those of others.
@@ -18,8 +18,9 @@ impl Servers {
         now: Instant,
     ) -> Servers {
         let known = |(server, states): (Server, Vec<DestinationState>)| {
+            let full = full_weight(&server.scheduler);
             let with_phase =
-                |state: &DestinationState| (state.destination.address, Phase::of(state, now));
+                |state: &DestinationState| (state.destination.address, Phase::of(state, full, now));
             let destinations = states.iter().map(with_phase).collect();
             (server.key, Known { server, destinations })
         };
@@ -79,6 +80,11 @@ impl Servers {
     /// Those that have something to wait for.
     pub(crate) fn draining(&self) -> impl Iterator<Item = ServerKey> {
         self.draining.iter().copied()
+    }
+
+    /// Whether a server has something to wait for.
+    pub(crate) fn waits(&self, key: &ServerKey) -> bool {
+        self.draining.contains(key)
     }
 
     /// When the last of those that have something to wait for began to wait.

@@ -13,13 +13,15 @@ use crate::node::{Clients, Node};
 
 const LONG: Duration = Duration::from_secs(600);
 
-/// What a Service can ask for, and what the kernel then has to list: name and flags.
-fn wishes() -> Vec<(String, u32)> {
-    let mut wishes: Vec<(String, u32)> =
-        IpvsScheduler::names().map(|name| (name.to_owned(), 0)).collect();
+/// What a Service can ask for, and what the kernel then has to list: flags. Those that hash
+/// the client fall back, asked to or not.
+pub(crate) fn wishes() -> Vec<(String, u32)> {
+    let of_name = |name| (name, if ["sh", "mh"].contains(&name) { 0x8 } else { 0 });
+    let owned = |(name, flags): (&str, u32)| (name.to_owned(), flags);
+    let mut wishes: Vec<(String, u32)> = IpvsScheduler::names().map(of_name).map(owned).collect();
     for name in ["sh", "mh"] {
         wishes.push((format!("{name},{name}-fallback"), 0x8));
-        wishes.push((format!("{name},{name}-port"), 0x10));
+        wishes.push((format!("{name},{name}-port"), 0x18));
         wishes.push((format!("{name},{name}-port,{name}-fallback"), 0x18));
     }
     wishes
@@ -156,7 +158,7 @@ fn a_scheduler_that_others_changed_is_put_right() {
             });
             assert_eq!(listed(&node), [(scheduler.to_owned(), flags)]);
             node.converge();
-            assert_eq!(listed(&node), [("mh".to_owned(), 0x10)]);
+            assert_eq!(listed(&node), [("mh".to_owned(), 0x18)]);
             clients.talk("afterwards");
         }
     });

@@ -79,3 +79,38 @@ fn it_is_known_which_schedulers_are_asked_for() {
     assert!(!servers.is_asked_for("wlc"));
     assert_eq!(servers.wanted_with(&asked), BTreeSet::new());
 }
+
+#[test]
+fn a_scheduler_that_would_block_gives_way_while_a_destination_drains() {
+    for (of_node, instead) in [("wlc", "wlc"), ("dh", "rr")] {
+        let schedulers = Schedulers::new(Scheduler::of_node(of_node));
+        let mut servers = Servers::default();
+        let want = |servers: &mut Servers, numbers: &[u8]| {
+            let wish = Wanted { destinations: pods(numbers), ..wanted_by("dh").0 };
+            want_with(servers, &schedulers, Some(wish), TCP).servers
+        };
+        let (_, own) = wanted_by("dh");
+        let (_, instead) = wanted_by(instead);
+        assert_eq!(want(&mut servers, &[1, 2]), [Operation::AddServer(own.clone())]);
+        assert_eq!(want(&mut servers, &[1]), [Operation::ChangeServer(instead)]);
+        assert_eq!(want(&mut servers, &[1]), [], "as long as it drains");
+        servers.release(key(TCP), &[state(1, 1, 0), state(2, 0, 0)], None, &mut Vec::new());
+        assert_eq!(want(&mut servers, &[1]), [Operation::ChangeServer(own)]);
+    }
+}
+
+#[test]
+fn where_the_weight_is_a_number_of_connections_it_is_a_large_one() {
+    let schedulers = Schedulers::new(Scheduler::of_node("rr"));
+    let mut servers = Servers::default();
+    want(&mut servers, Some(wanted(TCP, &[1])), TCP);
+    for (scheduler, weight) in [("ovf", 65_535), ("rr", 1)] {
+        let steps = want_with(&mut servers, &schedulers, Some(wanted_by(scheduler).0), TCP);
+        assert_eq!(steps.destinations, [weigh(TCP, 1, weight)]);
+    }
+    let (wish, with_ovf) = wanted_by("ovf");
+    let there = vec![(with_ovf, vec![state(1, 65_535, 0)])];
+    let mut servers = Servers::observed(there, BTreeSet::new(), Instant::now());
+    let steps = want_with(&mut servers, &schedulers, Some(wish), TCP);
+    assert_eq!(steps, Steps::default(), "a start adopts it");
+}
