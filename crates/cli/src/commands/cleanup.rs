@@ -16,10 +16,10 @@ use crate::output::{complain, print};
 /// Remove everything that Portolan put into the kernel, and nothing else.
 ///
 /// Needs CAP_NET_ADMIN. Services are no longer served for new connections; those that are
-/// established go on. Stop the agent before: it would put everything back, so the exit code
-/// is 1 and nothing is removed while one runs in this network namespace, or listens at the
-/// control socket. The kernel's net.ipv4.conf.all.route_localnet is not changed, but warned
-/// about if it is set.
+/// established go on, but for those that IPVS has, which end. Stop the agent before: it would
+/// put everything back, so the exit code is 1 and nothing is removed while one runs in this
+/// network namespace, or listens at the control socket. The kernel's
+/// net.ipv4.conf.all.route_localnet is not changed, but warned about if it is set.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Where a running agent would listen

@@ -87,8 +87,9 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
     ipvs_udp_timeout: Option<String>,
 
-    /// How long connections may stay with an endpoint that is gone, or with a backend that
-    /// was left, from when the agent knows of it [default: 15m]
+    /// How long connections may stay with an endpoint that gets no new ones any more (it is
+    /// gone, terminates or is not ready), or with a backend that was left, from when the agent
+    /// knows of it [default: 15m]
     #[arg(long, value_name = "DURATION", help_heading = "IPVS")]
     drain_timeout: Option<String>,
 
