@@ -78,7 +78,9 @@ impl NftBackend {
     pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, NftError> {
         let Some(state) = &self.state else { return Ok(false) };
         let table = &self.options.table;
-        Ok(self.disturbance.look(&mut self.connection, state, table, now)?)
+        let disturbed = self.disturbance.look(&mut self.connection, state, table, now)?;
+        self.remembered = remembered(&mut self.connection, table);
+        Ok(disturbed)
     }
 
     /// Sends what separates the kernel from what it should be. Refused if others had a
@@ -157,9 +159,7 @@ impl Backend for NftBackend {
     }
 
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        let disturbed = self.is_disturbed_at(Instant::now())?;
-        self.remembered = remembered(&mut self.connection, &self.options.table);
-        Ok(disturbed)
+        Ok(self.is_disturbed_at(Instant::now())?)
     }
 
     fn remembered(&self) -> Vec<Remembered> {
