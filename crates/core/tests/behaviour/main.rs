@@ -3,6 +3,7 @@
 
 mod conflicts;
 mod endpoints;
+mod explain;
 mod flows;
 mod frontends;
 mod health_checks;
