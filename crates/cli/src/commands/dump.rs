@@ -111,7 +111,7 @@ fn named_by(comment: Option<&str>) -> (&str, &str) {
     service.split_once('/').unwrap_or(("", service))
 }
 
-fn json(value: &impl Serialize) -> anyhow::Result<String> {
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
     text.push('\n');
     Ok(text)
@@ -155,7 +155,7 @@ fn flows(status: &Status) -> String {
     text
 }
 
-fn headline(status: &Status) -> String {
+pub(super) fn headline(status: &Status) -> String {
     let sync = match &status.last_sync {
         Some(last_sync) => format!("last sync {last_sync:.0}"),
         None => "not synced yet".to_owned(),
