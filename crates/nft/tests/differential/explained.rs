@@ -98,7 +98,7 @@ impl Explainer<'_> {
         let packet = explain::Packet { client, protocol, destination, port };
         match self.index.explain(&node, &Question::Packet(packet)) {
             Explained::Packet(explanation) => *explanation,
-            other @ Explained::Service(_) => panic!("{other:?}"),
+            Explained::Service(_) => unreachable!("a packet was asked about"),
         }
     }
 }
