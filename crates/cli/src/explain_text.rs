@@ -20,7 +20,6 @@ pub(crate) fn text(answer: &Explained) -> String {
 }
 
 /// Lines with a label each; one that continues has none.
-#[derive(Default)]
 struct Lines(String);
 
 impl Lines {
@@ -41,8 +40,7 @@ impl Lines {
 }
 
 fn packet(explanation: &Explanation) -> String {
-    let mut lines = Lines::default();
-    lines.0 = format!("{}\n\n", headline(explanation));
+    let mut lines = Lines(format!("{}\n\n", headline(explanation)));
     frontend::describe(&mut lines, explanation);
     let all: Vec<Origin> =
         explanation.outcomes.iter().flat_map(|it| it.clients.iter().copied()).collect();
