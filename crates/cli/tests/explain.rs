@@ -168,3 +168,16 @@ fn without_an_agent_it_says_where_it_looked_and_what_the_agent_is_not_asked() {
     let errors = run(&["demo/web", "--masquerade-all"]);
     assert!(errors.contains("count with --source only"), "{errors}");
 }
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let question = "--from outside tcp://192.168.50.10:30090";
+    let told = told(EXAMPLES, &[question]);
+    // Without the line about the node.
+    let (asked, answer) = told.split_once('\n').unwrap();
+    let (_, answer) = answer.split_once('\n').unwrap();
+    let example = format!("```text\n{asked}\n{}\n```\n", answer.trim_end());
+    assert!(readme.contains(&example), "{example}");
+}
