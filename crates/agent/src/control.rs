@@ -1,4 +1,4 @@
-//! The control socket: how `portolan dump` asks a running agent.
+//! The control socket: how `portolan dump` and its siblings ask a running agent.
 //!
 //! One request, one answer, one line of JSON each, on a unix socket that only the
 //! agent's own user can open:
@@ -18,5 +18,5 @@ mod tests;
 
 pub use client::{ControlError, query};
 pub use loopback::{LoopbackPort, LoopbackReport, PortState};
-pub use protocol::{Answer, Dump, Request, Status};
+pub use protocol::{Answer, Dump, Reasons, Request, Status};
 pub(crate) use server::{Query, serve};

@@ -4,6 +4,7 @@ mod cleanup;
 #[cfg(feature = "demo")]
 mod demo;
 mod dump;
+mod explain;
 mod render;
 mod run;
 mod switch;
@@ -30,6 +31,7 @@ enum Command {
     Run(Box<run::Arguments>),
     Render(Box<render::Arguments>),
     Dump(dump::Arguments),
+    Explain(Box<explain::Arguments>),
     Switch(switch::Arguments),
     Cleanup(cleanup::Arguments),
     #[cfg(feature = "demo")]
@@ -43,6 +45,7 @@ impl Cli {
             Command::Run(arguments) => run::run(&arguments),
             Command::Render(arguments) => render::run(&arguments),
             Command::Dump(arguments) => dump::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Switch(arguments) => switch::run(&arguments),
             Command::Cleanup(arguments) => cleanup::run(&arguments),
             #[cfg(feature = "demo")]

@@ -4,12 +4,14 @@ mod commands;
 #[cfg(feature = "demo")]
 mod demo;
 mod draining_text;
+mod explain_text;
 mod kernel_table;
 mod layout;
 mod logging;
 mod loopback_text;
 mod memory;
 mod node_arguments;
+mod offline;
 mod output;
 mod plan_table;
 

@@ -1,4 +1,4 @@
-//! What `run` and `render` both need to know about the node.
+//! What `run`, `render` and `explain` need to know about the node.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use portolan_agent::config::{BackendKind, Given, Layers, Loaded, Settings};
 use portolan_ipvs::{IpvsOptions, Timeouts};
 use portolan_nft::{Ipvs, NftOptions};
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Node")]
 pub(crate) struct NodeArguments {
     /// Configuration file: a PortolanConfiguration, or the KubeProxyConfiguration of the
@@ -84,6 +84,11 @@ pub(crate) fn given<T: Clone>(value: &Option<T>, flag: &str) -> Option<Given<T>>
 }
 
 impl NodeArguments {
+    /// Whether any of them is given.
+    pub(crate) fn are_given(&self) -> bool {
+        *self != NodeArguments::default()
+    }
+
     fn settings(&self) -> Settings {
         Settings {
             node_name: given(&self.node_name, "--node-name"),

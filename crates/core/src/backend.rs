@@ -44,7 +44,7 @@ impl Environment {
 }
 
 /// Which addresses of this node take NodePorts in one family.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodePortAddresses {
     /// Every local address but loopback.
     #[default]
@@ -55,7 +55,7 @@ pub enum NodePortAddresses {
 
 /// How connections of local pods are recognised in one family
 /// (`--detect-local-mode` of kube-proxy).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LocalPods {
     /// They are not: no ClusterIP connection is masqueraded, no pod is short-circuited.
     #[default]

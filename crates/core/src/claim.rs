@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use crate::address::special;
 use crate::model::{Family, Protocol, Service, ServicePort, ServiceType};
-use crate::plan::Destination;
+use crate::plan::{Destination, Frontend, PortPlan};
 use crate::problem::{ObjectKind, Problem};
 
 /// What only one service can have: an address or the NodePorts of a family, with
@@ -21,6 +21,26 @@ pub(crate) struct FrontendKey {
     family: Family,
     protocol: Protocol,
     port: u16,
+}
+
+impl FrontendKey {
+    /// The port of an address.
+    pub(crate) fn on_address(address: IpAddr, protocol: Protocol, port: u16) -> FrontendKey {
+        FrontendKey { address: Some(address), family: Family::of(address), protocol, port }
+    }
+
+    /// A NodePort of a family.
+    pub(crate) fn node_port(family: Family, protocol: Protocol, port: u16) -> FrontendKey {
+        FrontendKey { address: None, family, protocol, port }
+    }
+
+    /// Whether this is where a frontend of a plan is reached.
+    pub(crate) fn is_of(&self, plan: &PortPlan, frontend: &Frontend) -> bool {
+        self.family == plan.family
+            && self.protocol == plan.protocol
+            && self.port == frontend.port
+            && self.address == frontend.destination.address()
+    }
 }
 
 impl fmt::Display for FrontendKey {

@@ -1,6 +1,7 @@
 //! The index: what the cluster said, and the plans that follow from it.
 
 mod claims;
+mod lookup;
 mod problems;
 mod services;
 mod slices;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use self::claims::Registry;
+pub(crate) use self::lookup::Planned;
 use self::problems::Problems;
 use self::triggers::Triggers;
 use crate::compile::{Viewpoint, compile};
@@ -193,7 +195,8 @@ impl Index {
         }
     }
 
-    fn zone(&self) -> Option<&str> {
+    /// The zone of this node, if it is known.
+    pub(crate) fn zone(&self) -> Option<&str> {
         self.node.as_ref()?.zone.as_deref()
     }
 

@@ -6,8 +6,8 @@
 //!
 //! [`Index`] keeps what the cluster said and the plan that follows from it. An
 //! [`Update`] marks the services it touches; [`Index::take_changes`] compiles those
-//! again and hands out what really changed. Backends, `dump`, `render` and the tests
-//! all read the same [`ServicePlan`]; nothing downstream looks at a Service again.
+//! again and hands out what really changed. Backends, `dump`, `render`, `explain` and the
+//! tests all read the same [`ServicePlan`]; no backend looks at a Service again.
 //!
 //! Pure: no async, no clock, no Kubernetes client, no kernel.
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ pub mod backend;
 mod claim;
 mod compile;
 mod endpoint_gone;
+pub mod explain;
 pub mod flows;
 mod health_check;
 mod index;

@@ -5,7 +5,7 @@
 //! never read; the EndpointSlice controller turns it into hints.
 
 use crate::model::{Conditions, Hints};
-use crate::plan::EndpointAddress;
+use crate::plan::{EndpointAddress, Pool};
 
 /// An endpoint of one service port, seen from one node.
 #[derive(Clone, Copy, Debug)]
@@ -92,8 +92,9 @@ pub fn select<'a>(
     if candidates.is_empty() {
         return Selection::default();
     }
-    let cluster = policy.uses_cluster.then(|| Filter::cluster(candidates, node_name, zone));
-    let local = policy.uses_local.then(|| Filter::local(candidates));
+    let filter = |pool| Filter::of(pool, candidates, node_name, zone);
+    let cluster = policy.uses_cluster.then(|| filter(Pool::Cluster));
+    let local = policy.uses_local.then(|| filter(Pool::Local));
     let list = |filter: Filter<'_>| candidates.iter().filter(|c| filter.admits(c)).collect();
     let admitted = |c: &&Candidate<'_>| [cluster, local].iter().flatten().any(|f| f.admits(c));
     Selection {
@@ -105,8 +106,8 @@ pub fn select<'a>(
 }
 
 /// The rule by which one list is filled.
-#[derive(Clone, Copy)]
-enum Filter<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Filter<'a> {
     Ready,
     ReadyForNode(&'a str),
     ReadyForZone(&'a str),
@@ -116,6 +117,19 @@ enum Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
+    /// The rule for one of the lists. There is at least one candidate.
+    pub(crate) fn of(
+        pool: Pool,
+        candidates: &[Candidate<'_>],
+        node_name: &'a str,
+        zone: Option<&'a str>,
+    ) -> Filter<'a> {
+        match pool {
+            Pool::Cluster => Filter::cluster(candidates, node_name, zone),
+            Pool::Local => Filter::local(candidates),
+        }
+    }
+
     /// Hints count only if every ready endpoint has them: one without says that the
     /// controller could not spread the load, and then all nodes must use all endpoints.
     fn cluster(
@@ -155,7 +169,7 @@ impl<'a> Filter<'a> {
         }
     }
 
-    fn admits(self, candidate: &Candidate<'_>) -> bool {
+    pub(crate) fn admits(self, candidate: &Candidate<'_>) -> bool {
         match self {
             Filter::Ready => candidate.is_ready(),
             Filter::ReadyForNode(name) => {

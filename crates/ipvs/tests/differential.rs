@@ -1,5 +1,5 @@
 //! The differential test of the nftables backend, through IPVS: what the same small model of
-//! the rules predicts must be what the kernel does. Emulation is slow, so few clusters are tried
+//! the rules predicts must be what the kernel does and what `explain` says. Emulation is slow, so few clusters are tried
 //! unless `PORTOLAN_MODEL_ROUNDS` says how many.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -11,6 +11,8 @@ mod clients;
 mod cluster;
 #[path = "../../nft/tests/differential/dice.rs"]
 mod dice;
+#[path = "../../nft/tests/differential/explained.rs"]
+mod explained;
 #[path = "../../nft/tests/differential/generate/mod.rs"]
 mod generate;
 #[path = "../../nft/tests/differential/model/mod.rs"]

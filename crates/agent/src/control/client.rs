@@ -70,7 +70,7 @@ pub fn query(path: &Path, request: Request) -> Result<Answer, ControlError> {
 
 fn converse(mut stream: UnixStream, request: Request) -> io::Result<Vec<u8>> {
     let timeout = match request {
-        Request::Dump => TIMEOUT,
+        Request::Dump | Request::Explain(_) => TIMEOUT,
         Request::Switch(_) => SWITCH_TIMEOUT,
     };
     stream.set_read_timeout(Some(timeout))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use portolan_core::explain::{Explained, Question};
 use portolan_core::{Draining, ServicePlan};
 use portolan_watch::Notice;
 use serde::{Deserialize, Serialize};
@@ -28,13 +29,15 @@ pub(crate) struct AnswerLine {
 }
 
 /// What a client can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Request {
     /// Everything the agent serves, as [`Dump`].
     Dump,
     /// New connections are to go through this backend; answered when they do.
     Switch(BackendKind),
+    /// What becomes of packets, as [`Reasons`].
+    Explain(Box<Question>),
 }
 
 /// What the agent answers.
@@ -50,6 +53,8 @@ pub enum Answer {
         /// Connections that stay there.
         draining: Option<Draining>,
     },
+    /// To [`Request::Explain`].
+    Explained(Box<Reasons>),
     /// The request could not be answered, and why.
     Error(String),
 }
@@ -66,6 +71,15 @@ pub struct Dump {
     /// NodePorts on `::1`; `None` if they are not asked for.
     #[serde(default)]
     pub loopback: Option<LoopbackReport>,
+}
+
+/// What becomes of packets, and how far that can be relied on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reasons {
+    /// How the agent is.
+    pub status: Status,
+    /// The answer, going by what the agent has planned.
+    pub answer: Explained,
 }
 
 /// How an agent is.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portolan_core::explain::Question;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{interval, sleep, timeout};
 use tracing::{debug, info, warn};
 
-use super::protocol::{Answer, AnswerLine, Dump, Request, RequestLine, VERSION};
+use super::protocol::{Answer, AnswerLine, Dump, Reasons, Request, RequestLine, VERSION};
 use super::socket::ControlSocket;
 use crate::reconciler::{SwitchRequest, Switched};
 
@@ -32,6 +33,8 @@ pub(crate) enum Query {
     Dump(oneshot::Sender<Dump>),
     /// New connections are to go through another backend.
     Switch(SwitchRequest),
+    /// What becomes of packets; the answer may be why that is not known.
+    Explain(Box<Question>, oneshot::Sender<Result<Reasons, String>>),
 }
 
 /// Serves the control socket until it is dropped, which removes its file. Without a
@@ -52,8 +55,8 @@ pub(crate) async fn serve(path: PathBuf, queries: mpsc::Sender<Query>) {
                 if told != error {
                     warn!(
                         path = %path.display(),
-                        "no control socket: {error}; `portolan dump` does not work until there is \
-                         one. --control-socket chooses another path"
+                        "no control socket: {error}; `portolan dump` and `explain` do not work until \
+                         there is one. --control-socket chooses another path"
                     );
                 }
                 told = error;
@@ -153,6 +156,15 @@ async fn answer(request: Request, queries: &mpsc::Sender<Query>) -> Answer {
             let _ = queries.send(Query::Dump(reply)).await;
             match dump.await {
                 Ok(dump) => Answer::Dump(Box::new(dump)),
+                Err(_) => Answer::Error(SHUTTING_DOWN.to_owned()),
+            }
+        }
+        Request::Explain(question) => {
+            let (reply, reasons) = oneshot::channel();
+            let _ = queries.send(Query::Explain(question, reply)).await;
+            match reasons.await {
+                Ok(Ok(reasons)) => Answer::Explained(Box::new(reasons)),
+                Ok(Err(error)) => Answer::Error(error),
                 Err(_) => Answer::Error(SHUTTING_DOWN.to_owned()),
             }
         }

@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 
+use portolan_core::explain::{Client, Explained, NodeView, Packet, Question, Verdict};
+use portolan_core::{Environment, Index, ObjectName, Protocol};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -20,6 +22,24 @@ use crate::reconciler::{SwitchError, SwitchRequest, Switched};
 fn dump() -> Dump {
     let status = Status { node_name: "node-a".to_owned(), syncs: 7, ..Status::default() };
     Dump { status, problems: Vec::new(), services: Vec::new(), loopback: None }
+}
+
+/// A node that knows of nothing but Services.
+fn explained(question: &Question) -> Result<Reasons, String> {
+    let (environment, addresses) = (Environment::default(), []);
+    let node = NodeView {
+        environment: &environment,
+        addresses: &addresses,
+        masquerade_all: false,
+        ipvs_scheduler: None,
+    };
+    match question {
+        Question::Packet(_) => {
+            let answer = Index::new("node-a").explain(&node, question);
+            Ok(Reasons { status: dump().status, answer })
+        }
+        Question::Service { .. } => Err("no luck".to_owned()),
+    }
 }
 
 /// A server whose loop answers every query with [`dump`].
@@ -38,6 +58,7 @@ impl Server {
             while let Some(query) = queries.recv().await {
                 match query {
                     Query::Dump(reply) => drop(reply.send(dump())),
+                    Query::Explain(question, reply) => drop(reply.send(explained(&question))),
                     Query::Switch(SwitchRequest { to: BackendKind::Ipvs, reply, .. }) => {
                         let (from, reason) = ("nftables", "no luck".to_owned());
                         drop(reply.send(Err(SwitchError::Refused { from, reason })));
@@ -198,4 +219,26 @@ async fn a_change_of_the_backend_is_answered_when_it_is_done_or_refused() {
     assert!(refused.ends_with("the backend stays nftables: no luck"), "{refused}");
     let text = server.say(b"{\"version\":1,\"request\":{\"switch\":\"iptables\"}}\n").await;
     assert!(text.contains("unknown variant `iptables`"), "{text}");
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_packet_is_answered_or_it_is_said_why_not() {
+    let server = Server::start().await;
+    let packet = Packet {
+        client: Client::default(),
+        protocol: Protocol::Tcp,
+        destination: [10, 96, 0, 1].into(),
+        port: 80,
+    };
+    let question = Question::Packet(packet);
+    let answer = server.ask(Request::Explain(Box::new(question.clone()))).await.unwrap();
+    assert_eq!(answer, Answer::Explained(Box::new(explained(&question).unwrap())));
+    let Answer::Explained(reasons) = answer else { panic!("{answer:?}") };
+    let Explained::Packet(explanation) = reasons.answer else { panic!("{:?}", reasons.answer) };
+    assert_eq!(explanation.outcomes[0].verdict, Verdict::Pass);
+
+    let name = ObjectName::new("shop", "web");
+    let question = Question::Service { name, client: Client::default() };
+    let refused = server.ask(Request::Explain(Box::new(question))).await.unwrap_err();
+    assert!(refused.to_string().ends_with("says: no luck"), "{refused}");
 }

@@ -1,6 +1,8 @@
 //! When the backend has to be told that this node's settings are others.
 
+use std::io;
 use std::mem::take;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use portolan_core::{Environment, Index, Update};
@@ -63,6 +65,26 @@ impl Surroundings {
     /// `None` before the first call.
     pub(super) fn known(&self) -> Option<&Environment> {
         self.environment.as_ref()
+    }
+
+    /// What the backend was told, or would be.
+    pub(super) fn known_or_resolved(
+        &self,
+        index: &Index,
+        config: &Config,
+    ) -> io::Result<Environment> {
+        match self.known() {
+            Some(told) => Ok(told.clone()),
+            None => {
+                let (node, cidrs) = (index.node(), index.service_cidrs());
+                environment::resolve(config, node, cidrs, &*self.read_interfaces)
+            }
+        }
+    }
+
+    /// The addresses of this node's interfaces, as they are now.
+    pub(super) fn addresses(&self) -> io::Result<Vec<IpAddr>> {
+        (self.read_interfaces)()
     }
 
     /// What the backend is told.

@@ -2,6 +2,7 @@
 //! loop itself.
 
 mod backend_facts;
+mod explain;
 mod flows;
 mod health_checks;
 mod loopback;

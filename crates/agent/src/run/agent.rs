@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::address_events::AddressEvents;
 use crate::backend_thread::BackendThread;
-use crate::control::Query;
+use crate::control::{Query, Reasons, Status};
 use crate::error::AgentError;
 use crate::health::Health;
 use crate::reconciler::Reconciler;
@@ -86,18 +86,28 @@ impl Agent {
     }
 
     fn answer(&mut self, query: Query) {
-        let reply = match query {
-            Query::Switch(request) => {
-                return self.reconciler.request_switch(request, Instant::now());
-            }
-            Query::Dump(reply) => reply,
-        };
-        let mut dump = self.reconciler.dump();
-        dump.status.backend = self.backend.facts.name.to_owned();
-        dump.status.atomic = self.backend.facts.atomic;
-        dump.status.draining.clone_from(&self.backend.facts.draining);
         // A client that left needs no answer.
-        let _ = reply.send(dump);
+        match query {
+            Query::Switch(request) => self.reconciler.request_switch(request, Instant::now()),
+            Query::Dump(reply) => {
+                let mut dump = self.reconciler.dump();
+                self.fill_in(&mut dump.status);
+                let _ = reply.send(dump);
+            }
+            Query::Explain(question, reply) => {
+                let answer = self.reconciler.explain(&question, self.backend.facts.name);
+                let mut status = self.reconciler.status();
+                self.fill_in(&mut status);
+                let _ = reply.send(answer.map(|answer| Reasons { status, answer }));
+            }
+        }
+    }
+
+    /// The facts of the backend.
+    fn fill_in(&self, status: &mut Status) {
+        status.backend = self.backend.facts.name.to_owned();
+        status.atomic = self.backend.facts.atomic;
+        status.draining.clone_from(&self.backend.facts.draining);
     }
 
     /// So that what is almost done is not done again by the next start.

@@ -15,6 +15,7 @@ use portolan_nft::{NftOptions, inspect};
 use serde::Serialize;
 
 use self::filter::Filter;
+pub(super) use self::text::headline;
 use self::text::text;
 use crate::kernel_table::kernel_table;
 use crate::output::print;
@@ -106,7 +107,7 @@ fn named_by(comment: Option<&str>) -> (&str, &str) {
     service.split_once('/').unwrap_or(("", service))
 }
 
-fn json(value: &impl Serialize) -> anyhow::Result<String> {
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
     text.push('\n');
     Ok(text)

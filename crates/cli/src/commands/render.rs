@@ -1,17 +1,13 @@
 //! `portolan render`: what the kernel would be told.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, ValueEnum};
-use portolan_agent::config::{BackendKind, Given, Loaded, Settings, SourceConfig};
-use portolan_agent::{Config, environment, missing};
-use portolan_core::Index;
-use portolan_nft::{Ruleset, render};
-use portolan_watch::{Cause, Contents, Notice, read_directory};
+use portolan_nft::render;
 
-use crate::node_arguments::{NodeArguments, given, nft_options};
+use crate::node_arguments::{NodeArguments, nft_options};
+use crate::offline::Offline;
 use crate::output::{complain, print};
 
 /// Print the nftables ruleset for a directory of manifests.
@@ -46,19 +42,10 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let source = Some(Given::new(arguments.source.clone(), "--source"));
-    // The mode of kube-proxy's file may be one that is not here.
-    let backend = given(&arguments.backend, "--backend")
-        .or_else(|| Some(Given::new(BackendKind::default().name().to_owned(), "the default")));
-    let settings = Settings { source, backend, ..Settings::default() };
-    let Loaded { config, warnings, .. } = arguments.node.load(settings)?;
-    let SourceConfig::Directory(path) = &config.source else {
-        bail!("--source: render reads a directory; a right value is dir:/etc/portolan/services");
-    };
-    for warning in warnings.into_iter().chain(config.warnings()) {
-        complain(warning);
-    }
-    let (ruleset, contents) = ruleset(&config, path)?;
+    let Arguments { source, backend, node, .. } = arguments;
+    let Offline { config, index, environment, contents } =
+        Offline::load("render", source, backend, node)?;
+    let ruleset = render(index.plans(), &environment, &nft_options(&config));
     let text = match arguments.format {
         Format::Text => ruleset.to_string(),
         Format::Json => format!("{:#}\n", ruleset.json().context("cannot write JSON")?),
@@ -66,43 +53,4 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     print(&text)?;
     complain(contents);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Whether there is something, but not one object in it. An object that is told to be
-/// wrong was read.
-fn is_unreadable(problems: &[Notice], index: &Index) -> bool {
-    let counts = index.counts();
-    let empty = counts.services + counts.endpoint_slices == 0
-        && index.node().is_none()
-        && index.service_cidrs().is_empty();
-    let no_object = |problem: &Notice| matches!(problem.cause, Cause::Other(_));
-    empty && !problems.is_empty() && problems.iter().all(no_object)
-}
-
-fn ruleset(config: &Config, path: &Path) -> anyhow::Result<(Ruleset, Contents)> {
-    let snapshot = read_directory(path, &config.node_name)?;
-    for problem in &snapshot.problems {
-        complain(problem);
-    }
-    let mut index = Index::new(config.node_name.as_str());
-    for update in snapshot.updates {
-        index.apply(update);
-    }
-    index.take_changes();
-    for problem in index.problems() {
-        complain(problem);
-    }
-    if let Some(warning) = &snapshot.without_service {
-        complain(warning);
-    }
-    if is_unreadable(&snapshot.problems, &index) {
-        bail!("nothing in {} could be read", path.display());
-    }
-    for warning in missing(config, index.node(), true) {
-        complain(warning);
-    }
-    let environment = environment(config, index.node(), index.service_cidrs())
-        .context("cannot read the addresses of this machine's interfaces")?;
-    let ruleset = render(index.plans(), &environment, &nft_options(config));
-    Ok((ruleset, snapshot.contents))
 }

@@ -100,7 +100,9 @@ impl Agent {
     pub(super) fn dump(&self) -> anyhow::Result<Dump> {
         match query(&self.control_socket, Request::Dump)? {
             Answer::Dump(dump) => Ok(*dump),
-            Answer::Switched { .. } => bail!("the agent answered another question"),
+            Answer::Switched { .. } | Answer::Explained(_) => {
+                bail!("the agent answered another question")
+            }
             Answer::Error(reason) => bail!("the agent refused to tell what it serves: {reason}"),
         }
     }

@@ -51,6 +51,30 @@ fn the_agent_serves_a_directory_until_it_is_told_to_stop() {
 }
 
 #[test]
+fn the_agent_explains_what_becomes_of_packets() {
+    namespaced("the_agent_explains_what_becomes_of_packets", || {
+        let scene = Scene::new();
+        let _agent = scene.start();
+        until_healthy();
+        let explained = scene.explain(&["--from", "outside", "tcp://10.96.0.10:80"]);
+        let told = text(&explained.stdout);
+        assert!(told.starts_with("node node-a, nftables, last sync 2"), "{told}");
+        for line in ["the ClusterIP of shop/web", "goes to 10.244.0.1:8080"] {
+            assert!(told.contains(line), "{told}");
+        }
+        // Addresses are read when somebody asks: nothing is on an interface here but loopback.
+        let explained = scene.explain(&["--format", "json", "tcp://127.0.0.1:80"]);
+        let json: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+        assert_eq!(json["status"]["nodeName"], "node-a");
+        assert_eq!(json["answer"]["Packet"]["found"], "ThisNode");
+
+        let missing = scene.explain(&["shop/absent"]);
+        assert_eq!(missing.status.code(), Some(1));
+        assert!(text(&missing.stderr).contains("shop/absent"), "{missing:?}");
+    });
+}
+
+#[test]
 fn a_restart_that_changes_nothing_sends_nothing() {
     namespaced("a_restart_that_changes_nothing_sends_nothing", || {
         let scene = Scene::new();

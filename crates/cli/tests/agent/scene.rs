@@ -93,6 +93,12 @@ impl Scene {
         self.command(&[&["dump"], &socket[..], more].concat()).output().unwrap()
     }
 
+    pub(super) fn explain(&self, arguments: &[&str]) -> Output {
+        let socket = self.path("control.sock");
+        let socket = ["--control-socket", socket.to_str().unwrap()];
+        self.command(&[&["explain"], &socket[..], arguments].concat()).output().unwrap()
+    }
+
     pub(super) fn dump_kernel(&self) -> Output {
         self.command(&["dump", "--kernel"]).output().unwrap()
     }

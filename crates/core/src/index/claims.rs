@@ -93,6 +93,23 @@ impl Registry {
         owner.is_some_and(|owner| owner.name() == service)
     }
 
+    /// The services that claim a frontend, its owner first.
+    pub(super) fn claimants(&self, key: &FrontendKey) -> impl Iterator<Item = &ObjectName> {
+        self.all(key).map(Claimant::name)
+    }
+
+    /// One problem for every claim to a frontend that is lost.
+    pub(super) fn lost_claims(&self, key: &FrontendKey) -> Vec<Problem> {
+        let mut claimants = self.all(key);
+        let Some(owner) = claimants.next() else { return Vec::new() };
+        claimants.map(|loser| loser.problem(key, owner)).collect()
+    }
+
+    fn all(&self, key: &FrontendKey) -> impl Iterator<Item = &Claimant> {
+        let disputed = self.disputed.get(key).into_iter().flatten();
+        self.undisputed.get(key).into_iter().chain(disputed)
+    }
+
     /// How many claims are lost.
     pub(super) fn lost(&self) -> usize {
         self.lost

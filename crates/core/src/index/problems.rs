@@ -38,6 +38,11 @@ impl Problems {
         self.count
     }
 
+    /// Those of an object.
+    pub(super) fn of(&self, kind: ObjectKind, object: &ObjectName) -> &[Problem] {
+        self.by_object.get(&(kind, object.clone())).map_or(&[], Vec::as_slice)
+    }
+
     /// All of them, by object.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.by_object.values().flatten()

@@ -1,8 +1,9 @@
 //! How core behaves, through its public interface.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod conflicts;
 mod endpoints;
+mod explain;
 mod flows;
 mod frontends;
 mod health_checks;

@@ -1,5 +1,6 @@
 //! Random packets against random clusters: what a small model of the rules predicts must be
-//! what the kernel does, after the first programming and after every change of it.
+//! what the kernel does, after the first programming and after every change of it, and what
+//! `explain` says.
 //!
 //! `PORTOLAN_MODEL_SEED` replays a seed that a failure named, or tries a new one if it is
 //! `random`; `PORTOLAN_MODEL_ROUNDS` says how many clusters are tried with each seed.
@@ -8,6 +9,7 @@
 mod clients;
 mod cluster;
 mod dice;
+mod explained;
 mod generate;
 mod model;
 mod packet;

@@ -32,6 +32,7 @@ const PER_ENDPOINT: usize = 20;
 const THOROUGH: usize = 12;
 
 /// A packet with its prediction and everything that was seen of it.
+#[derive(Clone)]
 pub(crate) struct Observed {
     pub(crate) packet: Packet,
     pub(crate) prediction: Prediction,
@@ -75,6 +76,13 @@ impl Observed {
     /// Whether its client is to stay where it is.
     pub(crate) fn is_sticky(&self) -> bool {
         matches!(self.prediction.verdict, Verdict::Balanced { sticky: true, .. })
+    }
+
+    /// The same, as if something else had been predicted.
+    pub(crate) fn predicted_by(&self, verdict: Verdict) -> Observed {
+        let mut other = self.clone();
+        other.prediction.verdict = verdict;
+        other
     }
 
     /// Who answered, in the order of the questions.

@@ -46,7 +46,8 @@ pub(crate) fn disagreement(
     text
 }
 
-fn verdict(verdict: &Verdict) -> String {
+/// What a verdict says.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Balanced { endpoints, sticky } => {
             let seen = |seen: &Seen| match seen {

@@ -9,6 +9,7 @@ use portolan_lab::Topology;
 use crate::clients::Clients;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
+use crate::explained::Explainer;
 use crate::model::predict;
 use crate::play::send;
 use crate::ports_left::PortsLeft;
@@ -129,11 +130,18 @@ impl<'a> Round<'a> {
             (packet, if left { PortsLeft::prediction(prediction) } else { prediction })
         };
         let predicted = packets.into_iter().map(predict).collect();
+        let environment = self.environment();
+        let explainer = Explainer {
+            index: &self.index,
+            environment: &environment,
+            masquerade_all: self.cluster.masquerade_all,
+        };
         for observed in send(self.topology, &mut self.dice, predicted) {
             session.tally.count(&observed);
             session.ports_left.note(&observed);
             let is_node = |address| self.topology.is_node_address(address);
             let mut faults = observed.faults(is_node, &ports);
+            faults.extend(explainer.faults(&observed, is_node, &ports));
             if observed.is_sticky() {
                 faults.extend(session.clients.meet(&observed));
             }

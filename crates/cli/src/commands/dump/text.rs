@@ -45,7 +45,8 @@ fn flows(status: &Status) -> String {
     text
 }
 
-fn headline(status: &Status) -> String {
+/// The node, how it is, and how much it serves.
+pub(in crate::commands) fn headline(status: &Status) -> String {
     let sync = match &status.last_sync {
         Some(last_sync) => format!("last sync {last_sync:.0}"),
         None => "not synced yet".to_owned(),
