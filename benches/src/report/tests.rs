@@ -55,6 +55,23 @@ fn ratios_are_of_figures_of_one_size_or_of_one_figure_at_two_sizes() {
 }
 
 #[test]
+fn traffic_is_compared_where_the_scheduler_has_no_say() {
+    let mut figures = Figures::default();
+    for (scenario, arm, times) in [
+        (CONNECT, DIRECT, [0.000_02, 0.000_02, 0.000_09]),
+        (CONNECT_SERVICE, PORTOLAN, [0.000_03, 0.000_12, 0.000_12]),
+    ] {
+        for (run, time) in (0..).zip(times) {
+            let mut recorder = Recorder { figures: &mut figures, size: SMALL, arm, run };
+            recorder.record(scenario, Metric::Time, time);
+        }
+    }
+    let report = Report::new(&figures, Vec::new(), 1.0);
+    let found = value(&report, "connect to a ClusterIP / direct, at 1000 services").unwrap();
+    assert!((found - 1.5).abs() < 1e-9, "{found}");
+}
+
+#[test]
 fn no_time_and_nothing_that_needs_a_kube_proxy_is_in_a_baseline() {
     let baseline = serde_json::to_value(Baseline::of(&report(1.0, 1_000))).unwrap();
     let names: Vec<&String> = baseline["values"].as_object().unwrap().keys().collect();
