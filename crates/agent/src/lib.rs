@@ -7,7 +7,7 @@
 //!            backend thread (netlink calls block) ─┘
 //!                │ what a successful call made stale
 //!                ▼
-//!            conntrack thread (flows of UDP), loopback relay thread (NodePorts on ::1)
+//!            conntrack thread (flows that end), loopback relay thread (NodePorts on ::1)
 //! ```
 //!
 //! [`run`] is the loop. [`Config`] is what the operator decides. The binary chooses

@@ -83,5 +83,11 @@ fn converse(mut stream: UnixStream, request: Request) -> io::Result<Vec<u8>> {
     stream.write_all(&line)?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
+    if !text.ends_with(b"\n") {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it ended before it had answered; ask again, or look at its log",
+        ));
+    }
     Ok(text)
 }

@@ -210,6 +210,26 @@ fn without_an_agent_the_client_says_where_it_looked() {
     assert!(text.contains("/nowhere/control.sock") && text.contains("portolan run"), "{text}");
 }
 
+#[test]
+fn an_agent_that_ends_before_it_has_answered_is_not_taken_for_another_release() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    for said in ["", "{\"version\": 1, \"ans"] {
+        let listener = StdUnixListener::bind(&path).unwrap();
+        let agent = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(said.as_bytes()).unwrap();
+            let mut request = String::new();
+            std::io::BufRead::read_line(&mut std::io::BufReader::new(stream), &mut request)
+                .unwrap();
+        });
+        let error = query(&path, Request::Dump).unwrap_err();
+        agent.join().unwrap();
+        assert!(matches!(error, ControlError::Conversation { .. }), "{said:?}: {error:?}");
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_change_of_the_backend_is_answered_when_it_is_done_or_refused() {
     let server = Server::start().await;
