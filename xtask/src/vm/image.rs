@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
 
 use super::archive::Archive;
 use super::job::{JOB, Job};
@@ -31,7 +32,7 @@ pub(super) fn write(path: &Path, job: &Job, modules: &[Module], built: &Built) -
     let mut libraries = libraries(&built.init)?;
     archive.file(Path::new("/init"), &std::fs::read(&built.init)?)?;
     for program in programs {
-        archive.copy(program)?;
+        archive.file(program, &without_debug_data(program)?)?;
         libraries.extend(self::libraries(program)?);
     }
     for library in &libraries {
@@ -43,6 +44,16 @@ pub(super) fn write(path: &Path, job: &Job, modules: &[Module], built: &Built) -
     archive.file(Path::new(JOB), serde_json::to_string(job)?.as_bytes())?;
     archive.finish()?;
     Ok(())
+}
+
+/// A program without what only a debugger wants: the machine's memory has to hold all of
+/// them, twice while its kernel unpacks them. Names of functions stay.
+fn without_debug_data(program: &Path) -> Result<Vec<u8>> {
+    let stripped = NamedTempFile::new().context("cannot create a temporary file")?;
+    let mut strip = Command::new("strip");
+    capture(strip.arg("--strip-debug").arg("-o").arg(stripped.path()).arg(program))
+        .context("`strip` of binutils, which a C compiler comes with, makes programs small")?;
+    std::fs::read(stripped.path()).with_context(|| format!("cannot read {}", program.display()))
 }
 
 /// The C library's loader and all libraries that it would load for a program, by the paths
@@ -68,6 +79,15 @@ mod tests {
         let found: Vec<PathBuf> = absolute_paths(listing).into_iter().collect();
         let expected = ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"];
         assert_eq!(found, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn programs_lose_what_only_a_debugger_wants() {
+        let program = std::env::current_exe().unwrap();
+        let (before, after) = (std::fs::read(&program).unwrap(), without_debug_data(&program));
+        let after = after.unwrap();
+        assert_eq!(before.get(..4), after.get(..4));
+        assert!(after.len() < before.len(), "{} {}", before.len(), after.len());
     }
 
     #[test]
