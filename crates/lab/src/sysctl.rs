@@ -4,7 +4,7 @@ use crate::{LabError, Namespace};
 
 /// What every host of a lab has in common. Without these a lab waits for duplicate address
 /// detection, learns shortcuts around its node, or loses rejections to rate limits.
-const EVERY_HOST: [(&str, &str); 17] = [
+const EVERY_HOST: [(&str, &str); 18] = [
     ("net.ipv4.conf.all.rp_filter", "0"),
     ("net.ipv4.conf.default.rp_filter", "0"),
     ("net.ipv4.conf.all.send_redirects", "0"),
@@ -19,6 +19,9 @@ const EVERY_HOST: [(&str, &str); 17] = [
     ("net.ipv6.conf.default.accept_redirects", "0"),
     ("net.ipv6.conf.default.router_solicitations", "0"),
     ("net.ipv6.icmp.ratelimit", "0"),
+    // Only a type that nobody sends counts for the limit of all namespaces together
+    // (`icmp_global_allow` in `net/ipv4/icmp.c`), which loses an error now and then.
+    ("net.ipv6.icmp.ratemask", "255"),
     // Packets that only cross a bridge are none of the packet filter's business here.
     ("net.bridge.bridge-nf-call-iptables", "0"),
     ("net.bridge.bridge-nf-call-ip6tables", "0"),
