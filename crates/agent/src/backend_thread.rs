@@ -44,10 +44,10 @@ pub(crate) enum Work {
 }
 
 /// What a call did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
     Synced(SyncReport),
-    Checked { disturbed: bool },
+    Checked { disturbed: bool, remembered: Vec<Remembered> },
 }
 
 /// How a call went, and how long it took.
@@ -77,7 +77,6 @@ pub(crate) struct BackendFacts {
     pub(crate) draining: Option<Draining>,
     /// What Services ask for and do not get although they are served.
     pub(crate) problems: Vec<String>,
-    pub(crate) remembered: Vec<Remembered>,
 }
 
 impl BackendFacts {
@@ -87,7 +86,6 @@ impl BackendFacts {
             atomic: backend.atomic(),
             draining: backend.draining(),
             problems: backend.problems(),
-            remembered: backend.remembered(),
         }
     }
 }
@@ -213,7 +211,10 @@ impl Worker {
                 switched.inspect(|_| self.kind = to).map(Done::Synced)
             }
             Work::Check => {
-                self.converged()?.is_disturbed().map(|disturbed| Done::Checked { disturbed })
+                let backend = self.converged()?;
+                let disturbed = backend.is_disturbed();
+                disturbed
+                    .map(|disturbed| Done::Checked { disturbed, remembered: backend.remembered() })
             }
         };
         done.map_err(WorkError::Backend)

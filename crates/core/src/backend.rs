@@ -167,9 +167,9 @@ pub trait Backend: Send {
         Vec::new()
     }
 
-    /// How full the maps of session affinity were at the last [`Backend::is_disturbed`];
-    /// nothing where that is not cheap to know.
-    fn remembered(&self) -> Vec<Remembered> {
+    /// How full the maps of session affinity are; nothing where that is not cheap to know. May
+    /// ask the kernel, so it is no question for after each call.
+    fn remembered(&mut self) -> Vec<Remembered> {
         Vec::new()
     }
 

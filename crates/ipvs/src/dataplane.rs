@@ -175,7 +175,7 @@ impl Backend for Dataplane {
         }
     }
 
-    fn remembered(&self) -> Vec<Remembered> {
+    fn remembered(&mut self) -> Vec<Remembered> {
         self.table.remembered()
     }
 

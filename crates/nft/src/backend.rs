@@ -35,7 +35,6 @@ pub struct NftBackend {
     /// Convergences that the kernel refused, in a row.
     refusals: u32,
     disturbance: Disturbance,
-    remembered: Vec<Remembered>,
 }
 
 impl NftBackend {
@@ -51,7 +50,6 @@ impl NftBackend {
             state: None,
             refusals: 0,
             disturbance: Disturbance::new(),
-            remembered: Vec::new(),
         })
     }
 
@@ -78,9 +76,7 @@ impl NftBackend {
     pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, NftError> {
         let Some(state) = &self.state else { return Ok(false) };
         let table = &self.options.table;
-        let disturbed = self.disturbance.look(&mut self.connection, state, table, now)?;
-        self.remembered = remembered(&mut self.connection, table);
-        Ok(disturbed)
+        Ok(self.disturbance.look(&mut self.connection, state, table, now)?)
     }
 
     /// Sends what separates the kernel from what it should be. Refused if others had a
@@ -162,8 +158,8 @@ impl Backend for NftBackend {
         Ok(self.is_disturbed_at(Instant::now())?)
     }
 
-    fn remembered(&self) -> Vec<Remembered> {
-        self.remembered.clone()
+    fn remembered(&mut self) -> Vec<Remembered> {
+        remembered(&mut self.connection, &self.options.table)
     }
 }
 

@@ -28,18 +28,11 @@ pub(crate) fn remembered(connection: &mut Connection, table: &str) -> Vec<Rememb
 #[cfg(test)]
 mod tests {
     use portolan_core::Environment;
-    use portolan_lab::namespaced;
+    use portolan_lab::{kernel_is_at_least, namespaced};
     use portolan_netlink::nftables::{Data, ElementOperation};
 
     use super::*;
     use crate::{NftOptions, first_transaction};
-
-    /// Linux 6.16 and newer tell how many elements a set holds.
-    fn counts_elements() -> bool {
-        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-        let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
-    }
 
     #[test]
     fn clients_are_counted_by_map_where_the_kernel_tells() {
@@ -56,7 +49,7 @@ mod tests {
             }
             connection.commit(&mut batch).unwrap();
             let all = remembered(&mut connection, &options.table);
-            assert_eq!(all.len(), if counts_elements() { 8 } else { 0 });
+            assert_eq!(all.len(), if kernel_is_at_least(6, 16) { 8 } else { 0 });
             for Remembered { family, map, clients, room } in all {
                 let expected = if (family, map) == (Family::V4, "local-affinity") { 3 } else { 0 };
                 assert_eq!((clients, room), (expected, 262_144), "{family} {map}");

@@ -34,7 +34,8 @@ impl Reconciler {
                 self.last_sync = Some(Timestamp::now());
                 self.last_error = None;
             }
-            Ok(Done::Checked { disturbed }) => {
+            Ok(Done::Checked { disturbed, remembered }) => {
+                self.measure.metrics.affinity.set(&remembered);
                 self.measure.checked(disturbed);
                 if disturbed {
                     self.converge = Some(ConvergeReason::Disturbance);
@@ -52,7 +53,6 @@ impl Reconciler {
     /// What the backend knows of itself after a call.
     fn backend_says(&mut self, facts: &BackendFacts) {
         self.measure.metrics.draining.set(facts.draining.as_ref(), facts.name);
-        self.measure.metrics.affinity.set(&facts.remembered);
         let notice = |text: &String| Notice { place: None, cause: Cause::Other(text.clone()) };
         let notices = facts.problems.iter().map(notice).collect();
         self.problems.backend_says(notices);

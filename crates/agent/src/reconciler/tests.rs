@@ -25,6 +25,11 @@ struct Scene {
     now: Instant,
 }
 
+/// What a look at the kernel comes to where nothing is known of the affinity maps.
+fn checked(disturbed: bool) -> Done {
+    Done::Checked { disturbed, remembered: Vec::new() }
+}
+
 impl Scene {
     fn new() -> Scene {
         let read: ReadInterfaces = Box::new(|| Ok(Vec::new()));
@@ -49,7 +54,7 @@ impl Scene {
     fn work(&mut self) -> bool {
         match self.reconciler.next_work(self.now) {
             Some(Work::Check) => {
-                self.finish(Ok(Done::Checked { disturbed: false }));
+                self.finish(Ok(checked(false)));
                 self.work()
             }
             work => work.is_some(),
@@ -236,7 +241,7 @@ fn changes_go_on_while_the_kernel_is_looked_at_and_the_look_itself_waits_for_not
     assert_eq!(scene.waiting_seconds(), None);
     scene.receive(slice_applied("web", &[1, 2]));
     scene.later(1);
-    scene.finish(Ok(Done::Checked { disturbed: false }));
+    scene.finish(Ok(checked(false)));
     assert_eq!(scene.waiting_seconds(), Some(1));
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Apply(_))));
 }
@@ -248,7 +253,7 @@ fn what_others_did_waits_from_the_moment_it_is_found() {
     scene.succeed();
     scene.later(5);
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
-    scene.finish(Ok(Done::Checked { disturbed: true }));
+    scene.finish(Ok(checked(true)));
     scene.later(2);
     assert_eq!(scene.waiting_seconds(), Some(2));
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Converge { .. })));

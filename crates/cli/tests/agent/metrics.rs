@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use portolan_lab::namespaced;
+use portolan_lab::{kernel_is_at_least, namespaced};
 use portolan_nft::{NftOptions, cleanup};
 
 use crate::scene::*;
@@ -12,13 +12,6 @@ fn sample(name: &str) -> Option<f64> {
     let page = ask(METRICS, "/metrics")?;
     let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map(|value| value.parse().unwrap())
-}
-
-/// Linux 6.16 and newer tell how many elements a map holds.
-fn counts_elements() -> bool {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap(), parts.next().unwrap()) >= (6, 16)
 }
 
 #[test]
@@ -53,7 +46,8 @@ fn prometheus_is_told_what_the_kernel_was_given_and_what_others_did_to_it() {
         let took = sample(&format!("{programming}_sum{{ip_family=\"IPv4\"}}")).unwrap();
         assert!((0.0..PATIENCE.as_secs_f64()).contains(&took), "{took}");
 
-        if counts_elements() {
+        // Older ones do not tell how many elements a map holds.
+        if kernel_is_at_least(6, 16) {
             until_at_least("portolan_affinity_clients{ip_family=\"IPv4\",map=\"affinity\"}", 0.0);
         }
         cleanup(&NftOptions::default().table).unwrap();

@@ -8,10 +8,14 @@ use crate::testing::{page, sample};
 impl Scene {
     /// A call succeeds, after which the backend has this to say.
     fn succeed_saying(&mut self, facts: BackendFacts) {
-        let result = Ok(Done::Checked { disturbed: false });
+        self.start_check();
+        let result = Ok(checked(false));
+        self.reconciler.finish(Outcome { result, facts, took: Duration::ZERO }, self.now);
+    }
+
+    fn start_check(&mut self) {
         self.later(CHECK_EVERY.as_secs());
         assert!(matches!(self.reconciler.next_work(self.now), Some(Work::Check)));
-        self.reconciler.finish(Outcome { result, facts, took: Duration::ZERO }, self.now);
     }
 
     fn told(&self) -> Vec<String> {
@@ -64,7 +68,8 @@ fn the_fill_of_the_affinity_maps_is_told_while_the_backend_can_tell() {
     let mut scene = synced();
     let known = Remembered { family: Family::V6, map: "affinity", clients: 3, room: 9 };
     for (remembered, expected) in [(vec![known], Some(3.0)), (Vec::new(), None)] {
-        scene.succeed_saying(BackendFacts { remembered, ..BackendFacts::default() });
+        scene.start_check();
+        scene.finish(Ok(Done::Checked { disturbed: false, remembered }));
         let page = page(&scene.reconciler.measure.metrics).text();
         assert_eq!(sample(&page, name), expected);
     }

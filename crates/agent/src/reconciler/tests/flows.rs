@@ -75,7 +75,7 @@ fn a_look_at_the_kernel_confirms_nothing() {
     serve(&mut scene, &[2]);
     scene.later(CHECK_EVERY.as_secs());
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
-    scene.finish(Ok(Done::Checked { disturbed: false }));
+    scene.finish(Ok(checked(false)));
     assert_eq!(stale(&scene), [true, false, true]);
     scene.succeed();
     assert_eq!(stale(&scene), [true, true, false]);
@@ -122,7 +122,7 @@ fn connections_begun_while_rules_were_missing_are_looked_at_after_the_converge_t
     assert!(!begun_early(&scene), "nothing was missing");
     scene.later(CHECK_EVERY.as_secs());
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
-    scene.finish(Ok(Done::Checked { disturbed: true }));
+    scene.finish(Ok(checked(true)));
     scene.succeed();
     assert!(begun_early(&scene));
 }

@@ -131,7 +131,7 @@ fn a_look_at_the_kernel_tells_nothing() {
     serve(&mut scene, &[1, 2]);
     scene.later(CHECK_EVERY.as_secs());
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
-    scene.finish(Ok(Done::Checked { disturbed: false }));
+    scene.finish(Ok(checked(false)));
     assert_eq!(told(&mut news), None);
     scene.succeed();
     assert_eq!(told(&mut news), Some((false, web_has(Some(2)))));

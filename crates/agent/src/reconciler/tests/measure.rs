@@ -54,7 +54,7 @@ fn events_stay_pending_while_the_kernel_takes_another_environment_or_is_looked_a
     assert_eq!(scene.changes(ENDPOINTS), (2.0, 1.0));
     scene.later(5);
     assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Check)));
-    scene.finish(Ok(Done::Checked { disturbed: false }));
+    scene.finish(Ok(checked(false)));
     assert_eq!(scene.changes(ENDPOINTS), (2.0, 1.0));
     scene.succeed();
     assert_eq!(scene.changes(ENDPOINTS), (2.0, 0.0));
