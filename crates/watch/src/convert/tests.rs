@@ -96,6 +96,7 @@ fn slice(manifest: &Value) -> (Option<EndpointSlice>, Vec<String>) {
     (slice, converted.problems.iter().map(ToString::to_string).collect())
 }
 
+mod annotations;
 mod endpoint_slices;
 mod nodes;
 mod service_addresses;
