@@ -4,6 +4,15 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
+use clap::ValueEnum;
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+}
 
 /// Prints a text. Whoever reads it may stop in the middle, as `head` does.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {

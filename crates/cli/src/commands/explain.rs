@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use portolan_agent::config::{BackendKind, DEFAULT_CONTROL_SOCKET};
 use portolan_agent::control::{Answer, Reasons, Request, Status, query};
 use portolan_core::Printable;
@@ -21,7 +21,7 @@ use crate::explain_text;
 use crate::layout::plural;
 use crate::node_arguments::NodeArguments;
 use crate::offline::Offline;
-use crate::output::print;
+use crate::output::{Format, print};
 
 /// Explain what becomes of a packet on this node, and why.
 ///
@@ -70,13 +70,6 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     node: NodeArguments,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 /// What is printed as JSON.

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use portolan_nft::render;
 
 use crate::node_arguments::{NodeArguments, nft_options};
 use crate::offline::Offline;
-use crate::output::{complain, print};
+use crate::output::{Format, complain, print};
 
 /// Print the nftables ruleset for a directory of manifests.
 ///
@@ -32,13 +32,6 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     node: NodeArguments,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {

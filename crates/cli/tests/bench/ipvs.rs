@@ -10,24 +10,7 @@ use std::process::ExitCode;
 use portolan_bench::run;
 use portolan_lab::namespaced_as_superuser as namespaced;
 
-use crate::tiny::{median, report, tiny};
-
-const MEASURED: [&str; 14] = [
-    "cold start",
-    "warm restart",
-    "endpoint replaced",
-    "scaled by one",
-    "rolling update",
-    "node drained",
-    "namespace deleted",
-    "sustained churn",
-    "list again after 410",
-    "changed after 410",
-    "connect past the rules",
-    "connect to a ClusterIP",
-    "connect with affinity",
-    "ask over UDP",
-];
+use crate::tiny::{OF_AGENT, median, report, tiny};
 
 #[test]
 fn every_scenario_of_the_running_agent_gives_a_figure_with_ipvs_too() {
@@ -36,7 +19,7 @@ fn every_scenario_of_the_running_agent_gives_a_figure_with_ipvs_too() {
         let arguments = tiny(directory.path(), &["--backend=ipvs"]);
         assert_eq!(run(&arguments).unwrap(), ExitCode::SUCCESS);
         let report = report(directory.path());
-        for scenario in MEASURED {
+        for scenario in OF_AGENT {
             let time = median(&report, scenario, "portolan", "time");
             assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
             // IPVS has none, and nothing else is called one.

@@ -12,27 +12,13 @@ use portolan_bench::{CountingAllocator, run};
 use portolan_lab::namespaced;
 use serde_json::Value;
 
-use crate::tiny::{median, report, tiny};
+use crate::tiny::{OF_AGENT, median, report, tiny};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// As tables and baselines name them.
-const SCENARIOS: [&str; 18] = [
-    "cold start",
-    "warm restart",
-    "endpoint replaced",
-    "scaled by one",
-    "rolling update",
-    "node drained",
-    "namespace deleted",
-    "sustained churn",
-    "list again after 410",
-    "changed after 410",
-    "connect past the rules",
-    "connect to a ClusterIP",
-    "connect with affinity",
-    "ask over UDP",
+/// Those of the backend without an agent.
+const OF_PLANS: [&str; 4] = [
     "plan to kernel: everything",
     "plan to kernel: nothing new",
     "plan to kernel: replaced",
@@ -47,7 +33,7 @@ fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
         let write = ["--write-baseline", baseline.to_str().unwrap()];
         assert_eq!(run(&tiny(directory.path(), &write)).unwrap(), ExitCode::SUCCESS);
         let report = report(directory.path());
-        for scenario in SCENARIOS {
+        for scenario in OF_AGENT.into_iter().chain(OF_PLANS) {
             let time = median(&report, scenario, "portolan", "time");
             assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
         }

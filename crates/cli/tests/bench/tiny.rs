@@ -6,6 +6,24 @@ use clap::Parser;
 use portolan_bench::Arguments;
 use serde_json::Value;
 
+/// What is measured of the running agent, as tables and baselines name it.
+pub(crate) const OF_AGENT: [&str; 14] = [
+    "cold start",
+    "warm restart",
+    "endpoint replaced",
+    "scaled by one",
+    "rolling update",
+    "node drained",
+    "namespace deleted",
+    "sustained churn",
+    "list again after 410",
+    "changed after 410",
+    "connect past the rules",
+    "connect to a ClusterIP",
+    "connect with affinity",
+    "ask over UDP",
+];
+
 /// The report is `figures.json` of the directory.
 pub(crate) fn tiny(directory: &Path, more: &[&str]) -> Arguments {
     let json = directory.join("figures.json");
