@@ -1,5 +1,6 @@
 //! TCP connections that were begun before their Service was there.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
@@ -91,8 +92,11 @@ fn come_early(addresses: &'static Addresses, agent: Agent) {
     }
     let destination = address(&addresses.cluster_ip(10), 80);
     let hosts = [addresses.client_pod, addresses.node].map(|it| scene.lab.host_of(ip(it)).unwrap());
-    let connected: Vec<bool> = thread::scope(|scope| {
-        let connect = || TcpStream::connect_timeout(&destination, PATIENCE).is_ok();
+    let connected: Vec<Result<(), ErrorKind>> = thread::scope(|scope| {
+        let connect = || {
+            let stream = TcpStream::connect_timeout(&destination, PATIENCE);
+            stream.map(drop).map_err(|error| error.kind())
+        };
         let clients = hosts.map(|host| scope.spawn(move || host.run(connect)));
         scene.until("their first packets are tracked", || scene.flows_to(destination).len() == 2);
         assert!(!scene.flows_to(destination).iter().any(|it| is_translated(it) || it.answered));
@@ -100,5 +104,5 @@ fn come_early(addresses: &'static Addresses, agent: Agent) {
         process.get_or_insert_with(|| scene.start_agent());
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
-    assert_eq!(connected, [true; 2], "{agent:?}: {:?}\n{}", addresses.family, scene.log());
+    assert_eq!(connected, [Ok(()); 2], "{agent:?}: {:?}\n{}", addresses.family, scene.log());
 }
