@@ -158,27 +158,6 @@ impl Socket {
         Ok(())
     }
 
-    /// Makes room for so many bytes of answers, as far as the system allows. Returns how much
-    /// there is.
-    pub(crate) fn receive_room(&self, wish: usize) -> usize {
-        let descriptor = self.descriptor();
-        let room = || getsockopt(&descriptor, sockopt::RcvBuf).unwrap_or_default();
-        // The kernel doubles what it is asked for (`sock_setsockopt` in `net/core/sock.c`).
-        let half = wish.div_ceil(2);
-        if room() < wish && setsockopt(&descriptor, sockopt::RcvBufForce, &half).is_err() {
-            // Without privilege there is a limit, and less than all is well.
-            let _ = setsockopt(&descriptor, sockopt::RcvBuf, &half);
-        }
-        room()
-    }
-
-    /// Waits for the next packet, which is known to be no longer than 64 KiB. One that is
-    /// longer is lost and comes back empty.
-    pub(crate) fn receive_small(&mut self) -> Result<&[u8], ReceiveError> {
-        let length = self.receive_into(Msg::TRUNC, self.buffer.len())?;
-        Ok(self.buffer.get(..length).unwrap_or_default())
-    }
-
     /// Waits for the next packet of messages.
     pub(crate) fn receive(&mut self) -> Result<&[u8], ReceiveError> {
         self.receive_with(Msg::empty())

@@ -13,12 +13,18 @@ use crate::diff::{add_chain, add_rules, diff_elements, put, uses_any};
 use crate::element::{Element, Selection, Value, own_elements, shared_addresses, shared_element};
 use crate::key::Key;
 use crate::lower::lower;
+use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::state::{FamilyState, State};
+use crate::statement::Statement;
 use crate::table::{ObservedElement, ObservedTable, require};
 
-/// Unused chains that are kept: an endpoint count that was left is often come back to.
+/// Unused chains that are kept for each part of the map of endpoints: an endpoint count that
+/// was left is often come back to, and making a chain again takes a walk over the part.
 const UNUSED_CHAINS_KEPT: usize = 64;
+
+/// The most that are kept in all: every transaction looks at every chain.
+const MOST_UNUSED_CHAINS_KEPT: usize = 512;
 
 /// The elements of changed services in one container: before and after.
 #[derive(Default)]
@@ -31,6 +37,7 @@ type Turnovers = BTreeMap<(Family, Container), Turnover>;
 
 /// Takes changes into the state and returns what the kernel must do to follow.
 pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, Delta> {
+    let partition = state.partition;
     let mut turnovers = Turnovers::new();
     let mut shared: BTreeMap<(Container, IpAddr), isize> = BTreeMap::new();
     // Of several changes of one service the last counts.
@@ -39,14 +46,14 @@ pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, D
     for (service, change) in last {
         let old = state.services.remove(service);
         if let Some(old) = &old {
-            leave(old, &mut turnovers, &mut shared);
+            leave(old, partition, &mut turnovers, &mut shared);
         }
         if let Some(plan) = &change.new {
             let placed = match &old {
                 Some(old) => old.succeeded_by(plan.clone()),
                 None => PlacedService::fresh(plan.clone()),
             };
-            enter(&placed, &mut turnovers, &mut shared);
+            enter(&placed, partition, &mut turnovers, &mut shared);
             state.services.insert(service.clone(), placed);
         }
     }
@@ -69,10 +76,11 @@ pub(crate) fn apply(state: &mut State, changes: &[Change]) -> BTreeMap<Family, D
 
 fn leave(
     service: &PlacedService,
+    partition: Partition,
     turnovers: &mut Turnovers,
     shared: &mut BTreeMap<(Container, IpAddr), isize>,
 ) {
-    own_elements(service, Selection::ALL, &mut |family, container, element| {
+    own_elements(service, partition, Selection::ALL, &mut |family, container, element| {
         let there = ObservedElement { value: element.value, comment: element.comment };
         turnovers.entry((family, container)).or_default().before.insert(element.key, there);
     });
@@ -83,10 +91,11 @@ fn leave(
 
 fn enter(
     service: &PlacedService,
+    partition: Partition,
     turnovers: &mut Turnovers,
     shared: &mut BTreeMap<(Container, IpAddr), isize>,
 ) {
-    own_elements(service, Selection::ALL, &mut |family, container, element| {
+    own_elements(service, partition, Selection::ALL, &mut |family, container, element| {
         turnovers.entry((family, container)).or_default().after.push(element);
     });
     shared_addresses(service, &mut |container, ip| {
@@ -159,12 +168,17 @@ impl FamilyState {
     /// that changes nothing sends nothing, also after services have been scaled. Too many of
     /// them go with the next change, as they would have without the restart.
     pub(crate) fn keep_unused_chains(&mut self, observed: &ObservedTable) {
+        let containers: BTreeSet<Container> = self.containers().collect();
+        let has = |statement: &Statement| {
+            statement.container().is_none_or(|container| containers.contains(&container))
+        };
         let is_sound = |chain: &ServingChain| {
             let chain = self.settings.serving_chain(*chain);
             let there = observed.chains.get(&chain.name);
-            there.is_some_and(|there| {
-                there.base == chain.base && there.rules == self.lower(&chain.rules)
-            })
+            chain.rules.iter().flatten().all(has)
+                && there.is_some_and(|there| {
+                    there.base == chain.base && there.rules == self.lower(&chain.rules)
+                })
         };
         let mut kept = self.chains.clone();
         for chain in observed.chains.keys().filter_map(|name| ServingChain::from_name(name)) {
@@ -181,7 +195,9 @@ impl FamilyState {
     /// Chains that nothing led to before this transaction, once they are many.
     fn unused_chains(&self) -> BTreeSet<ServingChain> {
         // A chain leads to two others at the most.
-        if self.chains.len() <= 3 * self.references.len() + UNUSED_CHAINS_KEPT {
+        let kept = UNUSED_CHAINS_KEPT * self.parts.numbers().count();
+        let kept = kept.min(MOST_UNUSED_CHAINS_KEPT);
+        if self.chains.len() <= 3 * self.references.len() + kept {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);
@@ -189,7 +205,7 @@ impl FamilyState {
         self.chains.difference(&used).copied().collect()
     }
 
-    fn lower(&self, rules: &[Vec<crate::statement::Statement>]) -> Vec<Rule> {
+    fn lower(&self, rules: &[Vec<Statement>]) -> Vec<Rule> {
         rules.iter().map(|rule| lower(rule, self.settings.family)).collect()
     }
 

@@ -18,6 +18,7 @@ use crate::apply::apply;
 use crate::delta::Delta;
 use crate::disturbance::Disturbance;
 use crate::error::NftError;
+use crate::partition::Partition;
 use crate::remembered::remembered;
 use crate::state::State;
 use crate::structure::FamilySettings;
@@ -171,7 +172,8 @@ pub fn first_transaction(
     options: &NftOptions,
 ) -> Batch {
     let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, options)).into();
-    let mut state = State::new(place(plans, &HashMap::new()), settings);
+    let partition = Partition::new(plans, options.endpoints_per_map, &|_| None);
+    let mut state = State::new(place(plans, &HashMap::new()), settings, partition);
     let delta = |family| (family, catch_up(&mut state, family, None, &options.table));
     let deltas = Family::BOTH.map(delta).into();
     let mut batch = Batch::new(None);

@@ -37,6 +37,8 @@ pub(crate) struct Draw {
     pub(crate) slots: u32,
     /// For how long a client keeps its endpoint, in seconds; `None` without affinity.
     pub(crate) affinity: Option<u32>,
+    /// The part of the map that has the endpoints, see [`Parts`](crate::partition::Parts).
+    pub(crate) part: u16,
 }
 
 /// What a load balancer's address with source ranges leads to.

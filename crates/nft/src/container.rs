@@ -1,9 +1,12 @@
 //! The named sets and maps of a table: what they are keyed by and what they hold.
 
+use std::sync::LazyLock;
+
 use portolan_core::{Family, Pool};
 use portolan_netlink::nftables::{Field, Set, SetData};
 
 use crate::chain_name::EntryKind;
+use crate::partition::Parts;
 
 /// A set or map of our table. Every family's table has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,8 +22,9 @@ pub(crate) enum Container {
     /// Frontend → the chain that serves it.
     Verdicts(EntryKind),
     /// Frontend and slot → an endpoint. [`Pool::Local`] is for clients that the `Local`
-    /// policy confines to this node, [`Pool::Cluster`] for all others.
-    Endpoints(EntryKind, Pool),
+    /// policy confines to this node, [`Pool::Cluster`] for all others. The last is the number
+    /// of the part; see [`Parts`].
+    Endpoints(EntryKind, Pool, u16),
     /// Client and frontend → the client's seat. The rules fill it.
     Affinity(EntryKind, Pool),
     /// Frontend and seat → the same seat, if it is taken; and frontend and slot, counted from
@@ -40,15 +44,24 @@ pub(crate) const FIRST_SLOT: u32 = 1 << 24;
 /// Linux 5.10, 6.1, 6.12 and 7.2: all our empty tables together take 1.4 MB.
 const REMEMBERED_CLIENTS: u32 = 1 << 18;
 
+/// What the parts of the map of endpoints but the first are called.
+static PARTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| Parts::ALL.numbers().map(|part| format!("endpoints-part-{part}")).collect());
+
 const KINDS: [EntryKind; 2] = [EntryKind::Address, EntryKind::NodePort];
 
 impl Container {
-    /// All containers, in the order in which they are written and listed.
-    pub(crate) fn all() -> impl Iterator<Item = Container> {
+    /// All containers of a table with these parts, in the order in which they are written and
+    /// listed.
+    pub(crate) fn all(parts: Parts) -> impl Iterator<Item = Container> {
         use Container::{Affinity, Endpoints, SeatedEndpoints, Seats, Verdicts};
         let pools = [Pool::Cluster, Pool::Local];
         let balanced = KINDS.into_iter().flat_map(move |kind| {
-            let endpoints = pools.map(|pool| Endpoints(kind, pool));
+            let endpoints = pools.into_iter().flat_map(move |pool| {
+                let is_divided = (kind, pool) == (EntryKind::Address, Pool::Cluster);
+                let parts = if is_divided { parts } else { Parts::ONE };
+                parts.numbers().map(move |part| Endpoints(kind, pool, part))
+            });
             std::iter::once(Verdicts(kind)).chain(endpoints)
         });
         let sticky = KINDS.into_iter().flat_map(move |kind| {
@@ -66,7 +79,7 @@ impl Container {
     }
 
     /// The name in the kernel.
-    pub(crate) const fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         use EntryKind::{Address, NodePort};
         use Pool::{Cluster, Local};
         match self {
@@ -76,10 +89,13 @@ impl Container {
             Container::SourceRanges => "source-ranges",
             Container::Verdicts(Address) => "services",
             Container::Verdicts(NodePort) => "node-ports",
-            Container::Endpoints(Address, Cluster) => "endpoints",
-            Container::Endpoints(Address, Local) => "local-endpoints",
-            Container::Endpoints(NodePort, Cluster) => "node-port-endpoints",
-            Container::Endpoints(NodePort, Local) => "node-port-local-endpoints",
+            Container::Endpoints(Address, Cluster, 0) => "endpoints",
+            Container::Endpoints(Address, Cluster, part) => {
+                PARTS.get(usize::from(part)).map_or("endpoints-part", String::as_str)
+            }
+            Container::Endpoints(Address, Local, _) => "local-endpoints",
+            Container::Endpoints(NodePort, Cluster, _) => "node-port-endpoints",
+            Container::Endpoints(NodePort, Local, _) => "node-port-local-endpoints",
             Container::Affinity(Address, Cluster) => "affinity",
             Container::Affinity(Address, Local) => "local-affinity",
             Container::Affinity(NodePort, Cluster) => "node-port-affinity",
@@ -98,7 +114,7 @@ impl Container {
     /// The container of a name, if it is one of ours.
     #[cfg(test)]
     pub(crate) fn from_name(name: &str) -> Option<Container> {
-        Container::all().find(|container| container.name() == name)
+        Container::all(Parts::ALL).find(|container| container.name() == name)
     }
 
     /// What the container is for, as its comment in the kernel says.
@@ -110,16 +126,16 @@ impl Container {
             Container::SourceRanges => "frontend and the clients that may use it",
             Container::Verdicts(EntryKind::Address) => "frontend to the chain that serves it",
             Container::Verdicts(EntryKind::NodePort) => "NodePort to the chain that serves it",
-            Container::Endpoints(EntryKind::Address, Pool::Cluster) => {
+            Container::Endpoints(EntryKind::Address, Pool::Cluster, _) => {
                 "frontend and slot to endpoint"
             }
-            Container::Endpoints(EntryKind::NodePort, Pool::Cluster) => {
+            Container::Endpoints(EntryKind::NodePort, Pool::Cluster, _) => {
                 "NodePort and slot to endpoint"
             }
             Container::Affinity(_, Pool::Cluster) => "client and frontend to seat",
             Container::Seats(_, Pool::Cluster) => "frontend and seat, or slot from 100:0, to seat",
             Container::SeatedEndpoints(_, Pool::Cluster) => "frontend and seat to endpoint",
-            Container::Endpoints(_, Pool::Local)
+            Container::Endpoints(_, Pool::Local, _)
             | Container::Affinity(_, Pool::Local)
             | Container::Seats(_, Pool::Local)
             | Container::SeatedEndpoints(_, Pool::Local) => {
@@ -138,7 +154,7 @@ impl Container {
             | Container::Hairpin
             | Container::SourceRanges
             | Container::Verdicts(EntryKind::NodePort) => 1024,
-            Container::Endpoints(EntryKind::Address, Pool::Cluster) => 8192,
+            Container::Endpoints(EntryKind::Address, Pool::Cluster, _) => 8192,
             Container::Verdicts(EntryKind::Address) | Container::Endpoints(..) => 2048,
         }
     }
@@ -165,7 +181,7 @@ impl Container {
             Container::ClusterIps | Container::NodePortIps | Container::Hairpin => None,
             Container::SourceRanges => Some(EntryKind::Address),
             Container::Verdicts(kind)
-            | Container::Endpoints(kind, _)
+            | Container::Endpoints(kind, _, _)
             | Container::Affinity(kind, _)
             | Container::Seats(kind, _)
             | Container::SeatedEndpoints(kind, _) => Some(kind),
@@ -241,7 +257,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lead_back() {
-        for container in Container::all() {
+        for container in Container::all(Parts::ALL) {
             assert_eq!(Container::from_name(container.name()), Some(container));
         }
         assert_eq!(Container::from_name("someone-elses"), None);
@@ -251,7 +267,7 @@ mod tests {
     fn a_size_has_room_to_replace_everything_at_once() {
         for (count, size) in [(0, 8192), (4096, 8192), (4097, 16384), (100_000, 262_144)] {
             assert_eq!(
-                size_for(Container::Endpoints(EntryKind::Address, Pool::Cluster), count),
+                size_for(Container::Endpoints(EntryKind::Address, Pool::Cluster, 0), count),
                 size,
                 "{count} elements"
             );

@@ -95,7 +95,7 @@ fn diff_structure(
     let chains: Vec<Chain> = desired.all_chains().collect();
     diff_chains(&chains, observed, &rebuilt, desired.settings.family, delta);
     let is_empty = |it: &Container| rebuilt.contains(it) || !observed.elements.contains_key(it);
-    let counts = Container::all().filter(is_empty).map(|it| (it, desired.count(it)));
+    let counts = desired.containers().filter(is_empty).map(|it| (it, desired.count(it)));
     delta.fill_elements = counts.filter(|(_, count)| *count > 0).collect();
     (sizes, rebuilt)
 }
@@ -158,7 +158,7 @@ fn diff_containers(
 ) -> (HashMap<Container, u32>, BTreeSet<Container>) {
     let mut sizes = HashMap::new();
     let mut rebuilt = BTreeSet::new();
-    for container in Container::all() {
+    for container in desired.containers() {
         let there = observed.sets.remove(container.name());
         let room = room(container, observed.elements.get(&container));
         let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));

@@ -118,7 +118,7 @@ mod tests {
             let mut connection = Connection::open().unwrap();
             connection.commit(&mut first_transaction(&[], &environment, &options)).unwrap();
             let settings = Family::BOTH.map(|it| FamilySettings::new(it, &environment, &options));
-            let state = State::new(Default::default(), settings.into());
+            let state = State::new(Default::default(), settings.into(), Default::default());
             let mut disturbance = Disturbance::new();
             disturbance.reading(connection.generation().unwrap());
             disturbance.mended(Duration::ZERO);

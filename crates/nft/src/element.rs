@@ -14,10 +14,11 @@ use self::clients::restriction;
 pub(crate) use self::clients::{client_prefix, last_client};
 use self::comment::comment;
 use self::verdict::verdict_of;
-pub(crate) use self::verdict::{has_affinity, slots};
+pub(crate) use self::verdict::{draws, has_affinity};
 use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::key::Key;
+use crate::partition::{Partition, Parts};
 use crate::slots::{PlacedService, PortSlots, Slots};
 
 /// What a key leads to.
@@ -76,23 +77,25 @@ impl Selection {
 /// Hands out the elements that only this service has.
 pub(crate) fn own_elements(
     service: &PlacedService,
+    partition: Partition,
     selection: Selection,
     emit: &mut dyn FnMut(Family, Container, Element),
 ) {
     for (port, slots) in service.ports().filter(|(port, _)| selection.has_family(port.family)) {
         let mut emit = |container, element| emit(port.family, container, element);
+        let parts = partition.of(port.family);
         for frontend in &port.frontends {
             let kind = entry_kind(frontend);
             if selection.has(Container::Verdicts(kind)) {
                 let (key, value) =
-                    (frontend_key(port, frontend), verdict_of(port, slots, frontend));
+                    (frontend_key(port, frontend), verdict_of(port, slots, parts, frontend));
                 let comment = comment(&service.plan.name, &port.name);
                 emit(Container::Verdicts(kind), Element { key, value, comment });
             }
             if selection.has(Container::SourceRanges) {
                 range_elements(port, frontend, &mut emit);
             }
-            pool_elements(port, slots, frontend, selection, &mut emit);
+            pool_elements(port, slots, (frontend, parts), selection, &mut emit);
         }
     }
 }
@@ -151,13 +154,15 @@ pub(crate) fn pools(frontend: &Frontend) -> [Option<Pool>; 2] {
 /// verdict, without making them.
 pub(crate) fn count_own_elements(
     service: &PlacedService,
+    partition: Partition,
     count: &mut dyn FnMut(Family, Container, usize, Option<Value>),
 ) {
     for (port, slots) in service.ports() {
         let mut count = |container, elements, value| count(port.family, container, elements, value);
+        let parts = partition.of(port.family);
         for frontend in &port.frontends {
             let kind = entry_kind(frontend);
-            count(Container::Verdicts(kind), 1, Some(verdict_of(port, slots, frontend)));
+            count(Container::Verdicts(kind), 1, Some(verdict_of(port, slots, parts, frontend)));
             let ranges = restriction(port, frontend).map_or(0, <[_]>::len);
             count(Container::SourceRanges, ranges, None);
             for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
@@ -166,7 +171,8 @@ pub(crate) fn count_own_elements(
                     count(Container::Seats(kind, side), 2 * endpoints, None);
                     count(Container::SeatedEndpoints(kind, side), endpoints, None);
                 } else {
-                    count(Container::Endpoints(kind, side), endpoints, None);
+                    let part = parts.of(kind, side, &frontend_key(port, frontend));
+                    count(Container::Endpoints(kind, side, part), endpoints, None);
                 }
             }
         }
@@ -184,7 +190,7 @@ fn range_elements(port: &PortPlan, frontend: &Frontend, emit: &mut dyn FnMut(Con
 fn pool_elements(
     port: &PortPlan,
     slots: &PortSlots,
-    frontend: &Frontend,
+    (frontend, parts): (&Frontend, Parts),
     selection: Selection,
     emit: &mut dyn FnMut(Container, Element),
 ) {
@@ -193,7 +199,7 @@ fn pool_elements(
     for (pool, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
         let Some(pool) = pool else { continue };
         let slots = slots.pool(pool);
-        let container = Container::Endpoints(kind, side);
+        let container = Container::Endpoints(kind, side, parts.of(kind, side, &key));
         if port.affinity.is_some() {
             seat_elements(key, slots, kind, side, &mut |container, element| {
                 if selection.has(container) {

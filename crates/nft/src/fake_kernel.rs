@@ -9,6 +9,7 @@ use crate::delta::Delta;
 use crate::element::{Element, Value};
 use crate::inventory::Inventory;
 use crate::key::Key;
+use crate::observe::parts;
 use crate::observed_elements::ObservedElements;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
@@ -68,6 +69,7 @@ impl FakeKernel {
             spoilt: BTreeSet::new(),
             chains: self.chains.clone(),
             sets: self.sets.clone(),
+            parts: parts(&self.sets),
             elements: self.elements.iter().map(|(it, all)| (*it, observed(*it, all))).collect(),
         })
     }

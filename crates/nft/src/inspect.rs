@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::chain_name::EntryKind;
 use crate::container::Container;
-use crate::element::{Value, has_affinity, slots};
+use crate::element::{Value, draws, has_affinity};
 use crate::error::NftError;
 use crate::key::{Key, parse_address};
 use crate::observe::{observe, seated_endpoint, slot_endpoint};
@@ -119,8 +119,9 @@ fn frontend(
         local_endpoints: Vec::new(),
         empty_slots: 0,
     };
-    let (inside, outside) = slots(value);
-    for (pool, count) in [(Pool::Cluster, inside), (Pool::Local, outside)] {
+    let [inside, outside] = draws(value);
+    for (pool, draw) in [(Pool::Cluster, inside), (Pool::Local, outside)] {
+        let (count, part) = draw.map_or((0, 0), |draw| (draw.slots, draw.part));
         let endpoints = match pool {
             Pool::Cluster => &mut frontend.endpoints,
             Pool::Local => &mut frontend.local_endpoints,
@@ -128,7 +129,7 @@ fn frontend(
         let container = if has_affinity(value) {
             Container::SeatedEndpoints(kind, pool)
         } else {
-            Container::Endpoints(kind, pool)
+            Container::Endpoints(kind, pool, part)
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         // Chains of others may count on any number of slots.

@@ -10,6 +10,7 @@ use portolan_core::{Family, ObjectName};
 
 use crate::container::Container;
 use crate::element::{Element, Selection, own_elements, shared_element};
+use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::structure::FamilySettings;
 
@@ -22,6 +23,8 @@ pub(crate) struct Inventory<'a> {
     pub(crate) services: &'a HashMap<ObjectName, PlacedService>,
     /// How many ports share an address of a set, in all families.
     pub(crate) shared: &'a HashMap<(Container, IpAddr), usize>,
+    /// How the maps of endpoints are divided.
+    pub(crate) partition: Partition,
 }
 
 impl Inventory<'_> {
@@ -40,7 +43,7 @@ impl Inventory<'_> {
         let selection = Selection { family: Some(family), container };
         let is_shared = container.is_some_and(Container::is_shared);
         for service in self.services.values().filter(|_| !is_shared) {
-            own_elements(service, selection, &mut |_, container, element| {
+            own_elements(service, self.partition, selection, &mut |_, container, element| {
                 visit(container, element);
             });
         }

@@ -16,7 +16,6 @@ use portolan_netlink::nftables::{BaseChain, ChainKind, Hook, Policy};
 use serde_json::Value;
 
 use crate::Ruleset;
-use crate::container::Container;
 use crate::structure::Chain;
 use crate::table::DesiredTable;
 
@@ -52,7 +51,7 @@ impl TableWriter<'_> {
         let name = self.name.into();
         let head = Table { family: self.nft_family(), name, handle: None };
         objects.push(serde_json::to_value(NfListObject::Table(head))?);
-        for container in Container::all() {
+        for container in table.containers() {
             objects.push(self.container(table, container)?);
         }
         for chain in &table.chains {

@@ -38,6 +38,7 @@ mod lower;
 mod observe;
 mod observed_elements;
 mod pace;
+mod partition;
 #[cfg(test)]
 mod property_tests;
 mod remembered;
@@ -74,6 +75,9 @@ pub struct NftOptions {
     /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has.
     /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
     pub ipvs_bit: u8,
+    /// How many endpoints one map is made for. Where a start finds more, it makes several:
+    /// what the kernel does with a map as a whole grows with the square of its size.
+    pub endpoints_per_map: usize,
 }
 
 /// How connections reach the endpoints that they are for.
@@ -98,6 +102,7 @@ impl Default for NftOptions {
             node_port_range: (30_000, 32_767),
             ipvs: Ipvs::Unused,
             ipvs_bit: 13,
+            endpoints_per_map: 16_384,
         }
     }
 }

@@ -94,8 +94,8 @@ impl Lowering {
                     .push(lookup(Container::Verdicts(*kind).name(), Some(Register::Verdict)));
                 expressions
             }
-            Statement::Balance { kind, pool, slots } => {
-                self.balance(*kind, Container::Endpoints(*kind, *pool).name(), *slots)
+            Statement::Balance { kind, pool, part, slots } => {
+                self.balance(*kind, Container::Endpoints(*kind, *pool, *part).name(), *slots)
             }
             Statement::RecallSeat(..)
             | Statement::DrawSlot { .. }

@@ -1,17 +1,18 @@
 //! Reading our tables out of the kernel.
 
+use std::collections::BTreeMap;
+
 use portolan_core::{EndpointAddress, Family, Pool, PortPlan};
 use portolan_netlink::NetlinkError;
-use portolan_netlink::nftables::{Connection, Data, ElementView, Verdict};
+use portolan_netlink::nftables::{Connection, Data, ElementView, Set, Verdict};
 
 use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
-use crate::element::{
-    Value, client_prefix, entry_kind, frontend_key, has_affinity, pools, slots as verdict_slots,
-};
+use crate::element::{Value, client_prefix, entry_kind, frontend_key, pools};
 use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
 use crate::observed_elements::ObservedElements;
+use crate::partition::Parts;
 use crate::slots::Slots;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
@@ -24,13 +25,10 @@ pub(crate) fn observe(
     let Some(mut observed) = observe_structure(connection, family, table)? else {
         return Ok(None);
     };
-    for container in Container::all() {
+    for container in Container::all(observed.parts) {
         if observed.sets.contains_key(container.name()) && !container.is_dynamic() {
             let mut reader = Reader::new(connection, family, table, container);
-            let elements = match reader.look_up(&observed)? {
-                Some(elements) => elements,
-                None => reader.list()?,
-            };
+            let elements = reader.list()?;
             if reader.is_spoilt {
                 observed.spoilt.insert(container);
             }
@@ -62,7 +60,15 @@ pub(crate) fn observe_structure(
     for set in connection.sets(kernel, table)? {
         observed.sets.insert(set.name.clone(), set);
     }
+    observed.parts = parts(&observed.sets);
     Ok(Some(observed))
+}
+
+/// How the map of endpoints is divided in a table with these sets.
+pub(crate) fn parts(sets: &BTreeMap<String, Set>) -> Parts {
+    let name = |part| Container::Endpoints(EntryKind::Address, Pool::Cluster, part).name();
+    let there = |part: &u16| sets.contains_key(name(*part));
+    Parts::ALL.numbers().filter(there).last().map_or(Parts::ONE, Parts::with)
 }
 
 /// Reads the elements of one container.
@@ -73,8 +79,6 @@ struct Reader<'a> {
     container: Container,
     /// There is an element that cannot be deleted by its key.
     is_spoilt: bool,
-    /// From how many elements on it is faster to look each of them up.
-    many: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -84,7 +88,7 @@ impl<'a> Reader<'a> {
         table: &'a str,
         container: Container,
     ) -> Reader<'a> {
-        Reader { connection, family, table, container, is_spoilt: false, many: MANY }
+        Reader { connection, family, table, container, is_spoilt: false }
     }
 
     /// All elements, as the kernel lists them.
@@ -100,49 +104,6 @@ impl<'a> Reader<'a> {
         self.is_spoilt = is_spoilt;
         Ok(elements)
     }
-
-    /// All elements, asked for by the keys that verdicts lead to, if they are so many that a
-    /// listing takes longer. `None` if they are not, or if there may be others.
-    fn look_up(
-        &mut self,
-        observed: &ObservedTable,
-    ) -> Result<Option<ObservedElements>, NetlinkError> {
-        let (container, family) = (self.container, kernel_family(self.family));
-        let room = observed.sets.get(container.name()).and_then(|set| set.size);
-        let count = slots_led_to(observed, container).map(|(_, slots)| u64::from(slots)).sum();
-        if count < self.many || u64::from(room.unwrap_or_default()) < count {
-            return Ok(None);
-        }
-        let mut keys = slots_led_to(observed, container)
-            .flat_map(|(frontend, slots)| (0..slots).map(move |slot| frontend.with_slot(slot)));
-        let mut elements = ObservedElements::new(container.has_slots());
-        let visit = &mut |view: ElementView<'_>| enter(&mut elements, container, &view);
-        let set = container.name();
-        let found = self.connection.known_elements(family, self.table, set, &mut keys, visit)?;
-        Ok(found.map(|_| elements))
-    }
-}
-
-/// Below so many elements a listing is faster: measured on Linux 6.18, it is at 100,000 and is
-/// not at 250,000.
-const MANY: u64 = 150_000;
-
-/// The frontends that verdicts lead to a container of endpoints for, with the number of
-/// their slots. Empty for other containers.
-fn slots_led_to(
-    observed: &ObservedTable,
-    container: Container,
-) -> impl Iterator<Item = (Key, u32)> {
-    let (verdicts, side) = match container {
-        Container::Endpoints(kind, side) => (Some(Container::Verdicts(kind)), side),
-        _ => (None, Pool::Cluster),
-    };
-    let verdicts = verdicts.and_then(|verdicts| observed.elements.get(&verdicts)).into_iter();
-    let verdicts = verdicts.flat_map(ObservedElements::without_slots);
-    verdicts.filter(|(_, element)| !has_affinity(element.value)).map(move |(key, element)| {
-        let (inside, outside) = verdict_slots(element.value);
-        (*key, if side == Pool::Cluster { inside } else { outside })
-    })
 }
 
 /// A key that is none of ours belongs to a set that is declared otherwise, and that is made
@@ -188,7 +149,10 @@ pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) ->
             }
             let kind = entry_kind(frontend);
             let slots = match port.affinity {
-                None => slots(observed, key, Container::Endpoints(kind, side)),
+                None => {
+                    let part = observed.parts.of(kind, side, &key);
+                    slots(observed, key, Container::Endpoints(kind, side, part))
+                }
                 Some(_) => seated_slots(observed, key, kind, side),
             };
             if !slots.endpoints.is_empty() {
@@ -238,7 +202,3 @@ pub(crate) fn seated_endpoint(
     let container = Container::SeatedEndpoints(kind, side);
     Some((slot_endpoint(observed, frontend, container, seat)?, seat))
 }
-
-#[cfg(test)]
-#[path = "observe_tests.rs"]
-mod tests;

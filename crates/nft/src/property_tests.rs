@@ -23,6 +23,7 @@ use crate::fake_kernel::FakeKernel;
 use crate::key::Key;
 use crate::life::{environment, update};
 use crate::observe::occupied;
+use crate::partition::{Partition, Parts};
 use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
@@ -31,21 +32,29 @@ use crate::table::ObservedTable;
 const TABLE: &str = "portolan";
 
 /// Both families' tables, with our idea of them.
+#[derive(Default)]
 struct Machine {
+    options: NftOptions,
     kernel: BTreeMap<Family, FakeKernel>,
     state: Option<State>,
 }
 
 impl Machine {
-    fn new() -> Machine {
-        let kernel = Family::BOTH.map(|family| (family, FakeKernel::default()));
-        Machine { kernel: kernel.into(), state: None }
+    /// One whose maps are made for so many endpoints.
+    fn with_endpoints_per_map(endpoints_per_map: usize) -> Machine {
+        let options = NftOptions { endpoints_per_map, ..NftOptions::default() };
+        Machine { options, ..Machine::default() }
     }
 
     /// As `NftBackend::converge` does it; returns the number of operations.
     fn converge(&mut self, plans: &[Arc<ServicePlan>], environment: &Environment) -> usize {
+        for family in Family::BOTH {
+            self.kernel.entry(family).or_default();
+        }
         let observed: BTreeMap<Family, Option<ObservedTable>> =
             self.kernel.iter().map(|(family, kernel)| (*family, kernel.observe())).collect();
+        let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
+        let partition = Partition::new(plans, self.options.endpoints_per_map, &there);
         let services: HashMap<ObjectName, PlacedService> = plans
             .iter()
             .map(|plan| {
@@ -56,9 +65,8 @@ impl Machine {
                 (plan.name.clone(), placed)
             })
             .collect();
-        let options = NftOptions::default();
-        let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, &options));
-        let mut state = State::new(services, settings.into());
+        let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, &self.options));
+        let mut state = State::new(services, settings.into(), partition);
         let mut observed = observed;
         let mut operations = 0;
         for family in Family::BOTH {
@@ -86,12 +94,13 @@ impl Machine {
 
     fn adapt(&mut self, environment: &Environment) {
         let state = self.state.as_mut().unwrap();
-        for (family, delta) in adapt(state, environment, &NftOptions::default()) {
+        for (family, delta) in adapt(state, environment, &self.options) {
             commit(&mut self.kernel, state, family, &delta);
         }
     }
 
-    /// What the tables do, whatever the slots are and whichever unused chains are left.
+    /// What the tables do, whatever the slots are, however they are divided and whichever
+    /// unused chains are left.
     fn meaning(&self) -> BTreeMap<(Family, Container, Key), (String, Vec<String>)> {
         let mut meaning = BTreeMap::new();
         for (family, kernel) in &self.kernel {
@@ -109,6 +118,7 @@ impl Machine {
                         }
                         value => (key, format!("{value:?} {:?}", element.comment)),
                     };
+                    let (container, value) = (undivided(container), without_parts(&value));
                     let entry: &mut (String, Vec<String>) =
                         meaning.entry((*family, container, key)).or_default();
                     entry.1.push(value);
@@ -124,9 +134,31 @@ impl Machine {
     }
 }
 
+/// The container as it is called where nothing is divided.
+fn undivided(container: Container) -> Container {
+    match container {
+        Container::Endpoints(kind, pool, _) => Container::Endpoints(kind, pool, 0),
+        other => other,
+    }
+}
+
+/// What a verdict says but for the part of the map.
+fn without_parts(verdict: &str) -> String {
+    let mut pieces = verdict.split("part: ");
+    let first = pieces.next().unwrap().to_owned();
+    pieces.fold(first, |text, piece| {
+        text + piece.trim_start_matches(|character: char| character.is_ascii_digit())
+    })
+}
+
 fn commit(kernel: &mut BTreeMap<Family, FakeKernel>, state: &State, family: Family, delta: &Delta) {
     let inventory = state.inventory(&state.families[&family].settings);
     kernel.get_mut(&family).unwrap().commit(delta, inventory);
+}
+
+/// Maps for everything, and maps for so few that there are many.
+fn endpoints_per_map() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![1, 3, 16_384])
 }
 
 proptest! {
@@ -134,22 +166,29 @@ proptest! {
 
     #[test]
     fn changes_one_by_one_make_the_table_that_is_built_from_nothing(
+        before in prop::collection::vec(update(), 0..20),
         life in prop::collection::vec(prop::collection::vec(update(), 1..4), 1..40),
         environment in environment(),
+        each in endpoints_per_map(),
     ) {
         let mut index = Index::new("here");
-        let mut machine = Machine::new();
-        machine.converge(&[], &environment);
+        before.into_iter().for_each(|update| index.apply(update));
+        index.take_changes();
+        let plans: Vec<_> = index.plans().cloned().collect();
+        let mut machine = Machine::with_endpoints_per_map(each);
+        machine.converge(&plans, &environment);
         for updates in life {
             updates.into_iter().for_each(|update| index.apply(update));
             machine.apply(&index.take_changes());
             let plans: Vec<_> = index.plans().cloned().collect();
-            let mut fresh = Machine::new();
+            let mut fresh = Machine::with_endpoints_per_map(each);
             fresh.converge(&plans, &environment);
             prop_assert_eq!(machine.meaning(), fresh.meaning());
         }
         let plans: Vec<_> = index.plans().cloned().collect();
+        let meaning = machine.meaning();
         machine.converge(&plans, &environment);
+        prop_assert_eq!(machine.meaning(), meaning, "a restart, which may divide the map anew");
         prop_assert_eq!(machine.converge(&plans, &environment), 0, "a second start sends something");
     }
 
@@ -160,7 +199,7 @@ proptest! {
         later in prop::collection::vec(update(), 1..5),
     ) {
         let mut index = Index::new("here");
-        let mut machine = Machine::new();
+        let mut machine = Machine::default();
         updates.into_iter().for_each(|update| index.apply(update));
         index.take_changes();
         let plans: Vec<_> = index.plans().cloned().collect();
@@ -170,7 +209,7 @@ proptest! {
         machine.apply(&index.take_changes());
         let last = environments.last().unwrap();
         let plans: Vec<_> = index.plans().cloned().collect();
-        let mut fresh = Machine::new();
+        let mut fresh = Machine::default();
         fresh.converge(&plans, last);
         prop_assert_eq!(machine.meaning(), fresh.meaning());
         for (family, kernel) in &fresh.kernel {
@@ -187,18 +226,19 @@ proptest! {
         updates in prop::collection::vec(update(), 1..20),
         before in environment(),
         after in environment(),
-        container in prop::sample::select(Container::all().filter(|it| !it.is_dynamic()).collect::<Vec<_>>()),
+        container in prop::sample::select(Container::all(Parts::with(3)).filter(|it| !it.is_dynamic()).collect::<Vec<_>>()),
         every in 1..4usize,
+        each in endpoints_per_map(),
     ) {
         let mut index = Index::new("here");
         updates.into_iter().for_each(|update| index.apply(update));
         index.take_changes();
         let plans: Vec<_> = index.plans().cloned().collect();
-        let mut machine = Machine::new();
+        let mut machine = Machine::with_endpoints_per_map(each);
         machine.converge(&plans, &before);
         machine.kernel.values_mut().for_each(|kernel| kernel.forget_elements(container, every));
         machine.converge(&plans, &after);
-        let mut fresh = Machine::new();
+        let mut fresh = Machine::with_endpoints_per_map(each);
         fresh.converge(&plans, &after);
         prop_assert_eq!(machine.meaning(), fresh.meaning());
         prop_assert_eq!(machine.chains(), fresh.chains());
@@ -208,7 +248,7 @@ proptest! {
 #[test]
 fn maps_grow_as_often_as_needed_and_keep_what_they_hold() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     let environment = Environment::default();
     machine.converge(&[], &environment);
     for number in 0..3000u32 {
@@ -262,7 +302,7 @@ fn apply_service(
 #[test]
 fn a_replaced_endpoint_is_one_element_and_a_new_one_is_an_element_and_a_verdict() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     machine.converge(&[], &Environment::default());
     machine.apply(&serve(&mut index, 1..10));
     // In the last case the last endpoint moves into the gap.
@@ -284,7 +324,7 @@ fn a_replaced_endpoint_is_one_element_and_a_new_one_is_an_element_and_a_verdict(
 #[test]
 fn of_several_changes_of_one_service_in_a_batch_the_last_counts() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     machine.converge(&[], &Environment::default());
     machine.apply(&serve(&mut index, 1..4));
     let mut batch = serve(&mut index, 2..6);
@@ -293,7 +333,7 @@ fn of_several_changes_of_one_service_in_a_batch_the_last_counts() {
     let deletion = index.take_changes();
     machine.apply(&batch);
     let plans: Vec<_> = batch.iter().filter_map(|change| change.new.clone()).collect();
-    let mut fresh = Machine::new();
+    let mut fresh = Machine::default();
     fresh.converge(&plans[1..], &Environment::default());
     assert_eq!(machine.meaning(), fresh.meaning());
     batch.extend(deletion);

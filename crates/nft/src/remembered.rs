@@ -5,12 +5,13 @@ use portolan_netlink::nftables::Connection;
 
 use crate::container::Container;
 use crate::lower::kernel_family;
+use crate::partition::Parts;
 
 /// How full the maps are; nothing where the kernel does not tell without listing them.
 pub(crate) fn remembered(connection: &mut Connection, table: &str) -> Vec<Remembered> {
     let mut all = Vec::new();
     for family in Family::BOTH {
-        for container in Container::all().filter(|it| it.is_dynamic()) {
+        for container in Container::all(Parts::ONE).filter(|it| it.is_dynamic()) {
             let map = container.name();
             // Nothing depends on it: whatever is wrong shows in the calls that matter.
             match connection.element_count(kernel_family(family), table, map) {

@@ -10,6 +10,7 @@ use crate::NftOptions;
 use crate::container::Container;
 use crate::element::{Element, Value};
 use crate::key::Key;
+use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::{Chain, FamilySettings};
@@ -33,12 +34,12 @@ pub fn render<'a>(
     environment: &Environment,
     options: &NftOptions,
 ) -> Ruleset {
-    let services: HashMap<_, _> = plans
-        .into_iter()
-        .map(|plan| (plan.name.clone(), PlacedService::fresh(plan.clone())))
-        .collect();
+    let plans: Vec<_> = plans.into_iter().cloned().collect();
+    let partition = Partition::new(&plans, options.endpoints_per_map, &|_| None);
+    let place = |plan: Arc<ServicePlan>| (plan.name.clone(), PlacedService::fresh(plan));
+    let services: HashMap<_, _> = plans.into_iter().map(place).collect();
     let settings = Family::BOTH.map(|family| FamilySettings::new(family, environment, options));
-    let state = State::new(services, settings.into());
+    let state = State::new(services, settings.into(), partition);
     let table = |family: &Family| {
         let table = state.families.get(family)?;
         Some(DesiredTable::new(table, state.inventory(&table.settings)))
@@ -54,7 +55,7 @@ impl Display for Ruleset {
                 f.write_char('\n')?;
             }
             writeln!(f, "table {} {} {{", protocol(table.family), self.name)?;
-            for container in Container::all() {
+            for container in table.containers() {
                 write_container(f, table, container)?;
             }
             for chain in &table.chains {

@@ -10,6 +10,7 @@ use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
 use crate::element::{Value, count_own_elements, shared_addresses};
 use crate::inventory::Inventory;
+use crate::partition::{Partition, Parts};
 use crate::slots::PlacedService;
 use crate::structure::{Chain, FamilySettings};
 use crate::table::require;
@@ -21,6 +22,8 @@ pub(crate) struct State {
     pub(crate) services: HashMap<ObjectName, PlacedService>,
     /// How many ports share an address of a set.
     pub(crate) shared: HashMap<(Container, IpAddr), usize>,
+    /// How their maps of endpoints are divided.
+    pub(crate) partition: Partition,
     /// The tables.
     pub(crate) families: HashMap<Family, FamilyState>,
 }
@@ -30,6 +33,8 @@ pub(crate) struct State {
 pub(crate) struct FamilyState {
     /// What its rules depend on.
     pub(crate) settings: FamilySettings,
+    /// How its map of endpoints is divided.
+    pub(crate) parts: Parts,
     /// The declared size of each container.
     pub(crate) sizes: HashMap<Container, u32>,
     /// The elements in each container.
@@ -46,15 +51,18 @@ impl State {
     pub(crate) fn new(
         services: HashMap<ObjectName, PlacedService>,
         settings: Vec<FamilySettings>,
+        partition: Partition,
     ) -> State {
-        let families = settings.into_iter().map(|it| (it.family, FamilyState::new(it)));
-        let mut state = State { services, shared: HashMap::new(), families: families.collect() };
-        let State { services, shared, families } = &mut state;
+        let family =
+            |it: FamilySettings| (it.family, FamilyState::new(partition.of(it.family), it));
+        let families = settings.into_iter().map(family).collect();
+        let mut state = State { services, shared: HashMap::new(), partition, families };
+        let State { services, shared, families, .. } = &mut state;
         for service in services.values() {
             shared_addresses(service, &mut |container, ip| {
                 *shared.entry((container, ip)).or_default() += 1;
             });
-            count_own_elements(service, &mut |family, container, count, value| {
+            count_own_elements(service, partition, &mut |family, container, count, value| {
                 if let Some(table) = families.get_mut(&family) {
                     table.enter(container, count, value);
                 }
@@ -62,8 +70,8 @@ impl State {
         }
         for table in families.values_mut() {
             let settings = table.settings.clone();
-            let inventory = Inventory { settings: &settings, services, shared };
-            for container in Container::all().filter(|container| container.is_shared()) {
+            let inventory = Inventory { settings: &settings, services, shared, partition };
+            for container in table.containers().filter(|container| container.is_shared()) {
                 inventory.of(container, &mut |_| table.enter(container, 1, None));
             }
             table.declare_sizes();
@@ -73,15 +81,17 @@ impl State {
 
     /// Where the elements of a family's table come from.
     pub(crate) fn inventory<'a>(&'a self, settings: &'a FamilySettings) -> Inventory<'a> {
-        Inventory { settings, services: &self.services, shared: &self.shared }
+        let State { services, shared, partition, .. } = self;
+        Inventory { settings, services, shared, partition: *partition }
     }
 }
 
 impl FamilyState {
     /// A table without services.
-    pub(crate) fn new(settings: FamilySettings) -> FamilyState {
+    pub(crate) fn new(parts: Parts, settings: FamilySettings) -> FamilyState {
         FamilyState {
             settings,
+            parts,
             sizes: HashMap::new(),
             counts: HashMap::new(),
             chains: BTreeSet::from([ServingChain::Reject]),
@@ -102,7 +112,12 @@ impl FamilyState {
 
     fn declare_sizes(&mut self) {
         let size = |container| (container, size_for(container, self.count(container)));
-        self.sizes = Container::all().map(size).collect();
+        self.sizes = self.containers().map(size).collect();
+    }
+
+    /// All containers.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = Container> + use<> {
+        Container::all(self.parts)
     }
 
     /// Counts an element that leads to a chain, or one that no longer does.

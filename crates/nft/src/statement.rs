@@ -73,6 +73,8 @@ pub(crate) enum Statement {
         kind: EntryKind,
         /// Whose endpoints.
         pool: Pool,
+        /// The part of the map that has them.
+        part: u16,
         /// How many slots; not zero.
         slots: u32,
     },
@@ -124,7 +126,9 @@ impl Statement {
             | Statement::PairIn(container)
             | Statement::ClientIn(container) => *container,
             Statement::Dispatch(kind) => Container::Verdicts(*kind),
-            Statement::Balance { kind, pool, .. } => Container::Endpoints(*kind, *pool),
+            Statement::Balance { kind, pool, part, .. } => {
+                Container::Endpoints(*kind, *pool, *part)
+            }
             Statement::RecallSeat(kind, pool) | Statement::RememberSeat { kind, pool, .. } => {
                 Container::Affinity(*kind, *pool)
             }

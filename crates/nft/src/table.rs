@@ -11,6 +11,7 @@ use crate::element::{Element, Value};
 use crate::inventory::Inventory;
 use crate::key::Key;
 use crate::observed_elements::ObservedElements;
+use crate::partition::Parts;
 use crate::state::FamilyState;
 use crate::structure::Chain;
 
@@ -19,6 +20,8 @@ use crate::structure::Chain;
 pub(crate) struct DesiredTable {
     /// The family.
     pub(crate) family: Family,
+    /// How its map of endpoints is divided.
+    pub(crate) parts: Parts,
     /// The chains, the fixed ones first.
     pub(crate) chains: Vec<Chain>,
     /// The elements of each container, by key.
@@ -35,8 +38,13 @@ impl DesiredTable {
         for elements in elements.values_mut() {
             elements.sort_unstable_by_key(|element| element.key);
         }
-        let family = table.settings.family;
-        DesiredTable { family, chains: table.all_chains().collect(), elements }
+        let (family, parts) = (table.settings.family, table.parts);
+        DesiredTable { family, parts, chains: table.all_chains().collect(), elements }
+    }
+
+    /// All containers.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = Container> + use<> {
+        Container::all(self.parts)
     }
 
     /// The elements of a container.
@@ -71,6 +79,8 @@ pub(crate) struct ObservedTable {
     pub(crate) chains: BTreeMap<String, ObservedChain>,
     /// Sets and maps by name, ours and others.
     pub(crate) sets: BTreeMap<String, Set>,
+    /// How the map of endpoints is divided.
+    pub(crate) parts: Parts,
     /// The elements of our containers.
     pub(crate) elements: HashMap<Container, ObservedElements>,
 }

@@ -88,11 +88,11 @@ impl Display for StatementText<'_> {
                     Container::Verdicts(*kind).name()
                 )
             }
-            Statement::Balance { kind, pool, slots } => write!(
+            Statement::Balance { kind, pool, part, slots } => write!(
                 f,
                 "dnat {ip} to {} . numgen random mod {slots} map @{}",
                 frontend_key(family, *kind),
-                Container::Endpoints(*kind, *pool).name()
+                Container::Endpoints(*kind, *pool, *part).name()
             ),
             Statement::RecallSeat(kind, pool) => write!(
                 f,

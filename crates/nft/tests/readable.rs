@@ -100,27 +100,34 @@ fn a_listing_loads_again_and_makes_the_same_table() {
 }
 
 #[test]
-fn a_listing_of_a_table_that_hands_connections_over_loads_again_too() {
-    namespaced("a_listing_of_a_table_that_hands_connections_over_loads_again_too", || {
-        let plans = mixed_services(20);
-        for ipvs in [Ipvs::Draining, Ipvs::Serving] {
-            let converge = || {
-                let mut backend =
-                    NftBackend::open(NftOptions { ipvs, ..NftOptions::default() }).unwrap();
-                backend.converge(&mut plans.iter(), &common::environment()).unwrap()
-            };
-            let namespace = Namespace::new("programmed").unwrap();
-            assert_ne!(namespace.run(converge), SyncReport::default());
-            for nft in Nft::all_that_load() {
-                let listing = namespace.run(|| nft.list());
-                Namespace::new("loaded").unwrap().run(|| {
-                    nft.load(&listing);
-                    assert_eq!(converge(), SyncReport::default(), "{nft} {ipvs:?}");
-                    assert_eq!(nft.list(), listing, "{nft} {ipvs:?}");
-                });
+fn a_listing_of_a_table_that_is_divided_or_hands_connections_over_loads_again_too() {
+    namespaced(
+        "a_listing_of_a_table_that_is_divided_or_hands_connections_over_loads_again_too",
+        || {
+            let plans = mixed_services(20);
+            let others = [
+                NftOptions { ipvs: Ipvs::Draining, ..NftOptions::default() },
+                NftOptions { ipvs: Ipvs::Serving, ..NftOptions::default() },
+                NftOptions { endpoints_per_map: 10, ..NftOptions::default() },
+            ];
+            for options in others {
+                let converge = || {
+                    let mut backend = NftBackend::open(options.clone()).unwrap();
+                    backend.converge(&mut plans.iter(), &common::environment()).unwrap()
+                };
+                let namespace = Namespace::new("programmed").unwrap();
+                assert_ne!(namespace.run(converge), SyncReport::default());
+                for nft in Nft::all_that_load() {
+                    let listing = namespace.run(|| nft.list());
+                    Namespace::new("loaded").unwrap().run(|| {
+                        nft.load(&listing);
+                        assert_eq!(converge(), SyncReport::default(), "{nft} {options:?}");
+                        assert_eq!(nft.list(), listing, "{nft} {options:?}");
+                    });
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 #[test]

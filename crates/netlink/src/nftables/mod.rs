@@ -9,6 +9,7 @@ mod chain;
 mod connection;
 mod data;
 mod describe;
+mod element_count;
 mod element_view;
 mod elements;
 mod expression;
@@ -17,7 +18,6 @@ mod field;
 #[cfg(test)]
 mod golden_tests;
 mod hint;
-mod known_elements;
 mod listing;
 mod numbered;
 mod path;

@@ -6,7 +6,6 @@ mod conntrack;
 mod errors;
 mod expressions;
 mod growth;
-mod known;
 mod large;
 mod listings;
 mod ranges;

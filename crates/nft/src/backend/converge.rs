@@ -14,6 +14,7 @@ use crate::delta::Delta;
 use crate::diff::diff;
 use crate::error::NftError;
 use crate::observe::{observe, occupied};
+use crate::partition::{Partition, Parts};
 use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
@@ -70,11 +71,15 @@ impl NftBackend {
             let table = observe(&mut self.connection, family, &self.options.table)?;
             observed.insert(family, table);
         }
+        let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
+        let there: &dyn Fn(Family) -> Option<Parts> =
+            if self.refusals >= PATIENCE { &|_| None } else { &there };
+        let partition = Partition::new(plans, self.options.endpoints_per_map, there);
         let services = place(plans, &observed);
         let settings = Family::BOTH
             .map(|family| FamilySettings::new(family, environment, &self.options))
             .into();
-        let mut state = State::new(services, settings);
+        let mut state = State::new(services, settings, partition);
         let mut deltas = BTreeMap::new();
         let mut removals = BTreeMap::new();
         for family in Family::BOTH {

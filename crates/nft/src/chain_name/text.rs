@@ -15,6 +15,9 @@ const ALLOWED: &str = "allowed-";
 /// What stands before the seconds for which a client keeps its endpoint.
 const AFFINITY: &str = "affinity";
 
+/// What stands before the number of the part of the map of endpoints, but for the first.
+const PART: &str = "part";
+
 type Words<'a> = Peekable<Split<'a, char>>;
 
 impl ServingChain {
@@ -66,7 +69,11 @@ impl Draw {
             Some(_) => Some(words.next()?.parse().ok()?),
             None => None,
         };
-        Some(Draw { slots, affinity })
+        let part = match words.next_if_eq(&PART) {
+            Some(_) => words.next()?.parse().ok()?,
+            None => 0,
+        };
+        Some(Draw { slots, affinity, part })
     }
 }
 
@@ -82,9 +89,13 @@ impl Outlet {
 
 impl fmt::Display for Draw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.affinity {
-            None => self.slots.fmt(f),
-            Some(seconds) => write!(f, "{}-{AFFINITY}-{seconds}", self.slots),
+        self.slots.fmt(f)?;
+        if let Some(seconds) = self.affinity {
+            write!(f, "-{AFFINITY}-{seconds}")?;
+        }
+        match self.part {
+            0 => Ok(()),
+            part => write!(f, "-{PART}-{part}"),
         }
     }
 }

@@ -2,17 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use portolan_core::{Action, Frontend, Masquerade, PortPlan, Traffic, WhenEndpointGone};
+use portolan_core::{Action, Frontend, Masquerade, Pool, PortPlan, Traffic, WhenEndpointGone};
 
 use super::clients::restriction;
-use super::{Value, entry_kind};
+use super::{Value, entry_kind, frontend_key};
 use crate::chain_name::{Beyond, Draw, Outlet, ServingChain};
+use crate::partition::Parts;
 use crate::slots::PortSlots;
 use crate::table::require;
 
 /// What a frontend's element says.
-pub(super) fn verdict_of(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
-    let mut verdict = verdict(port, slots, frontend);
+pub(super) fn verdict_of(
+    port: &PortPlan,
+    slots: &PortSlots,
+    parts: Parts,
+    frontend: &Frontend,
+) -> Value {
+    let mut verdict = verdict(port, slots, parts, frontend);
     if port.when_endpoint_gone == WhenEndpointGone::Reset {
         verdict = resetting_strays(verdict);
     }
@@ -22,19 +28,23 @@ pub(super) fn verdict_of(port: &PortPlan, slots: &PortSlots, frontend: &Frontend
     verdict
 }
 
-fn verdict(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
+fn verdict(port: &PortPlan, slots: &PortSlots, parts: Parts, frontend: &Frontend) -> Value {
     let kind = entry_kind(frontend);
     let affinity = port.affinity.map(|affinity| affinity.timeout_seconds);
-    let outlet = |action| match action {
+    let part = |side| match affinity {
+        None => parts.of(kind, side, &frontend_key(port, frontend)),
+        Some(_) => 0,
+    };
+    let outlet = |action, side| match action {
         Action::Balance(pool) => match u32::try_from(slots.pool(pool).endpoints.len()) {
             Ok(0) | Err(_) => Outlet::Reject,
-            Ok(slots) => Outlet::Balance(Draw { slots, affinity }),
+            Ok(slots) => Outlet::Balance(Draw { slots, affinity, part: part(side) }),
         },
         Action::Reject => Outlet::Reject,
         Action::Drop => Outlet::Drop,
     };
     let (inside, outside) = match frontend.traffic {
-        Traffic::Everyone(action) => match (outlet(action), frontend.masquerade) {
+        Traffic::Everyone(action) => match (outlet(action, Pool::Cluster), frontend.masquerade) {
             (Outlet::Reject, _) => return Value::Chain(ServingChain::Reject),
             (Outlet::Drop, _) => return Value::Drop,
             (Outlet::Balance(draw), Masquerade::UnlessLocalPod) => {
@@ -44,7 +54,9 @@ fn verdict(port: &PortPlan, slots: &PortSlots, frontend: &Frontend) -> Value {
                 return Value::Chain(ServingChain::External(kind, draw));
             }
         },
-        Traffic::ByOrigin { inside, outside } => (outlet(inside), outlet(outside)),
+        Traffic::ByOrigin { inside, outside } => {
+            (outlet(inside, Pool::Cluster), outlet(outside, Pool::Local))
+        }
     };
     Value::Chain(ServingChain::ExternalLocal(kind, inside, outside))
 }
@@ -68,20 +80,20 @@ pub(crate) fn has_affinity(value: Value) -> bool {
     reached.iter().any(keeps)
 }
 
-/// How many slots a verdict counts on: of everyone or those inside, and of those outside.
-pub(crate) fn slots(value: Value) -> (u32, u32) {
-    let count = |outlet| match outlet {
-        Outlet::Balance(draw) => draw.slots,
-        Outlet::Reject | Outlet::Drop => 0,
+/// How a verdict draws endpoints: for everyone or those inside, and for those outside.
+pub(crate) fn draws(value: Value) -> [Option<Draw>; 2] {
+    let draw = |outlet| match outlet {
+        Outlet::Balance(draw) => Some(draw),
+        Outlet::Reject | Outlet::Drop => None,
     };
-    let Value::Chain(chain) = value else { return (0, 0) };
+    let Value::Chain(chain) = value else { return [None, None] };
     match chain {
-        ServingChain::Allowed(restricted) => slots(Value::Chain(restricted.chain())),
+        ServingChain::Allowed(restricted) => draws(Value::Chain(restricted.chain())),
         ServingChain::ResetStrays(beyond) => {
-            beyond.chain().map_or((0, 0), |it| slots(Value::Chain(it)))
+            beyond.chain().map_or([None, None], |it| draws(Value::Chain(it)))
         }
-        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => (draw.slots, 0),
-        ServingChain::ExternalLocal(_, inside, outside) => (count(inside), count(outside)),
-        _ => (0, 0),
+        ServingChain::ClusterIp(draw) | ServingChain::External(_, draw) => [Some(draw), None],
+        ServingChain::ExternalLocal(_, inside, outside) => [draw(inside), draw(outside)],
+        _ => [None, None],
     }
 }

@@ -69,10 +69,10 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
             let key = concatenation(frontend_key(family, *kind));
             stmt::Statement::VerdictMap(VerdictMap { key, data: set(Container::Verdicts(*kind)) })
         }
-        Statement::Balance { kind, pool, slots } => translate(
-            family,
-            looked_up(slot_key(family, *kind, *slots), Container::Endpoints(*kind, *pool)),
-        ),
+        Statement::Balance { kind, pool, part, slots } => {
+            let map = Container::Endpoints(*kind, *pool, *part);
+            translate(family, looked_up(slot_key(family, *kind, *slots), map))
+        }
         Statement::RecallSeat(kind, pool) => {
             let key = concatenation(client_key(family, *kind));
             set_priority(looked_up(key, Container::Affinity(*kind, *pool)))

@@ -8,24 +8,22 @@ use crate::chain_name::{Draw, ServingChain};
 #[test]
 fn chains_that_nobody_needs_go_away_once_they_are_many() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     machine.converge(&[], &Environment::default());
     for count in 1..200u8 {
         machine.apply(&serve(&mut index, 0..count));
         assert!(machine.chains() < 100, "{} chains after {count} scalings", machine.chains());
     }
     let observed = machine.kernel[&Family::V4].observe().unwrap();
-    assert!(
-        observed.chains.contains_key(
-            &ServingChain::ClusterIp(Draw { slots: 199, affinity: None }).to_string()
-        )
-    );
+    assert!(observed.chains.contains_key(
+        &ServingChain::ClusterIp(Draw { slots: 199, affinity: None, part: 0 }).to_string()
+    ));
 }
 
 #[test]
 fn unused_chains_go_in_the_transaction_that_makes_their_map_larger() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     machine.converge(&[], &Environment::default());
     // One more than are kept: the next transaction clears up.
     for count in 2..36 {
@@ -45,7 +43,7 @@ fn unused_chains_go_in_the_transaction_that_makes_their_map_larger() {
 #[test]
 fn a_restart_sends_nothing_however_many_chains_the_last_change_left_unused() {
     let mut index = Index::new("here");
-    let mut machine = Machine::new();
+    let mut machine = Machine::default();
     machine.converge(&[], &Environment::default());
     for number in 0..80u8 {
         let endpoints = 1..2 + number;

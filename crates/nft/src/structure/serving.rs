@@ -39,11 +39,11 @@ impl FamilySettings {
                 vec![Statement::BeginsTcp, beyond.chain().map_or(Statement::Drop, go)],
                 vec![Statement::Tcp, Statement::RejectWithReset],
             ],
-            ServingChain::Balance(kind, pool, Draw { slots, affinity: Some(seconds) }) => {
+            ServingChain::Balance(kind, pool, Draw { slots, affinity: Some(seconds), .. }) => {
                 affinity::rules(kind, pool, slots, seconds)
             }
-            ServingChain::Balance(kind, pool, Draw { slots, affinity: None }) => vec![
-                vec![Statement::Balance { kind, pool, slots }],
+            ServingChain::Balance(kind, pool, Draw { slots, affinity: None, part }) => vec![
+                vec![Statement::Balance { kind, pool, part, slots }],
                 // A packet that took its verdict before a transaction may draw a slot that
                 // is gone after it. Not translated it would leave for the service's address,
                 // and so would the rest of its connection; dropped it is sent again.

@@ -12,7 +12,7 @@ use crate::key::{Key, parse_address};
 /// have one are declared by the expressions that fill them.
 pub(crate) fn container_type(container: Container, family: Family) -> String {
     let ip = protocol(family);
-    if let Container::Endpoints(kind, _) = container {
+    if let Container::Endpoints(kind, ..) = container {
         let key = frontend_key(family, kind);
         return format!("typeof {key} . numgen random mod 2 : {ip} daddr . th dport");
     }

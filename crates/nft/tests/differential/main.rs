@@ -31,7 +31,8 @@ use self::run::{Proxy, run};
 
 fn open(cluster: &Cluster) -> Box<dyn Backend> {
     let masquerade_all = cluster.masquerade_all;
-    let options = NftOptions { masquerade_all, ..NftOptions::default() };
+    // A map for each few, as for the many of a large cluster.
+    let options = NftOptions { masquerade_all, endpoints_per_map: 4, ..NftOptions::default() };
     Box::new(NftBackend::open(options).unwrap())
 }
 

@@ -1,0 +1,181 @@
+//! Into how many maps the endpoints are divided.
+//!
+//! What the kernel does with a map as a whole costs more than the map is larger. It lists one
+//! in pieces of 32 KiB and walks from the first element to the beginning of each
+//! (`nft_hash_walk`, net/netfilter/nft_set_hash.c), so that a listing of 500,000 elements walks
+//! over 170 million. And a rule that comes to use a map walks over all of it
+//! (`nf_tables_bind_set`, net/netfilter/nf_tables_api.c). So the one map that grows with the
+//! cluster is divided: each of its parts has the endpoints of some frontends, and chains of
+//! its own that look into it.
+//!
+//! A table keeps its number of parts, whatever becomes of its services, until a start finds
+//! that it has become far too small.
+
+use std::sync::Arc;
+
+use portolan_core::{Family, Pool, ServicePlan};
+
+use crate::chain_name::EntryKind;
+use crate::element::{entry_kind, pools};
+use crate::key::Key;
+
+/// The most parts that there are.
+const MOST: u16 = 64;
+
+/// How many times as many elements as it was made for a part may have before the table is
+/// divided anew, which sends all of them again.
+const TOLERANCE: u16 = 4;
+
+/// The number of parts of one family's map of endpoints: a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts(u16);
+
+impl Parts {
+    /// The map is not divided.
+    pub(crate) const ONE: Parts = Parts(1);
+    /// The map is divided as far as it ever is.
+    pub(crate) const ALL: Parts = Parts(MOST);
+
+    /// As many as it takes that no part has many more elements than `each`.
+    pub(crate) fn for_elements(count: usize, each: usize) -> Parts {
+        let wanted = count.div_ceil(each.max(1)).clamp(1, usize::from(MOST));
+        Parts(u16::try_from(wanted.next_power_of_two()).unwrap_or(MOST))
+    }
+
+    /// As many as it takes for a part of this number to be among them.
+    pub(crate) fn with(last: u16) -> Parts {
+        Parts((last.min(MOST - 1) + 1).next_power_of_two())
+    }
+
+    /// These, where they are wanted, in a table that has `there`.
+    fn beside(self, there: Parts) -> Parts {
+        if self.0 / TOLERANCE <= there.0 { there } else { self }
+    }
+
+    /// The numbers of the parts.
+    pub(crate) fn numbers(self) -> impl Iterator<Item = u16> + Clone {
+        0..self.0
+    }
+
+    /// The part that has the endpoints of a frontend: always zero but in the map for ClusterIPs
+    /// and external addresses, and everyone or those inside, which is the large one.
+    ///
+    /// A restart finds them again by it, so it must not change.
+    pub(crate) fn of(self, kind: EntryKind, side: Pool, frontend: &Key) -> u16 {
+        if (kind, side) != (EntryKind::Address, Pool::Cluster) {
+            return 0;
+        }
+        // FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
+        let hash = frontend.as_bytes().iter().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+        let [high, low] = [hash >> 16, hash & 0xffff];
+        u16::try_from((high ^ low) & u32::from(self.0 - 1)).unwrap_or_default()
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Parts {
+        Parts::ONE
+    }
+}
+
+/// The parts of both families.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Partition {
+    v4: Parts,
+    v6: Parts,
+}
+
+impl Partition {
+    /// The partition of tables that get the endpoints of these plans. `each` says how many a part
+    /// is made for, and `there` what a family's table has already.
+    pub(crate) fn new(
+        plans: &[Arc<ServicePlan>],
+        each: usize,
+        there: &dyn Fn(Family) -> Option<Parts>,
+    ) -> Partition {
+        let (mut v4, mut v6) = (0, 0);
+        for port in plans.iter().flat_map(|plan| &plan.ports).filter(|it| it.affinity.is_none()) {
+            let count = match port.family {
+                Family::V4 => &mut v4,
+                Family::V6 => &mut v6,
+            };
+            for frontend in port.frontends.iter().filter(|it| entry_kind(it) == EntryKind::Address)
+            {
+                let [inside, _] = pools(frontend);
+                *count += inside.map_or(0, |pool| port.pool(pool).len());
+            }
+        }
+        let parts = |family, count| {
+            let wanted = Parts::for_elements(count, each);
+            there(family).map_or(wanted, |there| wanted.beside(there))
+        };
+        Partition { v4: parts(Family::V4, v4), v6: parts(Family::V6, v6) }
+    }
+
+    /// The parts of one family.
+    pub(crate) fn of(self, family: Family) -> Parts {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use portolan_core::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_parts_as_it_takes_and_a_power_of_two() {
+        let cases = [(0, 1), (100, 1), (101, 2), (300, 4), (401, 8), (1_000_000, 64)];
+        for (count, parts) in cases {
+            assert_eq!(Parts::for_elements(count, 100), Parts(parts), "{count} elements");
+        }
+        for (last, parts) in [(0, 1), (1, 2), (2, 4), (7, 8), (63, 64), (u16::MAX, 64)] {
+            assert_eq!(Parts::with(last), Parts(parts), "part {last}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_divided_anew_only_when_its_parts_are_far_too_large() {
+        for (wanted, there, parts) in [(1, 1, 1), (4, 1, 1), (8, 1, 8), (8, 2, 2), (1, 64, 64)] {
+            assert_eq!(Parts(wanted).beside(Parts(there)), Parts(parts), "{wanted} {there}");
+        }
+    }
+
+    #[test]
+    fn frontends_are_spread_evenly_whether_addresses_or_ports_differ() {
+        let by_address = (0..8000u16).map(|number| {
+            let [high, low] = number.to_be_bytes();
+            Key::frontend(Some([10, 96, high, low].into()), Protocol::Tcp, 443)
+        });
+        let by_port = (1..8001u16)
+            .map(|port| Key::frontend(Some([10, 96, 0, 1].into()), Protocol::Tcp, port));
+        for keys in [by_address.collect::<Vec<_>>(), by_port.collect()] {
+            let mut sizes: BTreeMap<u16, usize> = BTreeMap::new();
+            for key in &keys {
+                *sizes.entry(Parts(8).of(EntryKind::Address, Pool::Cluster, key)).or_default() += 1;
+            }
+            assert!(
+                sizes.len() == 8 && sizes.values().all(|it| (800..1200).contains(it)),
+                "{sizes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_part_of_a_frontend_never_changes() {
+        let keys = [("10.96.0.1", 443), ("10.96.0.10", 53), ("fd00:96::a", 53)]
+            .map(|(ip, port)| Key::frontend(Some(ip.parse().unwrap()), Protocol::Tcp, port));
+        let parts = |kind, side| keys.map(|key| Parts(64).of(kind, side, &key));
+        assert_eq!(parts(EntryKind::Address, Pool::Cluster), [1, 2, 53]);
+        assert_eq!(parts(EntryKind::Address, Pool::Local), [0, 0, 0]);
+        assert_eq!(parts(EntryKind::NodePort, Pool::Cluster), [0, 0, 0]);
+    }
+}

@@ -1,0 +1,125 @@
+//! Tables whose endpoints are in several maps, against a real kernel.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod common;
+#[path = "common/mixed_services.rs"]
+mod mixed_services;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use portolan_core::{Backend as _, Change, ServicePlan, SyncReport};
+use portolan_lab::namespaced;
+use portolan_netlink::nftables::{Batch, Connection, Family};
+use portolan_nft::{KernelTable, NftBackend, NftOptions, inspect};
+
+use self::mixed_services::mixed_services;
+
+fn options(table: &str, endpoints_per_map: usize) -> NftOptions {
+    NftOptions { table: table.to_owned(), endpoints_per_map, ..NftOptions::default() }
+}
+
+fn converge(
+    plans: &[Arc<ServicePlan>],
+    table: &str,
+    endpoints_per_map: usize,
+) -> (NftBackend, SyncReport) {
+    let mut backend = NftBackend::open(options(table, endpoints_per_map)).unwrap();
+    let report = backend.converge(&mut plans.iter(), &common::environment()).unwrap();
+    (backend, report)
+}
+
+/// What a table does, whichever chains do it.
+fn serving(table: &str) -> KernelTable {
+    let mut serving = inspect(table).unwrap().unwrap();
+    for frontend in &mut serving.frontends {
+        assert_eq!(frontend.empty_slots, 0, "{frontend:?}");
+        frontend.verdict.clear();
+    }
+    serving
+}
+
+/// The maps of the endpoints of ClusterIPs.
+fn maps(table: &str) -> BTreeSet<String> {
+    let sets = Connection::open().unwrap().sets(Family::Ip, table).unwrap();
+    sets.into_iter().map(|set| set.name).filter(|name| name.starts_with("endpoints")).collect()
+}
+
+fn appear(plans: &[Arc<ServicePlan>]) -> Vec<Change> {
+    let change = |plan: &Arc<ServicePlan>| Change {
+        service: plan.name.clone(),
+        old: None,
+        new: Some(Arc::clone(plan)),
+    };
+    plans.iter().map(change).collect()
+}
+
+#[test]
+fn endpoints_in_several_maps_serve_as_they_do_in_one() {
+    namespaced("endpoints_in_several_maps_serve_as_they_do_in_one", || {
+        let plans = mixed_services(60);
+        converge(&plans, "whole", usize::MAX);
+        converge(&plans, "divided", 100);
+        assert_eq!(maps("whole").len(), 1);
+        assert!(maps("divided").len() >= 4, "{:?}", maps("divided"));
+        assert_eq!(serving("divided"), serving("whole"));
+    });
+}
+
+#[test]
+fn a_restart_keeps_the_maps_that_are_there_whatever_it_would_make_itself() {
+    namespaced("a_restart_keeps_the_maps_that_are_there_whatever_it_would_make_itself", || {
+        let plans = mixed_services(60);
+        converge(&plans, "portolan", 100);
+        let before = maps("portolan");
+        for endpoints_per_map in [100, 50, 16_384] {
+            let (_, report) = converge(&plans, "portolan", endpoints_per_map);
+            assert_eq!(report, SyncReport::default(), "{endpoints_per_map}");
+            assert_eq!(maps("portolan"), before);
+        }
+    });
+}
+
+#[test]
+fn maps_that_became_far_too_large_are_divided_by_the_next_start_and_everybody_keeps_their_slot() {
+    let name = "maps_that_became_far_too_large_are_divided_by_the_next_start_and_everybody_keeps_their_slot";
+    namespaced(name, || {
+        let plans = mixed_services(60);
+        let (mut backend, _) = converge(&plans[..2], "portolan", 20);
+        assert_eq!(maps("portolan").len(), 1);
+        backend.apply(&appear(&plans[2..])).unwrap();
+        assert_eq!(maps("portolan").len(), 1, "a change divides nothing");
+        let before = serving("portolan");
+        let (mut backend, report) = converge(&plans, "portolan", 20);
+        assert!(report.added > 100 && maps("portolan").len() >= 16, "{report:?}");
+        assert_eq!(serving("portolan"), before);
+        assert_eq!(backend.apply(&appear(&plans)).unwrap(), SyncReport::default());
+        let (_, report) = converge(&plans, "portolan", 20);
+        assert_eq!(report, SyncReport::default());
+    });
+}
+
+#[test]
+fn a_map_that_somebody_deletes_comes_back_alone() {
+    namespaced("a_map_that_somebody_deletes_comes_back_alone", || {
+        let plans = mixed_services(60);
+        converge(&plans, "portolan", 100);
+        let (maps_before, before) = (maps("portolan"), serving("portolan"));
+        let mut connection = Connection::open().unwrap();
+        let map = "endpoints-part-1";
+        let chains = connection.rules(Family::Ip, "portolan").unwrap().into_iter();
+        let users: BTreeSet<String> = chains
+            .filter(|listed| format!("{:?}", listed.rule).contains(&format!("{map:?}")))
+            .map(|listed| listed.chain)
+            .collect();
+        assert!(!users.is_empty());
+        let mut batch = Batch::new(None);
+        users.iter().for_each(|chain| batch.flush_chain(Family::Ip, "portolan", chain));
+        batch.delete_set(Family::Ip, "portolan", map);
+        connection.commit(&mut batch).unwrap();
+        let (_, report) = converge(&plans, "portolan", 100);
+        let all: usize = before.frontends.iter().map(|it| it.endpoints.len()).sum();
+        assert!(report.added > 10 && report.added < all / 2, "{report:?} of {all}");
+        assert_eq!((maps("portolan"), serving("portolan")), (maps_before, before));
+    });
+}
