@@ -6,7 +6,7 @@
 //!  kernel ─ observe ─▶ ObservedTable ────────────┘
 //! ```
 //!
-//! One table per family holds a constant number of chains, one more for each different
+//! One table per family holds a constant number of chains, a few more for each different
 //! number of endpoints, and a few sized maps. A service is a handful of elements: a pod
 //! replaced by another is one element changed, whatever the size of the cluster.
 //!
