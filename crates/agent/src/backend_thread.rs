@@ -160,9 +160,15 @@ impl Worker {
         requests: &blocking::Receiver<Work>,
         outcomes: &mpsc::UnboundedSender<Outcome>,
     ) {
+        // While the source lists what there is.
+        let _ = self.survive(|worker| {
+            worker.backend.iter_mut().for_each(|backend| backend.look_ahead());
+        });
         while let Ok(work) = requests.recv() {
             let started = Instant::now();
-            let result = self.perform_and_survive(work);
+            let result = self
+                .survive(|worker| worker.perform(work))
+                .unwrap_or_else(|panic| Err(WorkError::Panicked(panic)));
             let took = started.elapsed();
             let facts = match &self.backend {
                 Some(backend) => BackendFacts::of(&**backend),
@@ -174,16 +180,14 @@ impl Worker {
         }
     }
 
-    fn perform_and_survive(&mut self, work: Work) -> Result<Done, WorkError> {
-        match catch_unwind(AssertUnwindSafe(|| self.perform(work))) {
-            Ok(result) => result,
-            Err(panic) => {
-                let broken = self.backend.take();
-                // A backend that panics in the middle may well panic again when dropped.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
-                Err(WorkError::Panicked(panic_text(&*panic)))
-            }
-        }
+    /// Does something with the backend, which is closed if it panics; says what it said then.
+    fn survive<R>(&mut self, work: impl FnOnce(&mut Worker) -> R) -> Result<R, String> {
+        catch_unwind(AssertUnwindSafe(|| work(self))).map_err(|panic| {
+            let broken = self.backend.take();
+            // A backend that panics in the middle may well panic again when dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+            panic_text(&*panic)
+        })
     }
 
     fn perform(&mut self, work: Work) -> Result<Done, WorkError> {

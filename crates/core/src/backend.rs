@@ -127,6 +127,10 @@ pub trait Backend: Send {
     /// `false` orders its operations so that no step breaks traffic.
     fn atomic(&self) -> bool;
 
+    /// Observes the kernel for the first [`Backend::converge`], while nobody knows plans yet.
+    /// That one observes again if anything has changed meanwhile, and tells of errors.
+    fn look_ahead(&mut self) {}
+
     /// Observes the kernel and makes it what `plans` and `environment` say, sending only
     /// the difference. Used at start and after an error.
     fn converge(

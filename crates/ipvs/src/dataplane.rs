@@ -125,6 +125,10 @@ impl Backend for Dataplane {
         self.mode == Mode::Nftables
     }
 
+    fn look_ahead(&mut self) {
+        self.table.look_ahead();
+    }
+
     fn converge(
         &mut self,
         plans: &mut dyn Iterator<Item = &Arc<ServicePlan>>,

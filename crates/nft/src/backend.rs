@@ -12,7 +12,7 @@ use portolan_core::{
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
 
-use self::converge::{catch_up, place};
+use self::converge::{Observation, catch_up, place};
 use crate::adapt::adapt;
 use crate::apply::apply;
 use crate::delta::Delta;
@@ -31,6 +31,8 @@ pub struct NftBackend {
     options: NftOptions,
     connection: Connection,
     batch: Batch,
+    /// What was observed before plans were known.
+    ahead: Option<Observation>,
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
     /// Convergences that the kernel refused, in a row.
@@ -48,6 +50,7 @@ impl NftBackend {
             options,
             connection,
             batch: Batch::new(None),
+            ahead: None,
             state: None,
             refusals: 0,
             disturbance: Disturbance::new(),
@@ -127,6 +130,11 @@ impl Backend for NftBackend {
 
     fn atomic(&self) -> bool {
         true
+    }
+
+    fn look_ahead(&mut self) {
+        // Whatever is wrong shows in the first convergence, which tries it again.
+        self.ahead = self.observe().ok();
     }
 
     fn converge(

@@ -50,6 +50,34 @@ fn a_second_start_on_an_unchanged_table_sends_nothing() {
 }
 
 #[test]
+fn what_was_read_ahead_counts_unless_somebody_changed_something_since() {
+    namespaced("what_was_read_ahead_counts_unless_somebody_changed_something_since", || {
+        let (plans, environment) = (common::one_of_each(), common::environment());
+        let mut connection = Connection::open().unwrap();
+        for (there, changed, sends) in
+            [(false, false, true), (true, false, false), (true, true, true)]
+        {
+            cleanup(TABLE).unwrap();
+            if there {
+                converge(&plans, &environment);
+            }
+            let mut backend = NftBackend::open(NftOptions::default()).unwrap();
+            backend.look_ahead();
+            if changed {
+                let mut batch = Batch::new(None);
+                batch.flush_set(Family::Ip6, TABLE, "endpoints");
+                connection.commit(&mut batch).unwrap();
+            }
+            let report = backend.converge(&mut plans.iter(), &environment).unwrap();
+            assert_eq!(report.added > 0, sends, "{there} {changed}: {report:?}");
+            assert!(!backend.is_disturbed().unwrap(), "{there} {changed}");
+            let (_, report) = converge(&plans, &environment);
+            assert_eq!(report, SyncReport::default(), "{there} {changed}");
+        }
+    });
+}
+
+#[test]
 fn what_only_load_balancers_are_told_is_not_sent() {
     namespaced("what_only_load_balancers_are_told_is_not_sent", || {
         let plans = common::one_of_each();

@@ -9,6 +9,7 @@ mod harness;
 mod healing;
 mod health_checks;
 mod localhost;
+mod look_ahead;
 mod metrics;
 
 use std::collections::BTreeMap;

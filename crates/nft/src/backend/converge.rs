@@ -28,7 +28,35 @@ const ATTEMPTS: u32 = 5;
 /// is lost is what clients are remembered by.
 const PATIENCE: u32 = 2;
 
+/// What the kernel has of ours.
+#[derive(Debug)]
+pub(super) struct Observation {
+    /// The generation of the ruleset before it was read.
+    generation: u32,
+    tables: HashMap<Family, Option<ObservedTable>>,
+}
+
 impl NftBackend {
+    /// Reads our tables.
+    pub(super) fn observe(&mut self) -> Result<Observation, NftError> {
+        let generation = self.connection.generation()?;
+        let mut tables = HashMap::new();
+        for family in Family::BOTH {
+            let table = observe(&mut self.connection, family, &self.options.table)?;
+            tables.insert(family, table);
+        }
+        Ok(Observation { generation, tables })
+    }
+
+    /// Our tables as they are: as they were read ahead if nobody has changed anything since.
+    fn observe_anew(&mut self) -> Result<Observation, NftError> {
+        let generation = self.connection.generation()?;
+        match self.ahead.take().filter(|ahead| ahead.generation == generation) {
+            Some(ahead) => Ok(ahead),
+            None => self.observe(),
+        }
+    }
+
     /// Observes the kernel and sends what is missing or too much.
     pub(super) fn converge_plans(
         &mut self,
@@ -65,12 +93,8 @@ impl NftBackend {
         over_others: bool,
     ) -> Result<SyncReport, NftError> {
         let start = Instant::now();
-        self.disturbance.reading(self.connection.generation()?);
-        let mut observed = HashMap::new();
-        for family in Family::BOTH {
-            let table = observe(&mut self.connection, family, &self.options.table)?;
-            observed.insert(family, table);
-        }
+        let Observation { generation, tables: mut observed } = self.observe_anew()?;
+        self.disturbance.reading(generation);
         let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
         let there: &dyn Fn(Family) -> Option<Parts> =
             if self.refusals >= PATIENCE { &|_| None } else { &there };
