@@ -18,7 +18,7 @@ use crate::scene::{Addresses, FAMILIES, PATIENCE, Scene, address, ip, is_transla
 const TCP: u8 = 6;
 const PORT: u16 = 8080;
 /// It takes a while to make all of these.
-const MANY: u16 = 500;
+const MANY: u16 = 200;
 /// Short enough to be somewhere in that while.
 const MOMENT: Duration = Duration::from_millis(5);
 
