@@ -9,7 +9,7 @@ use crate::registry::Registry;
 /// Removes everything that an IPVS backend put into the kernel, and nothing else. Returns
 /// what was deleted; connections that IPVS has end.
 pub fn cleanup(options: &IpvsOptions) -> Result<Vec<String>, IpvsError> {
-    if Registry::open(&options.registry)?.is_there()? {
+    if Registry::of(options)?.is_there()? {
         return Manager::open(options)?.remove();
     }
     // Others may have deleted the register; rules and routes say themselves whose they are.

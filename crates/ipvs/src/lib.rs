@@ -10,7 +10,7 @@
 //! | `wanted` | plan → virtual servers |
 //! | `schedulers` | which of them the kernel has, and what balances where it lacks one |
 //! | `servers` | what is wanted and what there is → what to do, in two halves; draining |
-//! | `registry` | which virtual servers are ours |
+//! | `registry` | which virtual servers are ours, and rules that keep from them what is not handed over |
 //! | `paths` | the routing rule and routes that make packets for services reach IPVS |
 //! | `strays` | what becomes of TCP packets that begin nothing |
 //! | `manager` | the above against the kernel |

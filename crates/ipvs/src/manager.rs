@@ -60,7 +60,7 @@ impl Manager {
         let scheduler = Scheduler::of_node(&options.scheduler);
         Ok(Manager {
             ipvs,
-            registry: Registry::open(&options.registry)?,
+            registry: Registry::of(options)?,
             paths: Paths::of(options)?,
             servers: Servers::default(),
             schedulers: Schedulers::new(scheduler.clone()),

@@ -4,6 +4,12 @@
 //! theirs. So a set in a table of ours has those that we made, from before the server is
 //! added until after it is deleted. It is kept by the kernel, as IPVS is: both outlive the
 //! agent, and neither outlives the machine.
+//!
+//! Rules beside the set keep from these servers what the table does not hand over.
+
+mod guard;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,6 +19,9 @@ use portolan_netlink::ipvs::ServerKey;
 use portolan_netlink::nftables::{
     Batch, Connection, ElementOperation, Family, Field, Set, Table, clip_comment,
 };
+
+use self::guard::Guard;
+use crate::options::IpvsOptions;
 
 const SET: &str = "virtual-servers";
 /// What the set has room for. Kernels of old allocate all of it at once.
@@ -24,6 +33,8 @@ const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
 pub(crate) struct Registry {
     connection: Connection,
     table: String,
+    /// Of connections that the table hands over.
+    mark: u32,
     bytes_sent: u64,
     /// Transactions since they were last asked for.
     transactions: u32,
@@ -31,9 +42,14 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Opens the conversation; changes nothing.
-    pub(crate) fn open(table: &str) -> Result<Registry, NetlinkError> {
-        let connection = Connection::open()?;
-        Ok(Registry { connection, table: table.to_owned(), bytes_sent: 0, transactions: 0 })
+    pub(crate) fn of(options: &IpvsOptions) -> Result<Registry, NetlinkError> {
+        Ok(Registry {
+            connection: Connection::open()?,
+            table: options.registry.clone(),
+            mark: 1 << (options.mark_bit & 31),
+            bytes_sent: 0,
+            transactions: 0,
+        })
     }
 
     /// How many transactions took effect since this was last asked: each raises the
@@ -47,7 +63,7 @@ impl Registry {
         self.bytes_sent
     }
 
-    /// Makes what is not there of the tables and their sets.
+    /// Makes what is not there of the tables, their sets and rules.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
         for family in FAMILIES {
@@ -55,12 +71,26 @@ impl Registry {
                 let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
                 let table = Table { name: self.table.clone(), comment, dormant: false };
                 batch.add_table(family, &table);
-            } else if self.has_set(family)? {
-                continue;
             }
-            batch.add_set(family, &self.table, &set(family));
+            if !self.has_set(family)? {
+                batch.add_set(family, &self.table, &set(family));
+            }
+            let guard = guard(family, &self.table, self.mark);
+            if !guard.is_there(&mut self.connection)? {
+                guard.write(&mut self.connection, &mut batch)?;
+            }
         }
         self.commit(&mut batch)
+    }
+
+    /// Whether the kernel has the rules. Without the set it has none.
+    pub(crate) fn is_guarded(&mut self) -> Result<bool, NetlinkError> {
+        for family in FAMILIES {
+            if !guard(family, &self.table, self.mark).is_there(&mut self.connection)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether there is such a table in one of the families.
@@ -148,6 +178,10 @@ impl Registry {
     }
 }
 
+const fn guard(family: Family, table: &str, mark: u32) -> Guard<'_> {
+    Guard { family, table, servers: SET, mark }
+}
+
 fn set(family: Family) -> Set {
     let address = match family {
         Family::Ip6 => Field::Ipv6Address,
@@ -187,42 +221,4 @@ fn decode(family: Family, bytes: &[u8]) -> Option<ServerKey> {
     let &[protocol, _, _, _, high, low, _, _] = rest else { return None };
     let address = SocketAddr::new(ip, u16::from_be_bytes([high, low]));
     Some(ServerKey::Address { protocol, address })
-}
-
-#[cfg(test)]
-mod tests {
-    use portolan_lab::namespaced;
-
-    use super::*;
-
-    #[test]
-    fn every_server_is_read_as_it_was_written() {
-        for (text, family) in [("10.96.0.1:443", Family::Ip), ("[fd00::1]:53", Family::Ip6)] {
-            for protocol in [6, 17, 132] {
-                let key = ServerKey::Address { protocol, address: text.parse().unwrap() };
-                let (v6, bytes) = encode(&key).unwrap();
-                assert_eq!(v6, family == Family::Ip6);
-                assert_eq!(decode(family, &bytes), Some(key));
-            }
-        }
-        assert_eq!(decode(Family::Ip, &[1, 2, 3]), None);
-    }
-
-    #[test]
-    fn a_set_that_others_deleted_is_made_again() {
-        namespaced("registry::tests::a_set_that_others_deleted_is_made_again", || {
-            let mut registry = Registry::open("ours").unwrap();
-            registry.create().unwrap();
-            let [key, other] = ["10.96.0.1:80", "[fd00::1]:80"]
-                .map(|it| ServerKey::Address { protocol: 6, address: it.parse().unwrap() });
-            registry.add(&[(key, String::new()), (other, String::new())]).unwrap();
-            let mut batch = Batch::new(None);
-            batch.delete_set(Family::Ip, "ours", SET);
-            Connection::open().unwrap().commit(&mut batch).unwrap();
-            assert_eq!(registry.servers().unwrap(), BTreeSet::from([other]));
-            registry.create().unwrap();
-            registry.add(&[(key, String::new())]).unwrap();
-            assert_eq!(registry.servers().unwrap(), BTreeSet::from([key, other]));
-        });
-    }
 }

@@ -21,7 +21,10 @@ use crate::statement::Statement;
 /// `RTN_LOCAL` of `linux/rtnetlink.h`: an address of this node.
 const LOCAL_ADDRESS: u32 = 2;
 
-/// `IPS_DST_NAT` of `linux/netfilter/nf_conntrack_common.h`.
+/// `IPS_CONFIRMED` of `linux/netfilter/nf_conntrack_common.h`.
+const CONFIRMED: u32 = 1 << 3;
+
+/// `IPS_DST_NAT` of the same.
 const DESTINATION_TRANSLATED: u32 = 1 << 5;
 
 const FIRST: Register = Register::Word(0);
@@ -78,7 +81,8 @@ impl Lowering {
                 compare(false, vec![Protocol::Tcp.number()]),
             ],
             Statement::BeginsTcp => begins_tcp(),
-            Statement::Translated => translated(),
+            Statement::Translated => has_status(DESTINATION_TRANSLATED),
+            Statement::Known => has_status(CONFIRMED),
             Statement::Marked(bit) => marks::marked(*bit),
             Statement::Mark(bit) => change_mark(!bit, *bit),
             Statement::Unmark(bit) => change_mark(u32::MAX, *bit),
@@ -136,10 +140,10 @@ fn is_local(flags: FibFlags, negated: bool) -> Vec<Expression> {
     ]
 }
 
-fn translated() -> Vec<Expression> {
+fn has_status(bit: u32) -> Vec<Expression> {
     vec![
         Expression::CtLoad { key: CtKey::Status, register: FIRST },
-        bitwise(DESTINATION_TRANSLATED, 0),
+        bitwise(bit, 0),
         compare(true, vec![0; 4]),
     ]
 }

@@ -53,6 +53,9 @@ pub(crate) enum Statement {
     BeginsTcp,
     /// The connection's destination has been translated.
     Translated,
+    /// Connection tracking knew the connection before this packet. Nothing can translate it
+    /// that has not yet (`nf_nat_setup_info`).
+    Known,
     /// The masquerade mark is set.
     Marked(u32),
     /// Sets a mark of the packet.

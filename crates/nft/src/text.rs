@@ -74,6 +74,7 @@ impl Display for StatementText<'_> {
             Statement::Tcp => f.write_str("meta l4proto tcp"),
             Statement::BeginsTcp => f.write_str("tcp flags syn"),
             Statement::Translated => f.write_str("ct status dnat"),
+            Statement::Known => f.write_str("ct status confirmed"),
             Statement::Marked(bit) => write!(f, "meta mark & {bit:#010x} == {bit:#010x}"),
             Statement::Mark(bit) => write!(f, "meta mark set meta mark | {bit:#010x}"),
             Statement::Unmark(bit) => write!(f, "meta mark set meta mark ^ {bit:#010x}"),

@@ -88,7 +88,7 @@ impl Dataplane {
 
     /// Where IPVS has been given nothing there is nothing to drain.
     pub(super) fn forget_attempt(&mut self) {
-        let is_there = Registry::open(&self.options.registry).and_then(|mut it| it.is_there());
+        let is_there = Registry::of(&self.options).and_then(|mut it| it.is_there());
         if matches!(is_there, Ok(false)) {
             self.manager = None;
         }
@@ -96,7 +96,7 @@ impl Dataplane {
 
     /// What an earlier run left with IPVS.
     fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
-        if !Registry::open(&self.options.registry)?.is_there()? {
+        if !Registry::of(&self.options)?.is_there()? {
             return Ok(None);
         }
         let found = Manager::open(&self.options).and_then(|mut manager| {

@@ -100,8 +100,8 @@ impl Manager {
         Ok(())
     }
 
-    /// Whether the kernel has the virtual servers and the paths that we know, as we know them,
-    /// and as far as was found out had the destinations.
+    /// Whether the kernel has the virtual servers, their rules and the paths that we know, as we
+    /// know them, and as far as was found out had the destinations.
     pub(crate) fn is_undisturbed(&mut self) -> Result<bool, IpvsError> {
         if self.incomplete {
             return Ok(false);
@@ -111,7 +111,8 @@ impl Manager {
         let is_known = |(key, known): (&ServerKey, &Known)| there.get(key) == Some(&known.server);
         // One that another program had is ours to make when it is gone.
         let of_others = self.servers.wanted_of_others().all(|key| there.contains_key(key));
-        Ok(of_others && self.servers.known().all(is_known) && self.paths.is_undisturbed()?)
+        let as_known = of_others && self.servers.known().all(is_known);
+        Ok(as_known && self.registry.is_guarded()? && self.paths.is_undisturbed()?)
     }
 
     /// Whether packets of connections that drain still get there.

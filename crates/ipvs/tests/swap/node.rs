@@ -29,6 +29,16 @@ pub(crate) struct Node {
 impl Node {
     /// Half of the pods are on other nodes.
     pub(crate) fn start(v6: bool, mode: Mode, drain_for: Duration) -> Node {
+        Node::start_after(v6, mode, drain_for, |_| {})
+    }
+
+    /// The same, where something else comes before the backend.
+    pub(crate) fn start_after(
+        v6: bool,
+        mode: Mode,
+        drain_for: Duration,
+        before: impl FnOnce(&Topology),
+    ) -> Node {
         let mut spec = TopologySpec::default();
         for number in 1..=PODS {
             let pod = pod(v6, number);
@@ -38,6 +48,7 @@ impl Node {
         }
         spec = spec.pod(client_pod(v6)).client(outside(v6));
         let topology = spec.build().unwrap();
+        before(&topology);
         let mut index = Index::new("here");
         index.apply(Update::ServicesReset(vec![service(v6)]));
         index.apply(Update::EndpointSlicesReset(vec![slice(v6)]));

@@ -1,11 +1,13 @@
 //! Ports of the node's own addresses that a Service has left.
 
 use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{ObjectName, Update};
 use portolan_ipvs::Mode;
-use portolan_lab::{Outcome, Probe, Protocol, Refusal, namespaced_as_superuser};
+use portolan_lab::{Probe, Protocol, namespaced_as_superuser};
 
 use crate::node::{Clients, Node};
 
@@ -23,13 +25,16 @@ fn the_port_of_a_service_that_is_deleted_is_free_when_its_connections_have_ended
             node.update(Update::ServiceDeleted(ObjectName::new("default", "echo")));
             clients.talk("after the Service was deleted");
             let (outside, node_port) = node.frontends().pop().unwrap();
-            let probe = Probe::new(outside, Protocol::Tcp, node_port);
-            let ask = |node: &Node| node.topology.probe(&probe.within(PATIENCE));
-            assert_eq!(ask(&node), Outcome::Refused(Refusal::Icmp), "by the virtual server");
+            let _listener = node.run(|| TcpListener::bind(node_port).unwrap());
+            let topology = Arc::clone(&node.topology);
+            let connect = || TcpStream::connect_timeout(&node_port, PATIENCE).map(drop);
+            let client = topology.host_of(outside).unwrap();
+            let ask = || client.run(connect).map_err(|error| error.kind());
+            assert_eq!(ask(), Err(ErrorKind::ConnectionRefused), "there is a virtual server");
             // They have until the deadline.
             let end = Instant::now() + Duration::from_secs(30);
-            while ask(&node) != Outcome::Refused(Refusal::Reset) {
-                assert!(Instant::now() < end, "nobody has the port, and it is not free");
+            while ask() != Ok(()) {
+                assert!(Instant::now() < end, "the port is not free");
                 std::thread::sleep(Duration::from_millis(200));
                 node.look();
             }

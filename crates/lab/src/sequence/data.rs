@@ -95,8 +95,6 @@ pub enum Expected {
     /// Its sender is told at once: by a reset if it is TCP, which no kernel limit turns
     /// into silence, else by ICMP.
     Refused,
-    /// Its sender is told at once by ICMP, whatever the protocol.
-    Unreachable,
     /// It disappears.
     Silent,
     /// It goes where it would go on a node without services.

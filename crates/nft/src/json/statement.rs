@@ -59,6 +59,7 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         Statement::Tcp => equal(meta(MetaKey::L4proto), text("tcp")),
         Statement::BeginsTcp => matched(payload("tcp", "flags"), Operator::IN, text("syn")),
         Statement::Translated => matched(connection("status"), Operator::IN, text("dnat")),
+        Statement::Known => matched(connection("status"), Operator::IN, text("confirmed")),
         Statement::Marked(bit) => marked(meta(MetaKey::Mark), Expression::Number(*bit)),
         Statement::Mark(bit) => change_mark(meta(MetaKey::Mark), or, *bit),
         Statement::ConnectionMarked(bit) => marked(connection("mark"), Expression::Number(*bit)),

@@ -57,10 +57,16 @@ impl FamilySettings {
         Chain::base("ipvs-endpoints-here", ChainKind::Route, place, vec![rule])
     }
 
+    /// A connection that was begun before anything translated addresses here can be translated
+    /// no more, and its answers would not belong to it. Of TCP it is begun anew once its flow is
+    /// forgotten; of UDP it may be one that IPVS has.
     fn hand_over(&self) -> Chain {
         let bit = self.ipvs_mark;
-        let rule = vec![Statement::MarkConnection(bit), Statement::Mark(bit), Statement::Accept];
-        Chain { name: HAND_OVER.to_owned(), base: None, rules: vec![rule] }
+        let rules = vec![
+            vec![Statement::Tcp, Statement::Known, Statement::Drop],
+            vec![Statement::MarkConnection(bit), Statement::Mark(bit), Statement::Accept],
+        ];
+        Chain { name: HAND_OVER.to_owned(), base: None, rules }
     }
 
     /// The end of a connection that goes to one of a pool's endpoints.

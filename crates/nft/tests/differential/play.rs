@@ -12,7 +12,7 @@ use portolan_lab::{Outcome, Probe, Refusal, Topology};
 use crate::dice::Dice;
 use crate::model::{Prediction, Seen, Verdict};
 use crate::packet::{Origin, Packet};
-use crate::world::NODE_PORT_RANGE;
+use crate::world::{Addresses, NODE_PORT_RANGE};
 
 /// A wait for silence lasts as long as this; an answer may take [`PATIENCE`].
 const SILENCE: Duration = Duration::from_millis(200);
@@ -157,7 +157,7 @@ impl Observed {
             }
             Verdict::Untouched => self.judge_answers(&untouched, &is_node, &mut faults),
             Verdict::Left => {
-                if self.outcomes.iter().any(|it| *it != Outcome::Refused(Refusal::Icmp)) {
+                if !self.outcomes.iter().all(|it| self.is_turned_away(it)) {
                     self.judge_answers(&untouched, &is_node, &mut faults);
                 }
             }
@@ -191,6 +191,16 @@ impl Observed {
             },
             faults,
         );
+    }
+
+    /// As what is for a virtual server and is not handed to it: refused by the node's own
+    /// addresses, and dropped on the node's way to others.
+    fn is_turned_away(&self, outcome: &Outcome) -> bool {
+        let own = Addresses::of(self.packet.family()).node;
+        match own.contains(&self.packet.destination.ip()) {
+            true => self.is_refusal(outcome),
+            false => *outcome == Outcome::Silent,
+        }
     }
 
     /// TCP is reset, whatever the way; of other protocols ICMP says so.

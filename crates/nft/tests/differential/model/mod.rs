@@ -43,7 +43,8 @@ pub(crate) enum Verdict {
     },
     /// It goes where it was sent to.
     Untouched,
-    /// It goes where it was sent to, or who sent it is told by ICMP that nobody is there.
+    /// It goes where it was sent to, or is kept from a virtual server: refused at the node's
+    /// own addresses, and dropped on the node's way to others.
     Left,
     /// Who sent it is told at once.
     Refused,
