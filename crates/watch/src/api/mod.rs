@@ -19,6 +19,7 @@ mod outage;
 mod pace;
 mod reaction;
 mod translate;
+mod trust;
 
 use futures::future::join_all;
 use kube::Client;
