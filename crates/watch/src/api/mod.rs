@@ -18,6 +18,7 @@ mod object;
 mod outage;
 mod pace;
 mod reaction;
+mod token_file;
 mod translate;
 mod trust;
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use portolan_apiserver::{Api, Authority, Credentials, kubeconfig};
+use portolan_apiserver::{Api, Authority, Credentials, Resource, kubeconfig};
 use portolan_core::Update;
 use portolan_watch::{KubeConfig, SourceEvent, WatchFailures, kube_client, run_kube};
 use serde_json::json;
@@ -43,6 +43,12 @@ impl Cluster {
             "spec": {"clusterIP": address, "ports": [{"port": 80}]},
         });
         self.api.store().put(&service).unwrap();
+    }
+
+    /// The same, for those who ask again: all connections are cut.
+    pub(crate) fn ask_again(&self, address: &str) {
+        self.api.faults().cut_watches(&[Resource::Services]);
+        self.put(address);
     }
 }
 
