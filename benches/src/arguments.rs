@@ -8,6 +8,7 @@ use clap::Parser;
 use crate::arms::{Backend, Mode};
 use crate::cluster::{Shares, Spec};
 use crate::scenarios::names;
+use crate::transport::Transport;
 
 /// Measure the agent as its users run it: a process of its own against an API server, seen
 /// from the kernel, beside the bare netlink floor and, if there is one, kube-proxy.
@@ -60,6 +61,11 @@ pub struct Arguments {
     /// ClusterIPs of IPv4 and TCP only: all shares are 0
     #[arg(long)]
     pub plain: bool,
+
+    /// The API server speaks HTTPS, as in a cluster: the agent and kube-proxy verify its
+    /// certificate and send a token. Baselines hold what is measured without
+    #[arg(long)]
+    pub https: bool,
 
     /// A size that takes under two minutes: 1,000 and 10,000 services, short runs. Sizes
     /// and lengths given on the command line are kept
@@ -123,6 +129,7 @@ pub struct Arguments {
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) spec: Spec,
+    pub(crate) transport: Transport,
     pub(crate) changes: u32,
     pub(crate) churn_rate: u32,
     pub(crate) churn_duration: Duration,
@@ -175,6 +182,10 @@ impl Arguments {
         }
     }
 
+    pub(crate) fn transport(&self) -> Transport {
+        if self.https { Transport::Https } else { Transport::Http }
+    }
+
     pub(crate) fn load(&self, services: u32) -> Load {
         Load {
             spec: Spec {
@@ -184,6 +195,7 @@ impl Arguments {
                 zones: self.zones,
                 deployment: self.deployment,
             },
+            transport: self.transport(),
             changes: self.changes,
             churn_rate: self.churn_rate,
             churn_duration: Duration::from_secs(self.churn_seconds),

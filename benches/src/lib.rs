@@ -25,6 +25,7 @@ mod report;
 mod scenarios;
 mod session;
 mod statistics;
+mod transport;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,7 +116,7 @@ pub fn measure(arguments: &Arguments) -> anyhow::Result<Report> {
         }
     }
     let typed = std::env::args().skip(1).collect();
-    let report = Report::new(&figures, typed, progress.elapsed_seconds());
+    let report = Report::new(&figures, arguments.transport(), typed, progress.elapsed_seconds());
     for scenario in OF_EVERY_RUN.into_iter().filter(|it| arguments.wants(it)) {
         ensure!(report.has(scenario), "{scenario:?} gave no figure");
     }

@@ -2,6 +2,7 @@
 //! them.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use portolan_apiserver::{ApiServer, Store};
 use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
 use tempfile::TempDir;
 
+use crate::arguments::Load;
 use crate::arms::Arm;
 use crate::ask::{Sent, is_healthy};
 use crate::cluster::{Cluster, Frontends, Target};
@@ -49,6 +51,8 @@ pub(crate) struct Session<'a> {
     // The process ends before the namespaces that it is in.
     agent: RefCell<Option<Process>>,
     pub(crate) server: ApiServer,
+    /// The arguments with which the process finds it.
+    found_by: [OsString; 2],
     pub(crate) topology: Topology,
     frontends: Frontends,
     /// Where traffic goes: TCP, TCP with session affinity, UDP.
@@ -82,14 +86,11 @@ pub(crate) fn node() -> anyhow::Result<Topology> {
 
 impl<'a> Session<'a> {
     /// The node with an API server that has the cluster; nothing serves it yet.
-    pub(crate) fn new(
-        arm: &'a Arm,
-        cluster: &Cluster,
-        patience: Duration,
-    ) -> anyhow::Result<Session<'a>> {
+    pub(crate) fn new(arm: &'a Arm, cluster: &Cluster, load: &Load) -> anyhow::Result<Session<'a>> {
         let topology = node()?;
-        let any = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        let server = topology.node().run(|| ApiServer::start(any))?;
+        let scratch = tempfile::tempdir()?;
+        let serve = || load.transport.serve(scratch.path());
+        let (server, found_by) = topology.node().run(serve)?;
         server.store().put_all(cluster.objects())?;
         let kinds = [(false, false), (false, true), (true, false)];
         let mut targets = SERVICE_PORTS.map(|port| SocketAddr::new(IpAddr::from(POD), port));
@@ -101,16 +102,16 @@ impl<'a> Session<'a> {
         }
         let mut frontends = cluster.frontends();
         frontends.cluster_ips += targets.len();
-        let scratch = tempfile::tempdir()?;
         Ok(Session {
             arm,
             agent: RefCell::default(),
             server,
+            found_by,
             topology,
             frontends,
             targets,
             scratch,
-            patience,
+            patience: load.patience,
         })
     }
 
@@ -125,7 +126,7 @@ impl<'a> Session<'a> {
     /// Starts the process and waits until the kernel has everything. If it
     /// `lacks` something, there must be a transaction.
     pub(crate) fn start(&self, lacks: bool) -> anyhow::Result<Started> {
-        let command = self.arm.command(&self.server.url(), &self.log())?;
+        let command = self.arm.command(&self.found_by, &self.log())?;
         let mut changes = Changes::open(self.node(), self.arm.contents)?;
         let first = changes.last();
         let health = Health::new();

@@ -61,13 +61,14 @@ pub(crate) struct Arm {
 }
 
 impl Arm {
-    /// The command, with its output going to a file.
-    pub(crate) fn command(&self, url: &str, log: &Path) -> anyhow::Result<Command> {
+    /// The command with the arguments that lead it to its API server, and its output going
+    /// to a file.
+    pub(crate) fn command(&self, server: &[OsString], log: &Path) -> anyhow::Result<Command> {
         let mut command = Command::new(&self.program);
         let log = File::create(log)?;
         command
             .args(&self.arguments)
-            .args(["--master", url])
+            .args(server)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -20,6 +20,7 @@ use self::ratios::{Ratio, ratios};
 pub(crate) use self::table::table;
 use crate::figures::{Figures, Metric, Size, Unit};
 use crate::statistics::Summary;
+use crate::transport::Transport;
 
 /// Raised when the meaning of a field changes.
 const SCHEMA: u32 = 1;
@@ -31,6 +32,9 @@ pub struct Report {
     /// The version of Portolan.
     portolan: String,
     machine: Machine,
+    /// Between the processes and the API server; HTTP in files that do not say it.
+    #[serde(default)]
+    transport: Transport,
     /// As typed.
     arguments: Vec<String>,
     /// How long all of it took.
@@ -54,7 +58,12 @@ pub(crate) struct Figure {
 }
 
 impl Report {
-    pub(crate) fn new(figures: &Figures, arguments: Vec<String>, seconds: f64) -> Report {
+    pub(crate) fn new(
+        figures: &Figures,
+        transport: Transport,
+        arguments: Vec<String>,
+        seconds: f64,
+    ) -> Report {
         let figures: Vec<Figure> = figures
             .summaries()
             .into_iter()
@@ -71,6 +80,7 @@ impl Report {
             schema: SCHEMA,
             portolan: env!("CARGO_PKG_VERSION").to_owned(),
             machine: Machine::this(),
+            transport,
             arguments,
             seconds,
             ratios: ratios(&figures),

@@ -20,12 +20,13 @@ pub(crate) fn table(report: &Report) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "Portolan {} on {} x {}, {}, Linux {}",
+        "Portolan {} on {} x {}, {}, Linux {}, API server over {}",
         report.portolan,
         machine.processors,
         machine.processor,
         value(machine.memory_bytes as f64, crate::figures::Unit::Bytes),
         machine.kernel,
+        report.transport.label(),
     );
     for size in report.sizes() {
         let of_size: Vec<&Figure> =

@@ -27,7 +27,7 @@ pub(super) fn report(slower: f64, operations: u64) -> Report {
     recorder.count(PLAN_FULL, Metric::Operations, operations);
     recorder.count(WARM_RESTART, Metric::Transactions, 0);
     recorder.count(COLD_START, Metric::PeakResident, 40 << 20);
-    Report::new(&figures, vec!["--quick".to_owned()], 1.0)
+    Report::new(&figures, Transport::Http, vec!["--quick".to_owned()], 1.0)
 }
 
 fn value(report: &Report, name: &str) -> Option<f64> {
@@ -66,7 +66,7 @@ fn traffic_is_compared_where_the_scheduler_has_no_say() {
             recorder.record(scenario, Metric::Time, time);
         }
     }
-    let report = Report::new(&figures, Vec::new(), 1.0);
+    let report = Report::new(&figures, Transport::Http, Vec::new(), 1.0);
     let found = value(&report, "connect to a ClusterIP / direct, at 1000 services").unwrap();
     assert!((found - 1.5).abs() < 1e-9, "{found}");
 }
@@ -147,4 +147,20 @@ fn the_table_has_a_line_for_each_figure_with_what_it_is_compared_to() {
     assert!(line(PLAN_FULL).ends_with("floor 10.0 ms   1.30x"), "{text}");
     assert!(line(CONNECT_SERVICE).contains("direct 20.0 us"), "{text}");
     assert!(text.contains("10,000 services x 10 endpoints"), "{text}");
+}
+
+#[test]
+fn the_head_of_the_table_and_the_json_say_how_the_api_server_was_spoken_to() {
+    for (transport, name, word) in
+        [(Transport::Http, "http", "HTTP"), (Transport::Https, "https", "HTTPS")]
+    {
+        let report = Report::new(&Figures::default(), transport, Vec::new(), 1.0);
+        let head = table(&report).lines().next().unwrap().to_owned();
+        assert!(head.ends_with(&format!("API server over {word}")), "{head}");
+        let mut json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["transport"], name);
+        json.as_object_mut().unwrap().remove("transport");
+        let older: Report = serde_json::from_value(json).unwrap();
+        assert_eq!(older.transport, Transport::Http, "there was nothing else");
+    }
 }

@@ -31,7 +31,7 @@ impl Run<'_> {
     pub(crate) fn measure(&mut self) -> anyhow::Result<()> {
         let mut cluster = Cluster::new(&self.load.spec);
         self.say("the API server takes the cluster");
-        let session = Session::new(self.arm, &cluster, self.load.patience)?;
+        let session = Session::new(self.arm, &cluster, self.load)?;
         self.cold_start(&session)?;
         if self.load.connections > 0 {
             self.connections(&session)?;

@@ -8,8 +8,8 @@ use http::header::ACCEPT;
 use http::{HeaderMap, Method, Response};
 use http_body_util::BodyExt;
 use serde_json::json;
-use tokio::net::TcpListener;
 
+use crate::access::Access;
 use crate::body::{Body, Cut, plain, silence, streamed, trickled, whole};
 use crate::discovery;
 use crate::faults::{Fault, Faults, Moment};
@@ -19,8 +19,8 @@ use crate::path::Target;
 use crate::query::{Query, Version};
 use crate::refusal::Refusal;
 use crate::resource::Resource;
-use crate::server;
 use crate::store::Store;
+use crate::tls::Certified;
 use crate::watch::{self, Watch};
 
 /// How often API servers send bookmarks.
@@ -34,6 +34,7 @@ const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Api {
     store: Store,
     faults: Faults,
+    access: Access,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -62,6 +63,11 @@ impl Api {
     /// What goes wrong.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Who is answered.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What was asked so far, oldest first.
@@ -93,6 +99,9 @@ impl Api {
         let query = head.uri.query().unwrap_or_default().to_owned();
         let path = head.uri.path().to_owned();
         self.log().push(Request { method: head.method.clone(), path, query: query.clone() });
+        if !self.access.is_granted(&head.headers, head.extensions.get::<Certified>().is_some()) {
+            return Ok(Refusal::unauthorized().response());
+        }
         if !accepts_json(&head.headers) {
             return Ok(Refusal::not_acceptable().response());
         }
@@ -120,12 +129,6 @@ impl Api {
             Target::Other => Ok(Refusal::not_found("the requested resource").response()),
             Target::Nothing => Ok(plain(404, "404 page not found\n")),
         }
-    }
-
-    /// Answers over HTTP whoever connects, for ever. For a runtime of one's own: an
-    /// [`ApiServer`](crate::ApiServer) has a thread.
-    pub async fn serve(&self, listener: &TcpListener) {
-        server::serve(listener, self).await;
     }
 
     async fn objects(&self, resource: Resource, query: Query) -> Result<Response<Body>, Cut> {

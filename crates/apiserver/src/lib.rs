@@ -1,9 +1,9 @@
 //! An API server in the process of a test or a benchmark: for load and for faults.
 //!
-//! It speaks what a service proxy asks of Kubernetes, in JSON over HTTP: lists in pages and
-//! of older versions, watches, bookmarks, streaming lists, selectors, and 410 for what is
-//! forgotten. Objects come from a [`Store`] that the test holds, and [`Faults`] go wrong as
-//! it says. What clients write is accepted and forgotten.
+//! It speaks what a service proxy asks of Kubernetes, in JSON over HTTP or HTTPS: lists in
+//! pages and of older versions, watches, bookmarks, streaming lists, selectors, and 410 for
+//! what is forgotten. Objects come from a [`Store`] that the test holds, and [`Faults`] go
+//! wrong as it says. What clients write is accepted and forgotten.
 //!
 //! ```text
 //!  Store ─ put ─▶ encoded once ─▶ log ─▶ lists and watches ─▶ Faults ─▶ clients
@@ -24,13 +24,29 @@
 //! // Now a client of server.url() is refused three times, and then sees the Service.
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Over HTTPS there is an [`Authority`] of one's own, and [`Access`] says who is answered:
+//!
+//! ```
+//! use portolan_apiserver::{ApiServer, Authority, Credentials, kubeconfig};
+//!
+//! let authority = Authority::new("kubernetes")?;
+//! let server = ApiServer::start_https(([127, 0, 0, 1], 0).into(), &authority)?;
+//! server.access().require_certificate();
+//! let credentials = Credentials::Certificate(authority.client("system:kube-proxy")?);
+//! let file = kubeconfig(&server.url(), Some(&authority), &credentials);
+//! # assert!(file.contains("client-certificate-data"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod api;
 mod body;
 mod discovery;
 mod error;
 mod faults;
+mod kubeconfig;
 mod list;
 mod object;
 mod path;
@@ -40,12 +56,16 @@ mod resource;
 mod selector;
 mod server;
 mod store;
+mod tls;
 mod watch;
 
+pub use access::Access;
 pub use api::{Api, Request};
 pub use body::{Body, Cut};
 pub use error::Error;
 pub use faults::{Fault, Faults};
+pub use kubeconfig::{Credentials, kubeconfig};
 pub use resource::Resource;
 pub use server::ApiServer;
 pub use store::Store;
+pub use tls::{Authority, Identity, TlsError};

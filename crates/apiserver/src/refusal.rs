@@ -31,7 +31,7 @@ impl Refusal {
         let plural = resource.plural();
         let (reason, message) = match code {
             400 => ("BadRequest", "the server rejected our request for an unknown reason".into()),
-            401 => ("Unauthorized", "Unauthorized".into()),
+            401 => return Refusal { retry_after, ..Refusal::unauthorized() },
             403 => (
                 "Forbidden",
                 format!(
@@ -49,6 +49,10 @@ impl Refusal {
             _ => ("", format!("answered with {code} on purpose")),
         };
         Refusal { retry_after, ..Refusal::new(code, reason, message) }
+    }
+
+    pub(crate) fn unauthorized() -> Refusal {
+        Refusal::new(401, "Unauthorized", "Unauthorized".to_owned())
     }
 
     pub(crate) fn bad_request(message: &str) -> Refusal {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use portolan_apiserver::{ApiServer, Fault, Resource};
+use portolan_apiserver::{ApiServer, Authority, Credentials, Fault, Resource, kubeconfig};
 use portolan_lab::namespaced;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -24,6 +24,8 @@ const NEEDED: [Resource; 2] = [Resource::Services, Resource::EndpointSlices];
 
 /// How often a fault strikes: at least one resource twice.
 const STRIKES: u64 = 3;
+
+const ANY: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 const REFUSED: Fault = Fault::Refused { code: 500, retry_after: None };
 
@@ -54,27 +56,46 @@ struct Scene {
 }
 
 impl Scene {
-    /// Starts with this fault, and waits for nothing.
+    /// Starts over HTTP with this fault, and waits for nothing.
     fn start(fault: Option<Fault>) -> Scene {
-        let server = ApiServer::start(([127, 0, 0, 1], 0).into()).unwrap();
+        let server = ApiServer::start(ANY.into()).unwrap();
+        if let Some(fault) = fault {
+            server.faults().begin(&NEEDED, fault);
+        }
+        Scene::with(server, None)
+    }
+
+    /// Starts over HTTPS. The agent trusts this authority.
+    fn secure(server: ApiServer, authority: &Authority, credentials: &Credentials) -> Scene {
+        let kubeconfig = kubeconfig(&server.url(), Some(authority), credentials);
+        Scene::with(server, Some(&kubeconfig))
+    }
+
+    fn with(server: ApiServer, kubeconfig: Option<&str>) -> Scene {
         server.store().put(&service("web", "10.96.0.10")).unwrap();
         server.store().put(&slice("web", "10.244.0.1")).unwrap();
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-a"}});
         server.store().put(&node).unwrap();
-        if let Some(fault) = fault {
-            server.faults().begin(&NEEDED, fault);
-        }
         let directory = tempfile::tempdir().unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
-        let agent = portolan()
-            .args(["run", "--node-name", "node-a", "--control-socket=", "--master"])
-            .arg(server.url())
-            .args(["--healthz-bind-address=", "--metrics-bind-address="])
-            .stderr(log)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut agent = portolan();
+        agent
+            .args(["run", "--node-name", "node-a", "--control-socket="])
+            .args(["--healthz-bind-address=", "--metrics-bind-address="]);
+        match kubeconfig {
+            Some(text) => {
+                let path = directory.path().join("kubeconfig");
+                fs::write(&path, text).unwrap();
+                agent.arg("--kubeconfig").arg(path);
+            }
+            None => drop(agent.arg("--master").arg(server.url())),
+        }
+        let agent = agent.stderr(log).stdout(Stdio::null()).spawn().unwrap();
         Scene { server, agent, directory }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
     /// Waits until the kernel has all of these and none of those addresses.
@@ -87,7 +108,7 @@ impl Scene {
             {
                 return;
             }
-            let log = fs::read_to_string(self.directory.path().join("log")).unwrap();
+            let log = self.log();
             assert!(Instant::now() < deadline, "not {has:?} and not {has_not:?}: {kernel}{log}");
             sleep(PAUSE);
         }
@@ -163,4 +184,52 @@ fn a_restart_takes_nothing_away_before_the_api_server_answers() {
             scene.until_kernel(&["10.96.0.10", "10.244.0.1"], &["10.244.0.2"]);
         }
     });
+}
+
+#[test]
+fn the_kernel_has_what_is_told_over_https_to_those_who_may_ask() {
+    namespaced("the_kernel_has_what_is_told_over_https_to_those_who_may_ask", || {
+        let authority = Authority::new("kubernetes").unwrap();
+        let identity = authority.client("system:kube-proxy").unwrap();
+        for credentials in
+            [Credentials::Certificate(identity), Credentials::Token("secret".to_owned())]
+        {
+            let server = ApiServer::start_https(ANY.into(), &authority).unwrap();
+            match credentials {
+                Credentials::Certificate(_) => server.access().require_certificate(),
+                _ => server.access().require_token("secret"),
+            }
+            let scene = Scene::secure(server, &authority, &credentials);
+            scene.until_kernel(&["10.96.0.10", "10.244.0.1"], &["10.244.0.2"]);
+            scene.server.faults().cut_watches(&NEEDED);
+            scene.server.store().put(&slice("web", "10.244.0.2")).unwrap();
+            scene.until_kernel(&["10.96.0.10", "10.244.0.2"], &["10.244.0.1"]);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_not_trusted_changes_nothing_and_the_log_says_what_to_check() {
+    namespaced(
+        "a_server_that_is_not_trusted_changes_nothing_and_the_log_says_what_to_check",
+        || {
+            let before = Scene::start(None);
+            before.until_kernel(&["10.96.0.10", "10.244.0.1"], &[]);
+            drop(before);
+            let [own, other] = ["kubernetes"; 2].map(|name| Authority::new(name).unwrap());
+            let server = ApiServer::start_https(ANY.into(), &own).unwrap();
+            let url = server.url();
+            let scene = Scene::secure(server, &other, &Credentials::Token("secret".to_owned()));
+            scene.server.store().put(&slice("web", "10.244.0.2")).unwrap();
+            let deadline = Instant::now() + PATIENCE;
+            while !scene.log().contains("certificate-authority-data") {
+                assert!(Instant::now() < deadline, "{}", scene.log());
+                sleep(PAUSE);
+            }
+            assert!(scene.log().contains(&url), "{}", scene.log());
+            assert_eq!(scene.server.requests(), [], "nobody was told the token");
+            let kernel = kernel();
+            assert!(kernel.contains("10.244.0.1") && !kernel.contains("10.244.0.2"), "{kernel}");
+        },
+    );
 }

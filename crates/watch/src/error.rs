@@ -42,6 +42,15 @@ pub enum WatchError {
         /// `exec` or `auth-provider`.
         field: &'static str,
     },
+    /// There is no token in the file that the kubeconfig file, or the pod, has it in.
+    #[error("cannot read the token file {path}")]
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason, or what is wrong with it.
+        #[source]
+        source: io::Error,
+    },
     /// There is no kubeconfig file, and this is no pod with a service account.
     #[error(
         "no credentials for an API server: give --kubeconfig FILE, run in a pod with a service \

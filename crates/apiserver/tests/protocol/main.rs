@@ -6,7 +6,9 @@
     reason = "helpers of tests stop at the first surprise"
 )]
 
+mod access;
 mod client;
+mod connection;
 mod faults;
 mod lists;
 mod other_requests;

@@ -86,6 +86,20 @@ fn a_saved_run_is_judged_by_the_baseline(directory: &Path, baseline: &Path) {
 }
 
 #[test]
+fn every_scenario_of_the_running_agent_gives_a_figure_over_https_too() {
+    namespaced("every_scenario_of_the_running_agent_gives_a_figure_over_https_too", || {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(run(&tiny(directory.path(), &["--https"])).unwrap(), ExitCode::SUCCESS);
+        let report = report(directory.path());
+        assert_eq!(report["transport"], "https");
+        for scenario in OF_AGENT {
+            let time = median(&report, scenario, "portolan", "time");
+            assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
+        }
+    });
+}
+
+#[test]
 fn a_kernel_without_ipvs_is_named_before_anything_is_measured() {
     namespaced("a_kernel_without_ipvs_is_named_before_anything_is_measured", || {
         let directory = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use kube::{Client, Config};
 
 use super::follow::WATCH_SECONDS;
 use super::outage;
+use super::token_file::TokenFile;
 use crate::error::WatchError;
 
 /// After this long a silence a connection is dead: the server ends every watch earlier.
@@ -35,8 +36,9 @@ pub async fn kube_client(
     master: Option<&str>,
     tls_server_name: Option<&str>,
 ) -> Result<Client, WatchError> {
-    let config = config(kubeconfig, master, tls_server_name).await?;
-    outage::client(config).map_err(|source| WatchError::Client(Box::new(source)))
+    let mut config = config(kubeconfig, master, tls_server_name).await?;
+    let token = TokenFile::take(&mut config)?;
+    outage::client(config, token).map_err(|source| WatchError::Client(Box::new(source)))
 }
 
 async fn config(

@@ -18,7 +18,9 @@ mod object;
 mod outage;
 mod pace;
 mod reaction;
+mod token_file;
 mod translate;
+mod trust;
 
 use futures::future::join_all;
 use kube::Client;

@@ -8,8 +8,9 @@ use kube::client::ClientBuilder;
 use kube::{Client, Config};
 use portolan_core::ObjectKind;
 use tower::BoxError;
-use tower::util::MapErrLayer;
+use tower::util::{MapErrLayer, MapRequestLayer};
 
+use super::token_file::TokenFile;
 /// No answer came, not even a refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach the API server at {server}")]
@@ -32,8 +33,9 @@ impl Unreachable {
     }
 }
 
-/// A client whose errors name the server, if it gives no answer.
-pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
+/// A client whose errors name the server, if it gives no answer. Its requests have the token
+/// of a file, if there is one.
+pub(super) fn client(config: Config, token: Option<TokenFile>) -> Result<Client, kube::Error> {
     let server = config.cluster_url.to_string();
     let name_the_server = move |error: BoxError| -> BoxError {
         if error.is::<kube::Error>() {
@@ -42,7 +44,14 @@ pub(super) fn client(config: Config) -> Result<Client, kube::Error> {
         }
         Unreachable { server: server.clone(), source: error }.into()
     };
-    Ok(ClientBuilder::try_from(config)?.with_layer(&MapErrLayer::new(name_the_server)).build())
+    let authorize = move |request| match &token {
+        Some(token) => token.authorize(request),
+        None => request,
+    };
+    Ok(ClientBuilder::try_from(config)?
+        .with_layer(&MapErrLayer::new(name_the_server))
+        .with_layer(&MapRequestLayer::new(authorize))
+        .build())
 }
 
 /// The outage that the followers of all kinds see, told once. Clones share it.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use kube::runtime::watcher::Error;
 
 use super::outage::Unreachable;
+use super::trust;
 
 /// How the initial state is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,9 @@ pub(super) fn describe(error: &Error, plural: &str) -> String {
             let _ = write!(text, ": {deeper_text}");
         }
         source = deeper.source();
+    }
+    if let Some(hint) = trust::hint(cause) {
+        let _ = write!(text, "; {hint}");
     }
     text
 }

@@ -1,4 +1,5 @@
-//! The source over real connections to a server that goes wrong in every way there is.
+//! The source over real connections, over HTTPS as in a cluster, to a server that goes wrong in
+//! every way there is.
 //!
 //! Server and client share one runtime and its paused clock: hours pass in no time, and
 //! only while nothing moves on any connection.

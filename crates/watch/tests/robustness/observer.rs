@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portolan_apiserver::{Api, Resource};
+use portolan_apiserver::{Api, Authority, Credentials, Resource, kubeconfig};
 use portolan_watch::{KubeConfig, SourceEvent, WatchFailures, kube_client, run_kube};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,15 +16,6 @@ use crate::state::{Told, WATCHED};
 /// In virtual time: long enough for any back-off.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-const KUBECONFIG: &str = "
-apiVersion: v1
-kind: Config
-clusters: [{name: test, cluster: {server: 'URL'}}]
-users: [{name: test, user: {token: test}}]
-contexts: [{name: test, context: {cluster: test, user: test}}]
-current-context: test
-";
-
 pub(crate) struct Observer {
     events: mpsc::Receiver<SourceEvent>,
     told: Told,
@@ -34,19 +25,23 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// Serves the cluster over a socket, and follows it over real connections.
+    /// Serves the cluster over a socket, and follows it over real connections: HTTPS, as
+    /// clusters have it.
     pub(crate) async fn start(api: &Api) -> Observer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let directory = TempDir::new().unwrap();
-        let kubeconfig = directory.path().join("kubeconfig");
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        std::fs::write(&kubeconfig, KUBECONFIG.replace("URL", &url)).unwrap();
-        let client = kube_client(Some(&kubeconfig), None, None).await.unwrap();
+        let path = directory.path().join("kubeconfig");
+        let url = format!("https://{}", listener.local_addr().unwrap());
+        let authority = Authority::new("kubernetes").unwrap();
+        let credentials = Credentials::Token("test".to_owned());
+        std::fs::write(&path, kubeconfig(&url, Some(&authority), &credentials)).unwrap();
+        let client = kube_client(Some(&path), None, None).await.unwrap();
         let (sender, events) = mpsc::channel(1);
         let failures = WatchFailures::default();
         let config = KubeConfig { node_name: "node-1".to_owned(), failures };
         let api = api.clone();
-        let serve = tokio::spawn(async move { api.serve(&listener).await });
+        let serve =
+            tokio::spawn(async move { api.serve_https(&listener, &authority).await.unwrap() });
         let follow = tokio::spawn(async move { run_kube(client, config, sender).await.unwrap() });
         let tasks = [serve, follow];
         Observer { events, told: Told::default(), tasks, _directory: directory }
