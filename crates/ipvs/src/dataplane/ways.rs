@@ -36,6 +36,7 @@ impl Dataplane {
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
         let table = self.table().converge(&mut resetting.iter(), environment)?;
         self.hands_over = true;
+        self.unseen = None;
         let after = self.with_ipvs(Manager::conclude);
         let after = after.unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
@@ -56,12 +57,23 @@ impl Dataplane {
                     warn!("connections that IPVS still has may break: {error}");
                 }
             }
-            None => self.manager = self.left_behind(environment)?,
+            None => self.look_at_what_is_left(environment)?,
         }
-        let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
-        self.table.set_ipvs(ipvs);
+        self.table.set_ipvs(self.behind_nftables());
         let report = self.table().converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
+        self.drain();
+        Ok(report)
+    }
+
+    /// What the table has to do for IPVS where it balances new connections itself. What an
+    /// earlier run left may have connections although nobody can look at it.
+    fn behind_nftables(&self) -> Ipvs {
+        if self.manager.is_some() || self.unseen.is_some() { Ipvs::Draining } else { Ipvs::Unused }
+    }
+
+    /// IPVS gets no new connections any more.
+    fn drain(&mut self) {
         let drained = self.manager.as_mut().map(|manager| {
             manager.drain_all()?;
             manager.look()
@@ -69,7 +81,6 @@ impl Dataplane {
         if let Some(Err(error)) = drained {
             warn!("IPVS does not know yet that it gets no new connections: {error}");
         }
-        Ok(report)
     }
 
     /// Lets new connections take another way for now, if there is a reason to.
@@ -86,28 +97,41 @@ impl Dataplane {
         self.table.adapt(&environment)
     }
 
-    /// Where IPVS has been given nothing there is nothing to drain.
+    /// Where IPVS has been given nothing there is nothing to drain. What an earlier run gave
+    /// it and nobody has seen yet is looked at again as it would have been.
     pub(super) fn forget_attempt(&mut self) {
         let is_there = Registry::open(&self.options.registry).and_then(|mut it| it.is_there());
-        if matches!(is_there, Ok(false)) {
+        if self.unseen.is_some() || matches!(is_there, Ok(false)) {
             self.manager = None;
         }
     }
 
-    /// What an earlier run left with IPVS.
-    fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
+    /// Takes over what an earlier run left with IPVS. Where that cannot be done it stays as it
+    /// is, with all that its connections need, until it can.
+    fn look_at_what_is_left(&mut self, environment: &Environment) -> Result<(), IpvsError> {
         if !Registry::open(&self.options.registry)?.is_there()? {
-            return Ok(None);
+            self.unseen = None;
+            return Ok(());
         }
         let found = Manager::open(&self.options).and_then(|mut manager| {
             manager.repair(environment)?;
             Ok(manager)
         });
-        Ok(found
-            .inspect_err(|error| {
-                warn!("what an earlier run left with IPVS cannot be drained: {error}");
-            })
-            .ok())
+        self.unseen = found.as_ref().err().map(ToString::to_string);
+        self.manager = found.ok();
+        Ok(())
+    }
+
+    /// Tries again what could not be done for a reason that may be gone.
+    pub(super) fn try_again(&mut self) -> Result<(), BackendError> {
+        self.with_ipvs(Manager::try_schedulers_again)?;
+        if self.unseen.is_some() && self.mode == Mode::Nftables {
+            let environment = self.environment.clone();
+            self.look_at_what_is_left(&environment)?;
+            self.lead_if(self.unseen.is_none(), self.behind_nftables())?;
+            self.drain();
+        }
+        Ok(())
     }
 
     /// Lets go of what nobody uses any more.
@@ -132,4 +156,12 @@ impl Dataplane {
         info!("IPVS has no connections of Portolan any more, and all of it is removed");
         Ok(())
     }
+}
+
+/// What an earlier run left with IPVS cannot be looked at, and what becomes of it.
+pub(super) fn unseen(error: &str) -> String {
+    format!(
+        "what an earlier run left with IPVS cannot be looked at: {error}. Connections that IPVS \
+         still has go on as they are, and it is tried again every minute"
+    )
 }
