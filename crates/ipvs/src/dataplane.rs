@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
-use portolan_nft::{Ipvs, NftBackend, NftOptions, Pace};
+use portolan_nft::{NftBackend, NftOptions, Pace};
 
 use self::ways::unseen;
 use crate::error::IpvsError;
@@ -149,16 +149,15 @@ impl Backend for Dataplane {
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let reschedules =
-            self.with_ipvs(|it| Ok(changes.iter().any(|change| it.may_reschedule(change))))?;
-        let Some(reschedules) = reschedules else { return self.table().apply(changes) };
-        // A server has no scheduler while it gets another one, and turns everybody away.
-        let aside = self.lead_if(reschedules, Ipvs::Draining)?;
-        let before = self.with_ipvs(|manager| manager.change(changes))?.unwrap_or_default();
-        let back = self.lead_if(reschedules, Ipvs::Serving)?;
+        let has_ipvs = self.with_ipvs(|manager| {
+            manager.change(changes);
+            Ok(())
+        })?;
+        let Some(()) = has_ipvs else { return self.table().apply(changes) };
+        let before = self.settle()?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([aside, before, back, table, after]))
+        Ok(sum([before, table, after]))
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {

@@ -20,21 +20,30 @@ impl Dataplane {
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
-        let manager = match &mut self.manager {
-            Some(manager) => manager,
-            none => none.insert(Manager::open(&self.options)?),
-        };
-        let before = manager.converge(plans, environment)?;
-        if !self.hands_over {
-            manager.verify_paths()?;
-        }
-        // Otherwise one server that is refused must not keep the others from their clients.
-        if self.switching {
-            manager.verify_servers()?;
-        }
-        self.table.set_ipvs(Ipvs::Serving);
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
-        let table = self.table().converge(&mut resetting.iter(), environment)?;
+        let reschedules = self.take_in(plans, environment)?;
+        // In a change of the backend they come by nftables anyway.
+        let steps_aside = reschedules && (self.hands_over || !self.switching);
+        let mut aside = SyncReport::default();
+        if steps_aside {
+            // As in `settle`, but it is not known yet what the table is.
+            self.table.set_ipvs(Ipvs::Draining);
+            aside = self.table().converge(&mut resetting.iter(), environment)?;
+        }
+        let before = self.with_ipvs(Manager::settle)?.unwrap_or_default();
+        let (hands_over, switching) = (self.hands_over, self.switching);
+        self.with_ipvs(|manager| {
+            if !hands_over {
+                manager.verify_paths()?;
+            }
+            // Otherwise one server that is refused must not keep the others from their clients.
+            if switching { manager.verify_servers() } else { Ok(()) }
+        })?;
+        self.table.set_ipvs(Ipvs::Serving);
+        let table = match steps_aside {
+            true => self.table().adapt(environment),
+            false => self.table().converge(&mut resetting.iter(), environment),
+        }?;
         self.hands_over = true;
         self.unseen = None;
         let after = self.with_ipvs(Manager::conclude);
@@ -42,7 +51,33 @@ impl Dataplane {
             warn!("what is not needed any more stays for now: {error}");
             None
         });
-        Ok(sum([before, table, after.unwrap_or_default()]))
+        Ok(sum([aside, before, table, after.unwrap_or_default()]))
+    }
+
+    /// IPVS is told what is wanted of it, and does nothing yet. Returns whether servers that
+    /// have clients are to get another scheduler.
+    fn take_in(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<bool, IpvsError> {
+        let manager = match &mut self.manager {
+            Some(manager) => manager,
+            none => none.insert(Manager::open(&self.options)?),
+        };
+        manager.converge(plans, environment)?;
+        manager.reschedules()
+    }
+
+    /// Makes virtual servers what was taken in. One that gets another scheduler has none
+    /// meanwhile, and turns everybody away (`ip_vs_edit_service`, v6.1): new connections go
+    /// past IPVS then.
+    pub(super) fn settle(&mut self) -> Result<SyncReport, BackendError> {
+        let reschedules = self.with_ipvs(Manager::reschedules)?.unwrap_or_default();
+        let aside = self.lead_if(reschedules, Ipvs::Draining)?;
+        let settled = self.with_ipvs(Manager::settle)?.unwrap_or_default();
+        let back = self.lead_if(reschedules, Ipvs::Serving)?;
+        Ok(sum([aside, settled, back]))
     }
 
     pub(super) fn converge_nftables(
@@ -124,7 +159,14 @@ impl Dataplane {
 
     /// Tries again what could not be done for a reason that may be gone.
     pub(super) fn try_again(&mut self) -> Result<(), BackendError> {
-        self.with_ipvs(Manager::try_schedulers_again)?;
+        let has_ipvs = self.with_ipvs(|manager| {
+            manager.try_schedulers_again();
+            Ok(())
+        })?;
+        if has_ipvs.is_some() {
+            self.settle()?;
+            self.with_ipvs(Manager::finish)?;
+        }
         if self.unseen.is_some() && self.mode == Mode::Nftables {
             let environment = self.environment.clone();
             self.look_at_what_is_left(&environment)?;
@@ -136,10 +178,13 @@ impl Dataplane {
 
     /// Lets go of what nobody uses any more.
     pub(super) fn release(&mut self) -> Result<(), BackendError> {
-        let Some(manager) = &mut self.manager else { return Ok(()) };
-        if self.mode == Mode::Ipvs {
-            return Ok(manager.release()?);
+        if self.with_ipvs(Manager::release)?.is_some() {
+            self.settle()?;
+            self.with_ipvs(Manager::finish)?;
         }
+        let Some(manager) = self.manager.as_mut().filter(|_| self.mode == Mode::Nftables) else {
+            return Ok(());
+        };
         match manager.release_to_the_end() {
             Ok(false) => return Ok(()),
             Ok(true) => {}

@@ -77,9 +77,9 @@ impl Node {
     }
 
     /// The next process has another `--ipvs-scheduler`. It has begun to serve.
-    pub(crate) fn set_scheduler(&mut self, scheduler: &str) {
+    pub(crate) fn set_scheduler(&mut self, scheduler: &str, mode: Mode) {
         self.options.scheduler = scheduler.to_owned();
-        self.restart(Mode::Nftables);
+        self.restart(mode);
     }
 
     /// The backend follows what a source reports.
