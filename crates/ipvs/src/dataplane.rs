@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 use portolan_core::{
     Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
 };
-use portolan_nft::{Ipvs, NftBackend, NftOptions, Pace};
+use portolan_nft::{NftBackend, NftOptions, Pace};
 
+use self::ways::unseen;
 use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
@@ -30,8 +31,9 @@ use crate::report::sum;
 use crate::strays::resetting_changes;
 use crate::sysctl;
 
-/// How often schedulers that the kernel lacked are tried again.
-const TRY_SCHEDULERS_EVERY: Duration = Duration::from_secs(60);
+/// How often is tried again what the kernel lacked or refused: schedulers, and to look at what
+/// an earlier run left.
+const TRY_AGAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Both backends, of which one has the new connections.
 #[derive(Debug)]
@@ -41,10 +43,12 @@ pub struct Dataplane {
     options: IpvsOptions,
     /// There while IPVS has, or may have, something of ours.
     manager: Option<Manager>,
+    /// Why it is not, although an earlier run left something with IPVS.
+    unseen: Option<String>,
     environment: Environment,
     /// When virtual servers are compared: nothing tells that others changed them.
     pace: Pace,
-    /// When schedulers that the kernel lacked were tried.
+    /// When that was tried which is tried again every minute.
     tried: Instant,
     /// The table hands connections over.
     hands_over: bool,
@@ -68,6 +72,7 @@ impl Dataplane {
             table: NftBackend::open(nft)?,
             options,
             manager,
+            unseen: None,
             environment: Environment::default(),
             pace: Pace::new(Instant::now()),
             tried: Instant::now(),
@@ -95,14 +100,14 @@ impl Dataplane {
     /// [`Backend::is_disturbed`], at a time.
     pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, BackendError> {
         self.release()?;
+        if now.saturating_duration_since(self.tried) >= TRY_AGAIN_EVERY {
+            self.tried = now;
+            self.try_again()?;
+        }
         if self.table().is_disturbed_at(now)? {
             return Ok(true);
         }
         self.with_ipvs(Manager::compare_some)?;
-        if now.saturating_duration_since(self.tried) >= TRY_SCHEDULERS_EVERY {
-            self.tried = now;
-            self.with_ipvs(Manager::try_schedulers_again)?;
-        }
         let Some(manager) = self.manager.as_mut().filter(|_| self.pace.is_due(now)) else {
             return Ok(false);
         };
@@ -148,16 +153,15 @@ impl Backend for Dataplane {
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let reschedules =
-            self.with_ipvs(|it| Ok(changes.iter().any(|change| it.may_reschedule(change))))?;
-        let Some(reschedules) = reschedules else { return self.table().apply(changes) };
-        // A server has no scheduler while it gets another one, and turns everybody away.
-        let aside = self.lead_if(reschedules, Ipvs::Draining)?;
-        let before = self.with_ipvs(|manager| manager.change(changes))?.unwrap_or_default();
-        let back = self.lead_if(reschedules, Ipvs::Serving)?;
+        let has_ipvs = self.with_ipvs(|manager| {
+            manager.change(changes);
+            Ok(())
+        })?;
+        let Some(()) = has_ipvs else { return self.table().apply(changes) };
+        let before = self.settle()?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([aside, before, back, table, after]))
+        Ok(sum([before, table, after]))
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
@@ -175,7 +179,7 @@ impl Backend for Dataplane {
     fn problems(&self) -> Vec<String> {
         match (&self.manager, self.mode) {
             (Some(manager), Mode::Ipvs) => manager.problems(),
-            _ => Vec::new(),
+            _ => self.unseen.iter().map(|error| unseen(error)).collect(),
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) trait Kernel: fmt::Debug + Send {
     fn servers(&mut self) -> Result<Vec<Server>, NetlinkError>;
     fn destinations(&mut self, key: &ServerKey) -> Result<Vec<DestinationState>, NetlinkError>;
     fn execute(&mut self, operations: &[Operation]) -> Result<Vec<Failure>, NetlinkError>;
+    fn lacks_scheduler(&mut self, name: &str) -> Result<bool, NetlinkError>;
     fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<(), NetlinkError>;
     fn bytes_sent(&self) -> u64;
 }
@@ -27,6 +28,10 @@ impl Kernel for Ipvs {
 
     fn execute(&mut self, operations: &[Operation]) -> Result<Vec<Failure>, NetlinkError> {
         Ipvs::execute(self, operations)
+    }
+
+    fn lacks_scheduler(&mut self, name: &str) -> Result<bool, NetlinkError> {
+        Ipvs::lacks_scheduler(self, name)
     }
 
     fn set_timeouts(&mut self, timeouts: Timeouts) -> Result<(), NetlinkError> {

@@ -2,6 +2,7 @@
 //! plans say.
 
 mod drain;
+mod marks;
 mod observe;
 mod scheduling;
 mod settle;
@@ -37,6 +38,8 @@ pub(crate) struct Manager {
     schedulers: Schedulers,
     settings: Settings,
     plans: HashMap<ObjectName, Arc<ServicePlan>>,
+    /// Those that may not be as they are wanted.
+    unsettled: BTreeSet<ServerKey>,
     drain_for: Duration,
     timeouts: Timeouts,
     draining: Option<Draining>,
@@ -66,6 +69,7 @@ impl Manager {
             schedulers: Schedulers::new(scheduler.clone()),
             settings: Settings { scheduler, ..Settings::default() },
             plans: HashMap::new(),
+            unsettled: BTreeSet::new(),
             drain_for: options.drain_for,
             timeouts: options.timeouts,
             draining: None,
@@ -76,12 +80,12 @@ impl Manager {
         })
     }
 
-    /// Reads what there is, and adds all that these plans need.
+    /// Reads what there is, and takes in all that these plans need; see [`Manager::settle`].
     pub(crate) fn converge(
         &mut self,
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
-    ) -> Result<SyncReport, IpvsError> {
+    ) -> Result<(), IpvsError> {
         sysctl::set()?;
         if self.timeouts != Timeouts::default() {
             self.ipvs.set_timeouts(self.timeouts)?;
@@ -93,7 +97,7 @@ impl Manager {
         &mut self,
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
-    ) -> Result<SyncReport, IpvsError> {
+    ) -> Result<(), IpvsError> {
         self.observe()?;
         self.schedulers.try_again();
         self.drains = false;
@@ -104,10 +108,8 @@ impl Manager {
         }
         self.tell_of_others();
         self.paths.set_networks(&environment.service_cidrs);
-        let keys = self.servers.keys();
-        let report = self.settle(keys)?;
-        self.paths.lead_all()?;
-        Ok(report)
+        self.unsettled = self.servers.keys();
+        Ok(self.paths.lead_all()?)
     }
 
     fn tell_of_others(&self) {
@@ -122,32 +124,29 @@ impl Manager {
         }
     }
 
-    /// Adds what changed plans need.
-    pub(crate) fn change(&mut self, changes: &[Change]) -> Result<SyncReport, IpvsError> {
-        let mut keys = BTreeSet::new();
+    /// Takes in what changed plans need; see [`Manager::settle`].
+    pub(crate) fn change(&mut self, changes: &[Change]) {
         for change in changes {
             if let Some(old) = self.plans.remove(&change.service) {
-                keys.extend(self.withdraw(&old));
+                self.withdraw(&old);
             }
             if let Some(new) = &change.new {
-                keys.extend(self.claim(new));
+                self.claim(new);
                 self.plans.insert(change.service.clone(), Arc::clone(new));
             }
         }
-        self.settle(keys)
     }
 
     /// Adds what another environment needs.
     pub(crate) fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, IpvsError> {
         let node_ports = node_ports(environment);
-        let mut keys = BTreeSet::new();
         if node_ports != self.settings.node_ports {
             let plans: Vec<_> = self.plans.values().cloned().collect();
-            plans.iter().for_each(|plan| keys.extend(self.withdraw(plan)));
+            plans.iter().for_each(|plan| self.withdraw(plan));
             self.settings.node_ports = node_ports;
-            plans.iter().for_each(|plan| keys.extend(self.claim(plan)));
+            plans.iter().for_each(|plan| self.claim(plan));
         }
-        let report = self.settle(keys)?;
+        let report = self.settle()?;
         if self.paths.set_networks(&environment.service_cidrs) {
             self.paths.lead_all()?;
             self.paths.prune()?;
@@ -160,24 +159,20 @@ impl Manager {
         self.registry.take_transactions()
     }
 
-    fn claim(&mut self, plan: &ServicePlan) -> BTreeSet<ServerKey> {
-        let mut keys = BTreeSet::new();
-        let servers = &mut self.servers;
+    fn claim(&mut self, plan: &ServicePlan) {
+        let (servers, unsettled) = (&mut self.servers, &mut self.unsettled);
         wanted(plan, &self.settings, &mut |wanted: Wanted| {
-            keys.insert(wanted.server.key);
+            unsettled.insert(wanted.server.key);
             servers.claim(&plan.name, wanted);
         });
-        keys
     }
 
-    fn withdraw(&mut self, plan: &ServicePlan) -> BTreeSet<ServerKey> {
-        let mut keys = BTreeSet::new();
-        let servers = &mut self.servers;
+    fn withdraw(&mut self, plan: &ServicePlan) {
+        let (servers, unsettled) = (&mut self.servers, &mut self.unsettled);
         wanted(plan, &self.settings, &mut |wanted: Wanted| {
-            keys.insert(wanted.server.key);
+            unsettled.insert(wanted.server.key);
             servers.withdraw(&plan.name, &wanted);
         });
-        keys
     }
 }
 

@@ -92,11 +92,6 @@ impl Schedulers {
         Server { scheduler: name, flags, ..server.clone() }
     }
 
-    /// Whether a server may be given another one although nobody asks for another.
-    pub(crate) fn gives_way(name: &str) -> bool {
-        name == ONE_FOR_ALL
-    }
-
     /// Whether it is not known if the kernel has a scheduler. `has` tells whether a server of
     /// ours has it still.
     pub(crate) fn is_untried(&self, name: &str, has: impl Fn(&ServerKey) -> bool) -> bool {

@@ -129,8 +129,10 @@ impl Servers {
             return;
         };
         let stay = Stay::of(wanted);
-        let drains = self.known.get(&key).is_some_and(|known| known.is_to_wait(stay));
-        let server = schedulers.available(&wanted.server, drains);
+        let server = match self.known.get(&key) {
+            Some(known) => known.is_to_be(wanted, schedulers),
+            None => schedulers.available(&wanted.server, false),
+        };
         let known = self.known.entry(key).or_insert_with(|| {
             steps.register.push((key, wanted.comment.to_string()));
             steps.servers.push(Operation::AddServer(server.clone()));

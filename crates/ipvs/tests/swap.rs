@@ -4,6 +4,8 @@
 
 #[path = "swap/early.rs"]
 mod early;
+#[path = "swap/marks.rs"]
+mod marks;
 #[path = "swap/node.rs"]
 mod node;
 #[path = "swap/objects.rs"]

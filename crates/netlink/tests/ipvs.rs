@@ -141,6 +141,17 @@ fn a_refused_request_is_named_and_the_others_are_done() {
 }
 
 #[test]
+fn a_scheduler_is_looked_for_without_a_virtual_server() {
+    namespaced_as_superuser("a_scheduler_is_looked_for_without_a_virtual_server", || {
+        let mut ipvs = Ipvs::open().unwrap();
+        for (name, lacks) in [("rr", false), ("nonesuch", true), ("wlc", false), ("", true)] {
+            assert_eq!(ipvs.lacks_scheduler(name).unwrap(), lacks, "{name:?}");
+            assert_eq!(listed(&mut ipvs), []);
+        }
+    });
+}
+
+#[test]
 fn timeouts_are_read_as_they_were_set_and_zero_leaves_them() {
     namespaced_as_superuser("timeouts_are_read_as_they_were_set_and_zero_leaves_them", || {
         let mut ipvs = Ipvs::open().unwrap();

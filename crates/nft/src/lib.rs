@@ -78,6 +78,9 @@ pub struct NftOptions {
     /// How many endpoints one map is made for. Where a start finds more, it makes several:
     /// what the kernel does with a map as a whole grows with the square of its size.
     pub endpoints_per_map: usize,
+    /// Bits of the connection mark that an earlier process gave to what IPVS has; none is
+    /// usual. Packets of such connections are handed to IPVS too.
+    pub former_ipvs_marks: u32,
 }
 
 /// How connections reach the endpoints that they are for.
@@ -103,6 +106,7 @@ impl Default for NftOptions {
             ipvs: Ipvs::Unused,
             ipvs_bit: 13,
             endpoints_per_map: 16_384,
+            former_ipvs_marks: 0,
         }
     }
 }

@@ -112,6 +112,9 @@ fn enter(elements: &mut ObservedElements, container: Container, view: &ElementVi
     if let Some(key) = Key::from_kernel(view.key) {
         let comment = view.comment.map(Into::into);
         elements.insert(key, ObservedElement { value: value(container, key, view), comment });
+        if view.has_statements {
+            elements.spoil(key);
+        }
     }
 }
 

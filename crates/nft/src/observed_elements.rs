@@ -3,8 +3,8 @@
 //! Nearly all elements of a table are endpoints in slots. They are kept by frontend, in a
 //! list of endpoints each: a sixth of what they take one by one.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use portolan_core::EndpointAddress;
 
@@ -25,6 +25,8 @@ pub(crate) struct ObservedElements {
     slots: HashMap<Key, Vec<Option<EndpointAddress>>>,
     /// All other elements.
     others: HashMap<Key, ObservedElement>,
+    /// Those that are not as they are wanted, whatever their value and comment.
+    spoilt: HashSet<Key>,
     count: usize,
 }
 
@@ -52,6 +54,12 @@ impl ObservedElements {
         self.count += usize::from(added);
     }
 
+    /// Somebody gave an element a statement: it leads where it should, if at all, and has to be
+    /// made again.
+    pub(crate) fn spoil(&mut self, key: Key) {
+        self.spoilt.insert(key);
+    }
+
     /// What a key leads to.
     pub(crate) fn value(&self, key: &Key) -> Option<Value> {
         let listed = self.listed(key).and_then(|(frontend, slot)| {
@@ -62,6 +70,9 @@ impl ObservedElements {
 
     /// Takes an element out if it is there with this value and comment; says whether it was.
     pub(crate) fn take(&mut self, element: &Element) -> bool {
+        if self.spoilt.contains(&element.key) {
+            return false;
+        }
         let taken = self.take_listed(element) || self.take_other(element);
         self.count -= usize::from(taken);
         taken
@@ -167,6 +178,22 @@ mod tests {
                 assert_eq!(observed.value(&element.key), None, "{element:?}");
             }
             assert!(observed.is_empty() && observed.into_keys().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_spoilt_is_found_and_not_taken() {
+        for has_slots in [true, false] {
+            let mut observed = ObservedElements::new(has_slots);
+            let elements = [0, 1].map(|slot| element(80, slot, endpoint(1), None));
+            for Element { key, value, comment } in elements.clone() {
+                observed.insert(key, ObservedElement { value, comment });
+            }
+            let [spoilt, sound] = elements;
+            observed.spoil(spoilt.key);
+            assert!(!observed.take(&spoilt) && observed.take(&sound));
+            assert_eq!(observed.value(&spoilt.key), Some(spoilt.value));
+            assert_eq!((observed.len(), observed.into_keys()), (1, vec![spoilt.key]));
         }
     }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod common;
+#[path = "common/counted.rs"]
+mod counted;
 #[path = "common/life.rs"]
 mod life;
 
@@ -214,6 +216,23 @@ fn edits_by_others_are_undone_and_their_own_tables_left_alone() {
         assert_eq!(cleanup(TABLE).unwrap(), [""; 0]);
         let left: Vec<Table> = connection.tables(Family::Ip).unwrap();
         assert_eq!(left.into_iter().map(|table| table.name).collect::<Vec<_>>(), ["theirs"]);
+    });
+}
+
+#[test]
+fn an_element_to_which_others_attached_a_statement_is_put_right() {
+    namespaced("an_element_to_which_others_attached_a_statement_is_put_right", || {
+        let plans = common::one_of_each();
+        converge(&plans, &common::environment());
+        let before = table();
+        for set in ["cluster-ips", "endpoints", "hairpin", "node-port-endpoints"] {
+            counted::count_one(TABLE, set);
+            let (_, mended) = converge(&plans, &common::environment());
+            assert_eq!((mended.added, mended.deleted), (1, 1), "{set}");
+            let (_, second) = converge(&plans, &common::environment());
+            assert_eq!(second, SyncReport::default(), "{set}");
+            assert_eq!(table(), before, "{set}");
+        }
     });
 }
 

@@ -243,6 +243,25 @@ fn whatever_people_do_to_the_table_with_nft_is_undone() {
     });
 }
 
+#[test]
+fn a_set_that_people_made_again_with_a_statement_is_made_again_without() {
+    let name = "a_set_that_people_made_again_with_a_statement_is_made_again_without";
+    namespaced(name, || {
+        let plans = common::one_of_each();
+        let nft = Nft::of_version([1, 0, 6]);
+        for set in ["set cluster-ips {", "map endpoints {", "map services {"] {
+            Namespace::new("edited").unwrap().run(|| {
+                let counting = rendered(&plans).to_string();
+                let counting = counting.replacen(set, &format!("{set}\n\t\tcounter"), 1);
+                nft.load(&NftText::parse(&counting));
+                assert_ne!(converge(&plans), SyncReport::default(), "{set}");
+                assert_eq!(converge(&plans), SyncReport::default(), "{set}");
+                assert!(!nft.list_json().to_string().contains("counter"), "{set}");
+            });
+        }
+    });
+}
+
 /// All that is listed, whatever the order of chains and elements.
 fn sorted_listing(nft: &Nft) -> (Vec<String>, Vec<String>) {
     let listing = nft.list();

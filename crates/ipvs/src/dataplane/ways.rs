@@ -20,28 +20,64 @@ impl Dataplane {
         plans: &[Arc<ServicePlan>],
         environment: &Environment,
     ) -> Result<SyncReport, BackendError> {
-        let manager = match &mut self.manager {
-            Some(manager) => manager,
-            none => none.insert(Manager::open(&self.options)?),
-        };
-        let before = manager.converge(plans, environment)?;
-        if !self.hands_over {
-            manager.verify_paths()?;
-        }
-        // Otherwise one server that is refused must not keep the others from their clients.
-        if self.switching {
-            manager.verify_servers()?;
-        }
-        self.table.set_ipvs(Ipvs::Serving);
         let resetting: Vec<_> = plans.iter().map(resetting).collect();
-        let table = self.table().converge(&mut resetting.iter(), environment)?;
+        let reschedules = self.take_in(plans, environment)?;
+        // In a change of the backend they come by nftables anyway.
+        let steps_aside = reschedules && (self.hands_over || !self.switching);
+        let mut aside = SyncReport::default();
+        if steps_aside {
+            // As in `settle`, but it is not known yet what the table is.
+            self.lead(Ipvs::Draining);
+            aside = self.table().converge(&mut resetting.iter(), environment)?;
+        }
+        let before = self.with_ipvs(Manager::settle)?.unwrap_or_default();
+        let (hands_over, switching) = (self.hands_over, self.switching);
+        self.with_ipvs(|manager| {
+            if !hands_over {
+                manager.verify_paths()?;
+            }
+            // Otherwise one server that is refused must not keep the others from their clients.
+            if switching { manager.verify_servers() } else { Ok(()) }
+        })?;
+        self.lead(Ipvs::Serving);
+        let table = match steps_aside {
+            true => self.table().adapt(environment),
+            false => self.table().converge(&mut resetting.iter(), environment),
+        }?;
         self.hands_over = true;
+        self.unseen = None;
         let after = self.with_ipvs(Manager::conclude);
         let after = after.unwrap_or_else(|error| {
             warn!("what is not needed any more stays for now: {error}");
             None
         });
-        Ok(sum([before, table, after.unwrap_or_default()]))
+        Ok(sum([aside, before, table, after.unwrap_or_default(), self.adopt()]))
+    }
+
+    /// IPVS is told what is wanted of it, and does nothing yet. Returns whether servers that
+    /// have clients are to get another scheduler.
+    fn take_in(
+        &mut self,
+        plans: &[Arc<ServicePlan>],
+        environment: &Environment,
+    ) -> Result<bool, IpvsError> {
+        let manager = match &mut self.manager {
+            Some(manager) => manager,
+            none => none.insert(Manager::open(&self.options)?),
+        };
+        manager.converge(plans, environment)?;
+        manager.reschedules()
+    }
+
+    /// Makes virtual servers what was taken in. One that gets another scheduler has none
+    /// meanwhile, and turns everybody away (`ip_vs_edit_service`, v6.1): new connections go
+    /// past IPVS then.
+    pub(super) fn settle(&mut self) -> Result<SyncReport, BackendError> {
+        let reschedules = self.with_ipvs(Manager::reschedules)?.unwrap_or_default();
+        let aside = self.lead_if(reschedules, Ipvs::Draining)?;
+        let settled = self.with_ipvs(Manager::settle)?.unwrap_or_default();
+        let back = self.lead_if(reschedules, Ipvs::Serving)?;
+        Ok(sum([aside, settled, back]))
     }
 
     pub(super) fn converge_nftables(
@@ -56,12 +92,23 @@ impl Dataplane {
                     warn!("connections that IPVS still has may break: {error}");
                 }
             }
-            None => self.manager = self.left_behind(environment)?,
+            None => self.look_at_what_is_left(environment)?,
         }
-        let ipvs = if self.manager.is_some() { Ipvs::Draining } else { Ipvs::Unused };
-        self.table.set_ipvs(ipvs);
-        let report = self.table().converge(&mut plans.iter(), environment)?;
+        self.lead(self.behind_nftables());
+        let table = self.table().converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
+        self.drain();
+        Ok(sum([table, self.adopt()]))
+    }
+
+    /// What the table has to do for IPVS where it balances new connections itself. What an
+    /// earlier run left may have connections although nobody can look at it.
+    fn behind_nftables(&self) -> Ipvs {
+        if self.manager.is_some() || self.unseen.is_some() { Ipvs::Draining } else { Ipvs::Unused }
+    }
+
+    /// IPVS gets no new connections any more.
+    fn drain(&mut self) {
         let drained = self.manager.as_mut().map(|manager| {
             manager.drain_all()?;
             manager.look()
@@ -69,6 +116,36 @@ impl Dataplane {
         if let Some(Err(error)) = drained {
             warn!("IPVS does not know yet that it gets no new connections: {error}");
         }
+    }
+
+    /// The table is to do this for IPVS when it is next changed.
+    fn lead(&mut self, to: Ipvs) {
+        let former = self.manager.as_ref().map_or(0, Manager::former_marks);
+        self.table().set_former_ipvs_marks(former);
+        self.table.set_ipvs(to);
+    }
+
+    /// Connections that an earlier process gave to IPVS with another mark get ours, after
+    /// which the table need not look for theirs.
+    fn adopt(&mut self) -> SyncReport {
+        self.try_to_adopt().unwrap_or_else(|error| {
+            warn!(
+                "connections that IPVS has with the mark of an earlier --ipvs-mark-bit go on, and \
+                 get that of this one later: {error}"
+            );
+            SyncReport::default()
+        })
+    }
+
+    fn try_to_adopt(&mut self) -> Result<SyncReport, BackendError> {
+        let Some(manager) = self.manager.as_mut().filter(|it| it.former_marks() != 0) else {
+            return Ok(SyncReport::default());
+        };
+        manager.adopt_connections()?;
+        let environment = self.environment.clone();
+        self.table().set_former_ipvs_marks(0);
+        let report = self.table.adapt(&environment)?;
+        self.manager.as_mut().map_or(Ok(()), Manager::forget_former_marks)?;
         Ok(report)
     }
 
@@ -82,40 +159,64 @@ impl Dataplane {
             return Ok(SyncReport::default());
         }
         let environment = self.environment.clone();
-        self.table().set_ipvs(to);
-        self.table.adapt(&environment)
+        self.lead(to);
+        self.table().adapt(&environment)
     }
 
-    /// Where IPVS has been given nothing there is nothing to drain.
+    /// Where IPVS has been given nothing there is nothing to drain. What an earlier run gave
+    /// it and nobody has seen yet is looked at again as it would have been.
     pub(super) fn forget_attempt(&mut self) {
         let is_there = Registry::of(&self.options).and_then(|mut it| it.is_there());
-        if matches!(is_there, Ok(false)) {
+        if self.unseen.is_some() || matches!(is_there, Ok(false)) {
             self.manager = None;
         }
     }
 
-    /// What an earlier run left with IPVS.
-    fn left_behind(&self, environment: &Environment) -> Result<Option<Manager>, IpvsError> {
+    /// Takes over what an earlier run left with IPVS. Where that cannot be done it stays as it
+    /// is, with all that its connections need, until it can.
+    fn look_at_what_is_left(&mut self, environment: &Environment) -> Result<(), IpvsError> {
         if !Registry::of(&self.options)?.is_there()? {
-            return Ok(None);
+            self.unseen = None;
+            return Ok(());
         }
         let found = Manager::open(&self.options).and_then(|mut manager| {
             manager.repair(environment)?;
             Ok(manager)
         });
-        Ok(found
-            .inspect_err(|error| {
-                warn!("what an earlier run left with IPVS cannot be drained: {error}");
-            })
-            .ok())
+        self.unseen = found.as_ref().err().map(ToString::to_string);
+        self.manager = found.ok();
+        Ok(())
+    }
+
+    /// Tries again what could not be done for a reason that may be gone.
+    pub(super) fn try_again(&mut self) -> Result<(), BackendError> {
+        let has_ipvs = self.with_ipvs(|manager| {
+            manager.try_schedulers_again();
+            Ok(())
+        })?;
+        if has_ipvs.is_some() {
+            self.settle()?;
+            self.with_ipvs(Manager::finish)?;
+        }
+        if self.unseen.is_some() && self.mode == Mode::Nftables {
+            let environment = self.environment.clone();
+            self.look_at_what_is_left(&environment)?;
+            self.lead_if(self.unseen.is_none(), self.behind_nftables())?;
+            self.drain();
+        }
+        self.adopt();
+        Ok(())
     }
 
     /// Lets go of what nobody uses any more.
     pub(super) fn release(&mut self) -> Result<(), BackendError> {
-        let Some(manager) = &mut self.manager else { return Ok(()) };
-        if self.mode == Mode::Ipvs {
-            return Ok(manager.release()?);
+        if self.with_ipvs(Manager::release)?.is_some() {
+            self.settle()?;
+            self.with_ipvs(Manager::finish)?;
         }
+        let Some(manager) = self.manager.as_mut().filter(|_| self.mode == Mode::Nftables) else {
+            return Ok(());
+        };
         match manager.release_to_the_end() {
             Ok(false) => return Ok(()),
             Ok(true) => {}
@@ -125,11 +226,19 @@ impl Dataplane {
                 return Ok(());
             }
         }
-        self.table.set_ipvs(Ipvs::Unused);
+        self.lead(Ipvs::Unused);
         let environment = self.environment.clone();
         self.table().adapt(&environment)?;
         self.manager = None;
         info!("IPVS has no connections of Portolan any more, and all of it is removed");
         Ok(())
     }
+}
+
+/// What an earlier run left with IPVS cannot be looked at, and what becomes of it.
+pub(super) fn unseen(error: &str) -> String {
+    format!(
+        "what an earlier run left with IPVS cannot be looked at: {error}. Connections that IPVS \
+         still has go on as they are, and it is tried again every minute"
+    )
 }

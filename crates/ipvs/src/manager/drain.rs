@@ -21,6 +21,7 @@ impl Manager {
     /// New connections go elsewhere; those that there are may stay until they end.
     pub(crate) fn drain_all(&mut self) -> Result<(), IpvsError> {
         self.plans.clear();
+        self.unsettled.clear();
         self.afterwards.clear();
         self.drains = true;
         let mut operations = Vec::new();
@@ -31,7 +32,7 @@ impl Manager {
     }
 
     /// Deletes what nobody uses any more, or has waited for too long. Asks the kernel only
-    /// for servers that wait.
+    /// for servers that wait. Servers that wait no longer are left to [`Manager::settle`].
     pub(crate) fn release(&mut self) -> Result<(), IpvsError> {
         if self.drains {
             // It failed when it was asked for, and is not known to what extent.
@@ -52,8 +53,7 @@ impl Manager {
         self.let_go(&gone)?;
         // Those that no longer wait may have the scheduler that they are wanted with.
         left.retain(|key| !self.servers.waits(key));
-        self.settle(left)?;
-        self.finish()?;
+        self.unsettled.extend(left);
         Ok(())
     }
 
@@ -90,6 +90,8 @@ impl Manager {
     /// nothing is used any more, and then returns `true`.
     pub(crate) fn release_to_the_end(&mut self) -> Result<bool, IpvsError> {
         self.release()?;
+        self.settle()?;
+        self.finish()?;
         if !self.servers.is_empty() {
             return Ok(false);
         }

@@ -1,20 +1,28 @@
 //! Schedulers that the kernel may lack.
 
-use std::collections::BTreeSet;
-
-use portolan_core::{Change, ServicePlan, SyncReport};
-use portolan_netlink::ipvs::{Operation, Server, ServerKey};
+use portolan_core::SyncReport;
+use portolan_netlink::ipvs::{Operation, Server};
 
 use super::Manager;
 use crate::error::IpvsError;
 use crate::report::sum;
-use crate::schedulers::Schedulers;
 
 impl Manager {
-    /// Does for these servers what has to be done before the table leads clients there. Each
-    /// scheduler of which it is not known whether the kernel has it is tried by one of them.
+    /// Whether [`Manager::settle`] will give servers that have clients another scheduler.
+    pub(crate) fn reschedules(&mut self) -> Result<bool, IpvsError> {
+        for name in self.servers.untried_schedulers(&self.unsettled, &self.schedulers) {
+            if self.ipvs.lacks_scheduler(&name)? {
+                self.is_missing(&name)?;
+            }
+        }
+        Ok(self.unsettled.iter().any(|key| self.servers.reschedules(key, &self.schedulers)))
+    }
+
+    /// Does for all that was taken in what has to be done before the table leads clients there.
+    /// Each scheduler of which it is not known whether the kernel has it is tried by one server.
     /// Those that the kernel refused for lack of theirs have the node's when this returns.
-    pub(super) fn settle(&mut self, keys: BTreeSet<ServerKey>) -> Result<SyncReport, IpvsError> {
+    pub(crate) fn settle(&mut self) -> Result<SyncReport, IpvsError> {
+        let keys = std::mem::take(&mut self.unsettled);
         let mut total = SyncReport::default();
         for key in self.servers.untried(&keys, &self.schedulers) {
             let (report, _) = self.settle_all([key])?;
@@ -29,24 +37,6 @@ impl Manager {
         Ok(sum([total, report, again]))
     }
 
-    /// Whether a change may give virtual servers that have clients another scheduler.
-    pub(crate) fn may_reschedule(&self, change: &Change) -> bool {
-        match (&change.old, &change.new) {
-            (Some(old), Some(new)) => {
-                let [old, new] = [old, new].map(|plan| self.scheduler_for(plan));
-                old != new || Schedulers::gives_way(new)
-            }
-            _ => false,
-        }
-    }
-
-    fn scheduler_for(&self, plan: &ServicePlan) -> &str {
-        match &plan.ipvs_scheduler {
-            Some(scheduler) => scheduler.name(),
-            None => &self.schedulers.of_node().name,
-        }
-    }
-
     /// The kernel refused a server because it has no such scheduler. It is to be settled
     /// again, and then it gets the scheduler of the node.
     pub(super) fn lacks_scheduler(
@@ -54,23 +44,25 @@ impl Manager {
         operation: &Operation,
         server: &Server,
     ) -> Result<(), IpvsError> {
-        let name = &server.scheduler;
-        if *name == self.schedulers.of_node().name {
-            return Err(IpvsError::NoScheduler { name: name.clone() });
-        }
-        self.schedulers.refused(name);
+        self.is_missing(&server.scheduler)?;
         self.servers.not_done(operation);
         Ok(())
     }
 
-    /// Tries again what the kernel lacked: its module may be there by now.
-    pub(crate) fn try_schedulers_again(&mut self) -> Result<(), IpvsError> {
+    fn is_missing(&mut self, name: &str) -> Result<(), IpvsError> {
+        if name == self.schedulers.of_node().name {
+            return Err(IpvsError::NoScheduler { name: name.to_owned() });
+        }
+        self.schedulers.refused(name);
+        Ok(())
+    }
+
+    /// What the kernel lacked is to be tried again: its module may be there by now.
+    pub(crate) fn try_schedulers_again(&mut self) {
         let missing = self.schedulers.try_again();
         if !missing.is_empty() {
-            self.settle(self.servers.wanted_with(&missing))?;
-            self.finish()?;
+            self.unsettled.extend(self.servers.wanted_with(&missing));
         }
-        Ok(())
     }
 
     /// What Services ask for and do not get although they are served, one sentence each.

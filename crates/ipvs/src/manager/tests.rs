@@ -45,13 +45,22 @@ impl Scene {
     fn converge(&mut self) {
         let plans: Vec<_> = self.index.plans().cloned().collect();
         self.manager.catch_up(&plans, &self.environment).unwrap();
+        self.settle();
         self.manager.conclude().unwrap();
     }
 
     /// What comes before the table is changed, all at once.
     fn before(&mut self, updates: impl IntoIterator<Item = Update>) {
         updates.into_iter().for_each(|update| self.index.apply(update));
-        self.manager.change(&self.index.take_changes()).unwrap();
+        self.manager.change(&self.index.take_changes());
+        self.settle();
+    }
+
+    /// Returns whether it was told before that servers get another scheduler.
+    fn settle(&mut self) -> bool {
+        let reschedules = self.manager.reschedules().unwrap();
+        self.manager.settle().unwrap();
+        reschedules
     }
 
     /// Follows what a source reports.

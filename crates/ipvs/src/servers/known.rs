@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use portolan_netlink::ipvs::{Destination, DestinationState, Operation, Server, ServerKey};
 
-use crate::schedulers::full_weight;
+use crate::schedulers::{Schedulers, full_weight};
 use crate::wanted::{Wanted, has_connections};
 
 /// A virtual server as the kernel has it.
@@ -86,8 +86,13 @@ impl Known {
         }
     }
 
+    /// What the server is to be, as it can be had.
+    pub(super) fn is_to_be(&self, wanted: &Wanted, schedulers: &Schedulers) -> Server {
+        schedulers.available(&wanted.server, self.is_to_wait(Stay::of(wanted)))
+    }
+
     /// Whether connections stay with a destination that is to have no new ones.
-    pub(super) fn is_to_wait(&self, stay: Stay<'_>) -> bool {
+    fn is_to_wait(&self, stay: Stay<'_>) -> bool {
         let waits = |address| stay.serving.binary_search(address).is_err() && !stay.ends(address);
         self.destinations.keys().any(waits)
     }

@@ -115,6 +115,24 @@ impl Servers {
         keys.iter().filter(is_first).copied().collect()
     }
 
+    /// Those schedulers.
+    pub(crate) fn untried_schedulers(
+        &self,
+        keys: &BTreeSet<ServerKey>,
+        schedulers: &Schedulers,
+    ) -> Vec<String> {
+        let untried = self.untried(keys, schedulers);
+        untried.iter().filter_map(|key| self.wanted_scheduler(key)).map(str::to_owned).collect()
+    }
+
+    /// Whether [`Servers::settle`] gives a server another scheduler than it has.
+    pub(crate) fn reschedules(&self, key: &ServerKey, schedulers: &Schedulers) -> bool {
+        let (Some(wanted), Some(known)) = (self.claims.serving(key), self.known.get(key)) else {
+            return false;
+        };
+        known.is_to_be(wanted, schedulers).scheduler != known.server.scheduler
+    }
+
     /// The scheduler that a server of ours has in the kernel, as far as that is known.
     pub(crate) fn scheduler_of(&self, key: &ServerKey) -> Option<&str> {
         let name = &self.known.get(key)?.server.scheduler;

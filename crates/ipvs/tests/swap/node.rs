@@ -1,6 +1,7 @@
 //! A node with pods of its own and others, one service, and the backend in one of its modes.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -87,9 +88,15 @@ impl Node {
     }
 
     /// The next process has another `--ipvs-scheduler`. It has begun to serve.
-    pub(crate) fn set_scheduler(&mut self, scheduler: &str) {
+    pub(crate) fn set_scheduler(&mut self, scheduler: &str, mode: Mode) {
         self.options.scheduler = scheduler.to_owned();
-        self.restart(Mode::Nftables);
+        self.restart(mode);
+    }
+
+    /// The next process has another `--ipvs-mark-bit`. It has begun to serve.
+    pub(crate) fn set_mark_bit(&mut self, bit: u8, mode: Mode) {
+        self.options.mark_bit = bit;
+        self.restart(mode);
     }
 
     /// The backend follows what a source reports.
@@ -123,6 +130,19 @@ impl Node {
         let (backend, sent) = self.topology.node().run(|| open(mode, options, index, environment));
         self.backend = backend;
         sent
+    }
+
+    /// The same while the process may open one more file, and no second one.
+    pub(crate) fn restart_short_of_files(&mut self, mode: Mode) {
+        let (index, environment, options) = (&self.index, &self.environment, &self.options);
+        self.backend = self.topology.node().run(|| {
+            let mut backend = Dataplane::open(mode, nft(options), options.clone()).unwrap();
+            let files = std::iter::from_fn(|| File::open("/dev/null").ok());
+            let mut all: Vec<File> = files.collect();
+            all.pop();
+            backend.converge(&mut index.plans(), environment).unwrap();
+            backend
+        });
     }
 
     /// What the agent does every few seconds.
@@ -190,7 +210,11 @@ fn open(
     index: &Index,
     environment: &Environment,
 ) -> (Dataplane, usize) {
-    let mut backend = Dataplane::open(mode, NftOptions::default(), options.clone()).unwrap();
+    let mut backend = Dataplane::open(mode, nft(options), options.clone()).unwrap();
     let report = backend.converge(&mut index.plans(), environment).unwrap();
     (backend, report.added + report.deleted)
+}
+
+fn nft(options: &IpvsOptions) -> NftOptions {
+    NftOptions { ipvs_bit: options.mark_bit, ..NftOptions::default() }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use portolan_ipvs::Mode;
+use portolan_core::Backend as _;
+use portolan_ipvs::{IpvsOptions, Mode};
 use portolan_lab::namespaced_as_superuser;
 use portolan_netlink::ipvs::{self, Destination, Ipvs, ServerKey};
 use portolan_netlink::nftables::{Batch, Connection, Family};
@@ -118,6 +119,46 @@ fn what_drains_gets_its_routing_rules_and_routes_back() {
         });
         node.converge();
         clients.talk("after others deleted what leads to IPVS");
+    });
+}
+
+#[test]
+fn what_an_earlier_process_left_goes_on_although_it_cannot_be_looked_at_yet() {
+    let name = "trouble::what_an_earlier_process_left_goes_on_although_it_cannot_be_looked_at_yet";
+    namespaced_as_superuser(name, || {
+        for v6 in [false, true] {
+            let mut node = Node::start(v6, Mode::Ipvs, LONG);
+            let mut clients = Clients::connect(&node, 10, 5);
+            node.restart_short_of_files(Mode::Nftables);
+            clients.talk("while nobody can look at IPVS");
+            let [problem] = <[String; 1]>::try_from(node.backend.problems()).unwrap();
+            assert!(problem.contains("tried again every minute"), "{problem}");
+            node.serve(&[1, 2]);
+            node.look();
+            assert_eq!(node.backend.draining(), None, "it was tried a moment ago");
+
+            assert!(!node.is_disturbed_later());
+            assert!(node.backend.draining().is_some_and(|it| it.connections >= 10));
+            assert_eq!(node.backend.problems(), Vec::<String>::new());
+            clients.talk("when IPVS can be looked at again");
+            assert!(!node.is_new_connection_with_ipvs());
+        }
+    });
+}
+
+#[test]
+fn where_the_register_is_gone_nothing_is_waited_for() {
+    let name = "trouble::where_the_register_is_gone_nothing_is_waited_for";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        node.restart_short_of_files(Mode::Nftables);
+        node.run(|| portolan_ipvs::cleanup(&IpvsOptions::default()).unwrap());
+        node.is_disturbed_later();
+        assert_eq!(node.backend.problems(), Vec::<String>::new());
+        let chains =
+            node.run(|| Connection::open().unwrap().chains(Family::Ip, "portolan").unwrap());
+        assert!(chains.iter().all(|it| !it.name.starts_with("ipvs-")), "{chains:?}");
+        assert_eq!(node.answers().len(), 4);
     });
 }
 

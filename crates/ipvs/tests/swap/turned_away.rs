@@ -5,9 +5,9 @@ use std::time::Duration;
 use portolan_ipvs::Mode;
 use portolan_lab::{NewConnections, Probe, Protocol, namespaced_as_superuser};
 
-use crate::node::Node;
+use crate::node::{Clients, Node};
 use crate::objects::pod;
-use crate::schedulers::wishes;
+use crate::schedulers::{listed, wishes};
 
 const LONG: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +21,49 @@ fn nobody_is_turned_away_while_the_scheduler_changes() {
         let new_connections = NewConnections::start(&topology, &node.frontends());
         for scheduler in ["wlc", "rr", "sed", "nq"].into_iter().cycle().take(40) {
             node.choose(Some(scheduler));
+        }
+        let (count, failures) = new_connections.stop();
+        assert_eq!(failures, Vec::<String>::new(), "of {count} new connections");
+    });
+}
+
+#[test]
+fn nobody_is_turned_away_while_the_next_process_gives_every_server_another_scheduler() {
+    let name = "turned_away::\
+                nobody_is_turned_away_while_the_next_process_gives_every_server_another_scheduler";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        let mut clients = Clients::connect(&node, 10, 5);
+        let topology = node.topology.clone();
+        let new_connections = NewConnections::start(&topology, &node.frontends());
+        for scheduler in ["wlc", "rr", "sed", "nq"].into_iter().cycle().take(40) {
+            node.set_scheduler(scheduler, Mode::Ipvs);
+            assert_eq!(listed(&node), [(scheduler.to_owned(), 0)]);
+        }
+        let (count, failures) = new_connections.stop();
+        assert_eq!(failures, Vec::<String>::new(), "of {count} new connections");
+        clients.talk("at the end");
+        assert!(node.is_new_connection_with_ipvs());
+        assert_eq!(node.restart(Mode::Ipvs), 0);
+    });
+}
+
+#[test]
+fn nobody_is_turned_away_when_a_scheduler_comes_back_that_had_given_way() {
+    let name = "turned_away::nobody_is_turned_away_when_a_scheduler_comes_back_that_had_given_way";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, Duration::from_secs(1));
+        node.choose(Some("dh"));
+        let topology = node.topology.clone();
+        let new_connections = NewConnections::start(&topology, &node.frontends());
+        for _ in 0..10 {
+            node.serve(&[1, 2, 3]);
+            let given_way = ("rr".to_owned(), 0);
+            assert!(listed(&node).contains(&given_way), "while an endpoint drains");
+            std::thread::sleep(Duration::from_millis(1200));
+            node.look();
+            assert_eq!(listed(&node), [("dh".to_owned(), 0)]);
+            node.serve(&[1, 2, 3, 4]);
         }
         let (count, failures) = new_connections.stop();
         assert_eq!(failures, Vec::<String>::new(), "of {count} new connections");

@@ -1,9 +1,11 @@
 //! What IPVS says about itself.
 
+use std::net::{Ipv6Addr, SocketAddr};
+
 use super::connection::Ipvs;
 use super::operation::key_of;
-use super::uapi::{command, flag, info, top};
-use super::{DestinationState, Server, ServerKey, Timeouts};
+use super::uapi::{command, flag, info, service, top};
+use super::{DestinationState, Operation, Server, ServerKey, Timeouts};
 use crate::NetlinkError;
 use crate::wire::attribute::AttributeSet;
 
@@ -62,6 +64,32 @@ impl Ipvs {
                 .extend(set.and_then(|set| DestinationState::decode(set.get(top::DESTINATION)?)));
         })?;
         Ok(destinations)
+    }
+
+    /// Whether the kernel has no such scheduler, and no module of it that it could load.
+    ///
+    /// It is asked for a virtual server whose netmask it refuses, but not before it has looked
+    /// for the scheduler (`ip_vs_add_service`, v6.1). Where it refuses an address of IPv6
+    /// before, nothing is known, and this is `false`.
+    pub fn lacks_scheduler(&mut self, name: &str) -> Result<bool, NetlinkError> {
+        const TCP: u8 = 6;
+        let action = "look for a scheduler of IPVS";
+        let address = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
+        let key = ServerKey::Address { protocol: TCP, address };
+        let server = Server { key, scheduler: name.to_owned(), flags: 0, persistence: None };
+        let asked = self.ask(command::NEW_SERVICE, flag::ACKNOWLEDGE, action, |encoder| {
+            encoder.nested(top::SERVICE, |encoder| {
+                server.encode(encoder);
+                // Of two attributes of one kind the last counts.
+                encoder.attribute(service::NETMASK, &0u32.to_ne_bytes());
+            });
+        })?;
+        match self.collect(asked, action, &mut |_| {}) {
+            Err(NetlinkError::Refused(refusal)) => Ok(refusal.lacks_scheduler()),
+            Err(error) => Err(error),
+            // A kernel that takes any netmask.
+            Ok(()) => self.execute(&[Operation::DeleteServer(key)]).map(|_| false),
+        }
     }
 
     /// The timeouts of connections.

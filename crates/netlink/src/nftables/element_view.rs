@@ -19,6 +19,9 @@ pub struct ElementView<'a> {
     pub data: Option<Data<'a>>,
     /// Its comment.
     pub comment: Option<&'a str>,
+    /// It has statements of its own (`counter`, `limit`), which run whenever it is found and
+    /// can make it as if it were not there. None of those that are written here has any.
+    pub has_statements: bool,
 }
 
 impl<'a> ElementView<'a> {
@@ -41,6 +44,9 @@ impl<'a> ElementView<'a> {
             interval_end: flags & ELEMENT_INTERVAL_END != 0,
             data: set.optional(element::DATA, |set| Data::decode(set.get(element::DATA)?))?,
             comment: userdata::str(set.get(element::USERDATA), userdata::COMMENT),
+            has_statements: [element::EXPR, element::EXPRESSIONS]
+                .iter()
+                .any(|kind| set.get(*kind).is_some()),
         })
     }
 }

@@ -30,6 +30,9 @@ pub struct Set {
     /// Flags (`NFT_SET_*`) that Portolan does not use, as the kernel listed them; zero in
     /// sets made here. They are not written.
     pub other_flags: u32,
+    /// The kernel listed statements that each new element gets (`counter`, `limit`). Sets made
+    /// here have none, and none are written.
+    pub has_statements: bool,
 }
 
 /// What the keys of a map lead to.
@@ -86,7 +89,7 @@ impl Set {
     }
 
     pub(super) fn decode(attributes: &[u8]) -> Option<Set> {
-        let attributes = AttributeSet::<17>::parse(attributes)?;
+        let attributes = AttributeSet::<19>::parse(attributes)?;
         let flags = attributes.optional(set::FLAGS, |a| a.be32(set::FLAGS))?.unwrap_or(0);
         let description = attributes.nested::<3>(set::DESC);
         let mut decoded = Set {
@@ -99,6 +102,9 @@ impl Set {
             timeout: flags & set_flag::TIMEOUT != 0,
             comment: set_userdata::comment(attributes.get(set::USERDATA)),
             other_flags: 0,
+            has_statements: [set::EXPR, set::EXPRESSIONS]
+                .iter()
+                .any(|kind| attributes.get(*kind).is_some()),
         };
         decoded.other_flags = flags & !decoded.flags();
         Some(decoded)
@@ -123,7 +129,7 @@ fn length(fields: &[Field]) -> u32 {
     u32::try_from(field::total_length(fields)).unwrap_or(u32::MAX)
 }
 
-fn decode_data(attributes: &AttributeSet<'_, 17>) -> Option<SetData> {
+fn decode_data(attributes: &AttributeSet<'_, 19>) -> Option<SetData> {
     match attributes.be32(set::DATA_TYPE)? {
         DATA_TYPE_VERDICT => Some(SetData::Verdict),
         number => Some(SetData::Fields(field::from_type(number, attributes.be32(set::DATA_LEN)?))),
@@ -157,6 +163,7 @@ mod tests {
                             timeout: !interval,
                             comment: Some("why".into()),
                             other_flags: 0,
+                            has_statements: false,
                         });
                     }
                 }

@@ -98,12 +98,14 @@ attributes! {
     list "NFTA_LIST_" { ELEM = 1 }
     set "NFTA_SET_" {
         TABLE = 1, NAME = 2, FLAGS = 3, KEY_TYPE = 4, KEY_LEN = 5, DATA_TYPE = 6, DATA_LEN = 7,
-        DESC = 9, ID = 10, USERDATA = 13, COUNT = 20,
+        DESC = 9, ID = 10, USERDATA = 13, EXPR = 17, EXPRESSIONS = 18, COUNT = 20,
     }
     set_description "NFTA_SET_DESC_" { SIZE = 1, CONCAT = 2 }
     set_field "NFTA_SET_FIELD_" { LEN = 1 }
     element_list "NFTA_SET_ELEM_LIST_" { TABLE = 1, SET = 2, ELEMENTS = 3, SET_ID = 4 }
-    element "NFTA_SET_ELEM_" { KEY = 1, DATA = 2, FLAGS = 3, USERDATA = 6, KEY_END = 10 }
+    element "NFTA_SET_ELEM_" {
+        KEY = 1, DATA = 2, FLAGS = 3, USERDATA = 6, EXPR = 7, KEY_END = 10, EXPRESSIONS = 11,
+    }
     data "NFTA_DATA_" { VALUE = 1, VERDICT = 2 }
     verdict "NFTA_VERDICT_" { CODE = 1, CHAIN = 2 }
     expression "NFTA_EXPR_" { NAME = 1, DATA = 2 }

@@ -127,6 +127,13 @@ impl Kernel for FakeKernel {
         Ok(failures)
     }
 
+    fn lacks_scheduler(&mut self, name: &str) -> Result<bool, NetlinkError> {
+        let mut state = self.state();
+        let lacks = state.lacks.contains(name);
+        state.asked_in_vain += usize::from(lacks);
+        Ok(lacks)
+    }
+
     fn set_timeouts(&mut self, _: Timeouts) -> Result<(), NetlinkError> {
         Ok(())
     }
