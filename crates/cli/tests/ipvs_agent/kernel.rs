@@ -32,7 +32,7 @@ pub(crate) struct Contents {
 }
 
 /// A virtual server, with the weights of its destinations.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VirtualServer {
     server: Server,
     weights: BTreeMap<SocketAddr, u32>,
@@ -67,6 +67,15 @@ impl Kernel {
     pub(crate) fn has_ipvs(&self) -> bool {
         self.tables.keys().any(|name| name.ends_with(REGISTER))
             || !(self.servers.is_empty() && self.rules.is_empty() && self.routes.is_empty())
+    }
+
+    /// As it was before anything was let go of that another state has of IPVS.
+    pub(crate) fn draining_all_of(mut self, ipvs: &Kernel) -> Kernel {
+        self.servers.clone_from(&ipvs.servers);
+        let servers = self.servers.values_mut();
+        servers.flat_map(|it| it.weights.values_mut()).for_each(|weight| *weight = 0);
+        self.routes.clone_from(&ipvs.routes);
+        self
     }
 
     /// As `clean` is, where connections that drain are let go of one after the other.

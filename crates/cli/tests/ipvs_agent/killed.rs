@@ -36,6 +36,8 @@ impl Clean {
         };
         let (to_ipvs, ipvs) = change(BackendKind::Ipvs);
         let (to_nftables, nftables) = change(BackendKind::Nftables);
+        // It may have let go of some already.
+        let nftables = nftables.draining_all_of(&ipvs);
         Clean { ipvs, nftables, took: [to_ipvs, to_nftables] }
     }
 
