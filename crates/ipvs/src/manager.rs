@@ -2,6 +2,7 @@
 //! plans say.
 
 mod drain;
+mod marks;
 mod observe;
 mod scheduling;
 mod settle;

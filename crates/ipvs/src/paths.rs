@@ -27,7 +27,10 @@ pub(crate) struct Paths {
     rules: Vec<PolicyRule>,
     /// Those that this kernel does not take: it lacks the family.
     refused_rules: Vec<PolicyRule>,
+    /// Those of an earlier process for another mark, which its connections may still have.
+    former_rules: Vec<PolicyRule>,
     table: u32,
+    mark: u32,
     /// The service networks.
     networks: Vec<IpNet>,
     /// How many virtual servers an address has.
@@ -46,7 +49,9 @@ impl Paths {
             routing: Routing::open()?,
             rules: [false, true].map(rule).to_vec(),
             refused_rules: Vec::new(),
+            former_rules: Vec::new(),
             table,
+            mark,
             networks: Vec::new(),
             addresses: BTreeMap::new(),
             routes: BTreeSet::new(),
@@ -58,15 +63,19 @@ impl Paths {
         self.routing.bytes_sent()
     }
 
-    /// Makes the rules what they should be, and finds out which routes there are.
+    /// Makes the rules what they should be, and finds out which routes there are. Rules for
+    /// other marks stay until [`Paths::forget_former_marks`].
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let there = self.routing.rules()?;
         let missing = self.rules.iter().filter(|rule| !there.contains(rule));
-        let superfluous = there.iter().filter(|rule| !self.rules.contains(rule));
+        let others = there.iter().filter(|rule| !self.rules.contains(rule));
+        let (former, superfluous): (Vec<PolicyRule>, Vec<PolicyRule>) =
+            others.copied().partition(|rule| self.is_former(rule));
         let operations: Vec<Operation> = missing
             .map(|rule| Operation::AddRule(*rule))
-            .chain(superfluous.map(|rule| Operation::DeleteRule(*rule)))
+            .chain(superfluous.into_iter().map(Operation::DeleteRule))
             .collect();
+        self.former_rules = former;
         let refused = self.execute(&operations)?;
         let refused = refused.iter().filter_map(|index| operations.get(*index));
         self.refused_rules = refused
@@ -78,6 +87,29 @@ impl Paths {
         let routes = self.routing.routes(self.table)?;
         self.routes = routes.into_iter().map(|route| route.network).collect();
         Ok(())
+    }
+
+    /// Whether a rule leads what has another mark than ours to our table.
+    fn is_former(&self, rule: &PolicyRule) -> bool {
+        rule.table == self.table && rule.mark == rule.mask && rule.mark != self.mark
+    }
+
+    /// Our mark: one bit.
+    pub(crate) const fn mark(&self) -> u32 {
+        self.mark
+    }
+
+    /// The marks of those rules, all in one: an earlier process had another bit. 0 if there
+    /// are none.
+    pub(crate) fn former_marks(&self) -> u32 {
+        self.former_rules.iter().fold(0, |marks, rule| marks | rule.mark)
+    }
+
+    /// No packet gets those marks any more.
+    pub(crate) fn forget_former_marks(&mut self) -> Result<(), NetlinkError> {
+        let rules = std::mem::take(&mut self.former_rules);
+        let operations: Vec<Operation> = rules.into_iter().map(Operation::DeleteRule).collect();
+        self.execute(&operations).map(|_| ())
     }
 
     /// Whether the kernel has the rules, and the routes as we know them.

@@ -2,6 +2,8 @@
 //! connection notices: not those that live all the while, and none of those that begin.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "swap/marks.rs"]
+mod marks;
 #[path = "swap/node.rs"]
 mod node;
 #[path = "swap/objects.rs"]

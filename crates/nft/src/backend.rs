@@ -60,6 +60,13 @@ impl NftBackend {
         self.options.ipvs = ipvs;
     }
 
+    /// Bits of the connection mark that IPVS's connections have besides or instead of ours, from
+    /// the next [`Backend::adapt`] or [`Backend::converge`] on: see
+    /// [`NftOptions::former_ipvs_marks`].
+    pub fn set_former_ipvs_marks(&mut self, marks: u32) {
+        self.options.former_ipvs_marks = marks;
+    }
+
     /// The caller has had so many transactions of its own since the last call: they are no
     /// changes by others.
     pub fn account_for(&mut self, transactions: u32) {

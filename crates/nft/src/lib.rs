@@ -74,6 +74,9 @@ pub struct NftOptions {
     /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has.
     /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
     pub ipvs_bit: u8,
+    /// Bits of the connection mark that an earlier process gave to what IPVS has; none is
+    /// usual. Packets of such connections are handed to IPVS too.
+    pub former_ipvs_marks: u32,
 }
 
 /// How connections reach the endpoints that they are for.
@@ -98,6 +101,7 @@ impl Default for NftOptions {
             node_port_range: (30_000, 32_767),
             ipvs: Ipvs::Unused,
             ipvs_bit: 13,
+            former_ipvs_marks: 0,
         }
     }
 }

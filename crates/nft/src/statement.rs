@@ -59,7 +59,7 @@ pub(crate) enum Statement {
     Mark(u32),
     /// Flips a mark of the packet: clears one that is set.
     Unmark(u32),
-    /// A mark of the connection is set.
+    /// At least one of these marks of the connection is set.
     ConnectionMarked(u32),
     /// Sets a mark of the connection.
     MarkConnection(u32),

@@ -100,6 +100,8 @@ pub(crate) struct FamilySettings {
     pub(crate) ipvs: Ipvs,
     /// The mark of packets and connections that IPVS has: one bit.
     pub(crate) ipvs_mark: u32,
+    /// Other marks of connections that IPVS has: any number of bits.
+    pub(crate) former_ipvs_marks: u32,
 }
 
 impl FamilySettings {
@@ -132,6 +134,7 @@ impl FamilySettings {
             service_cidrs,
             ipvs: options.ipvs,
             ipvs_mark: 1 << (options.ipvs_bit & 31),
+            former_ipvs_marks: options.former_ipvs_marks,
         }
     }
 

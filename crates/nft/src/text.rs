@@ -77,7 +77,12 @@ impl Display for StatementText<'_> {
             Statement::Marked(bit) => write!(f, "meta mark & {bit:#010x} == {bit:#010x}"),
             Statement::Mark(bit) => write!(f, "meta mark set meta mark | {bit:#010x}"),
             Statement::Unmark(bit) => write!(f, "meta mark set meta mark ^ {bit:#010x}"),
-            Statement::ConnectionMarked(bit) => write!(f, "ct mark & {bit:#010x} == {bit:#010x}"),
+            Statement::ConnectionMarked(bit) if bit.is_power_of_two() => {
+                write!(f, "ct mark & {bit:#010x} == {bit:#010x}")
+            }
+            Statement::ConnectionMarked(bits) => {
+                write!(f, "ct mark & {bits:#010x} != {:#010x}", 0)
+            }
             Statement::MarkConnection(bit) => write!(f, "ct mark set ct mark | {bit:#010x}"),
             Statement::Forth => f.write_str("ct direction original"),
             Statement::Dispatch(kind) => {

@@ -27,7 +27,7 @@ impl Dataplane {
         let mut aside = SyncReport::default();
         if steps_aside {
             // As in `settle`, but it is not known yet what the table is.
-            self.table.set_ipvs(Ipvs::Draining);
+            self.lead(Ipvs::Draining);
             aside = self.table().converge(&mut resetting.iter(), environment)?;
         }
         let before = self.with_ipvs(Manager::settle)?.unwrap_or_default();
@@ -39,7 +39,7 @@ impl Dataplane {
             // Otherwise one server that is refused must not keep the others from their clients.
             if switching { manager.verify_servers() } else { Ok(()) }
         })?;
-        self.table.set_ipvs(Ipvs::Serving);
+        self.lead(Ipvs::Serving);
         let table = match steps_aside {
             true => self.table().adapt(environment),
             false => self.table().converge(&mut resetting.iter(), environment),
@@ -51,7 +51,7 @@ impl Dataplane {
             warn!("what is not needed any more stays for now: {error}");
             None
         });
-        Ok(sum([aside, before, table, after.unwrap_or_default()]))
+        Ok(sum([aside, before, table, after.unwrap_or_default(), self.adopt()]))
     }
 
     /// IPVS is told what is wanted of it, and does nothing yet. Returns whether servers that
@@ -94,11 +94,11 @@ impl Dataplane {
             }
             None => self.look_at_what_is_left(environment)?,
         }
-        self.table.set_ipvs(self.behind_nftables());
-        let report = self.table().converge(&mut plans.iter(), environment)?;
+        self.lead(self.behind_nftables());
+        let table = self.table().converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
         self.drain();
-        Ok(report)
+        Ok(sum([table, self.adopt()]))
     }
 
     /// What the table has to do for IPVS where it balances new connections itself. What an
@@ -118,6 +118,37 @@ impl Dataplane {
         }
     }
 
+    /// The table is to do this for IPVS when it is next changed.
+    fn lead(&mut self, to: Ipvs) {
+        let former = self.manager.as_ref().map_or(0, Manager::former_marks);
+        self.table().set_former_ipvs_marks(former);
+        self.table.set_ipvs(to);
+    }
+
+    /// Connections that an earlier process gave to IPVS with another mark get ours, after
+    /// which the table need not look for theirs.
+    fn adopt(&mut self) -> SyncReport {
+        self.try_to_adopt().unwrap_or_else(|error| {
+            warn!(
+                "connections that IPVS has with the mark of an earlier --ipvs-mark-bit go on, and \
+                 get that of this one later: {error}"
+            );
+            SyncReport::default()
+        })
+    }
+
+    fn try_to_adopt(&mut self) -> Result<SyncReport, BackendError> {
+        let Some(manager) = self.manager.as_mut().filter(|it| it.former_marks() != 0) else {
+            return Ok(SyncReport::default());
+        };
+        manager.adopt_connections()?;
+        let environment = self.environment.clone();
+        self.table().set_former_ipvs_marks(0);
+        let report = self.table.adapt(&environment)?;
+        self.manager.as_mut().map_or(Ok(()), Manager::forget_former_marks)?;
+        Ok(report)
+    }
+
     /// Lets new connections take another way for now, if there is a reason to.
     pub(super) fn lead_if(
         &mut self,
@@ -128,8 +159,8 @@ impl Dataplane {
             return Ok(SyncReport::default());
         }
         let environment = self.environment.clone();
-        self.table().set_ipvs(to);
-        self.table.adapt(&environment)
+        self.lead(to);
+        self.table().adapt(&environment)
     }
 
     /// Where IPVS has been given nothing there is nothing to drain. What an earlier run gave
@@ -173,6 +204,7 @@ impl Dataplane {
             self.lead_if(self.unseen.is_none(), self.behind_nftables())?;
             self.drain();
         }
+        self.adopt();
         Ok(())
     }
 
@@ -194,7 +226,7 @@ impl Dataplane {
                 return Ok(());
             }
         }
-        self.table.set_ipvs(Ipvs::Unused);
+        self.lead(Ipvs::Unused);
         let environment = self.environment.clone();
         self.table().adapt(&environment)?;
         self.manager = None;

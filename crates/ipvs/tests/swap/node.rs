@@ -82,6 +82,12 @@ impl Node {
         self.restart(mode);
     }
 
+    /// The next process has another `--ipvs-mark-bit`. It has begun to serve.
+    pub(crate) fn set_mark_bit(&mut self, bit: u8, mode: Mode) {
+        self.options.mark_bit = bit;
+        self.restart(mode);
+    }
+
     /// The backend follows what a source reports.
     pub(crate) fn update(&mut self, update: Update) -> SyncReport {
         self.index.apply(update);
@@ -119,7 +125,7 @@ impl Node {
     pub(crate) fn restart_short_of_files(&mut self, mode: Mode) {
         let (index, environment, options) = (&self.index, &self.environment, &self.options);
         self.backend = self.topology.node().run(|| {
-            let mut backend = Dataplane::open(mode, NftOptions::default(), options.clone()).unwrap();
+            let mut backend = Dataplane::open(mode, nft(options), options.clone()).unwrap();
             let files = std::iter::from_fn(|| File::open("/dev/null").ok());
             let mut all: Vec<File> = files.collect();
             all.pop();
@@ -193,7 +199,11 @@ fn open(
     index: &Index,
     environment: &Environment,
 ) -> (Dataplane, usize) {
-    let mut backend = Dataplane::open(mode, NftOptions::default(), options.clone()).unwrap();
+    let mut backend = Dataplane::open(mode, nft(options), options.clone()).unwrap();
     let report = backend.converge(&mut index.plans(), environment).unwrap();
     (backend, report.added + report.deleted)
+}
+
+fn nft(options: &IpvsOptions) -> NftOptions {
+    NftOptions { ipvs_bit: options.mark_bit, ..NftOptions::default() }
 }

@@ -3,11 +3,12 @@
 use nix::errno::Errno;
 
 use super::Flow;
-use super::request::{Wanted, delete_request, list_request};
+use super::request::{Wanted, delete_request, list_request, mark_request};
 use super::uapi::{flag, message};
 use crate::nftables::Family;
 use crate::socket::{ReceiveError, Socket};
 use crate::wire::acknowledgement::Acknowledgement;
+use crate::wire::encoder::Encoder;
 use crate::wire::message::{Message, Messages};
 use crate::{NetlinkError, Refusal};
 
@@ -42,7 +43,7 @@ impl Conntrack {
         number: u8,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), NetlinkError> {
-        self.list(Wanted { family, number, unanswered: false }, visit)
+        self.list(Wanted { family, number, unanswered: false, marks: 0 }, visit)
     }
 
     /// The same for the flows that have not been answered, which the kernel picks since Linux
@@ -53,7 +54,18 @@ impl Conntrack {
         number: u8,
         visit: &mut dyn FnMut(Flow),
     ) -> Result<(), NetlinkError> {
-        self.list(Wanted { family, number, unanswered: true }, visit)
+        self.list(Wanted { family, number, unanswered: true, marks: 0 }, visit)
+    }
+
+    /// The same for the flows whose mark has all of these bits, of which there is at least one.
+    pub fn marked_flows(
+        &mut self,
+        family: Family,
+        number: u8,
+        bits: u32,
+        visit: &mut dyn FnMut(Flow),
+    ) -> Result<(), NetlinkError> {
+        self.list(Wanted { family, number, unanswered: false, marks: bits }, visit)
     }
 
     fn list(&mut self, wanted: Wanted, visit: &mut dyn FnMut(Flow)) -> Result<(), NetlinkError> {
@@ -83,8 +95,26 @@ impl Conntrack {
     pub fn delete(&mut self, flow: &Flow) -> Result<bool, NetlinkError> {
         let action = format!("delete the flow {flow} from connection tracking");
         let sequence = self.socket.sequences(1);
-        self.socket.send(delete_request(flow, sequence).bytes())?;
-        let result = self.collect(sequence, &action, &mut |_| {});
+        self.change(&delete_request(flow, sequence), sequence, &action)
+    }
+
+    /// Sets bits of one flow's mark, and leaves the others. `false` if the flow is gone already;
+    /// one that has taken its place gets them too.
+    pub fn mark(&mut self, flow: &Flow, bits: u32) -> Result<bool, NetlinkError> {
+        let action = format!("mark the flow {flow} in connection tracking");
+        let sequence = self.socket.sequences(1);
+        self.change(&mark_request(flow, bits, sequence), sequence, &action)
+    }
+
+    /// Asks for a change of one flow. `false` if it is gone already.
+    fn change(
+        &mut self,
+        request: &Encoder,
+        sequence: u32,
+        action: &str,
+    ) -> Result<bool, NetlinkError> {
+        self.socket.send(request.bytes())?;
+        let result = self.collect(sequence, action, &mut |_| {});
         match result {
             Ok(_) => Ok(true),
             Err(NetlinkError::Refused(refusal)) if refusal.errno == Errno::ENOENT => Ok(false),
@@ -192,60 +222,5 @@ fn malformed(action: &str) -> NetlinkError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{TcpListener, TcpStream, UdpSocket};
-
-    use portolan_lab::namespaced;
-
-    use super::*;
-    use crate::nftables::{
-        BaseChain, Batch, Chain, ChainKind, Connection, CtKey, Expression, Hook, Policy, Register,
-        Rule, Table,
-    };
-
-    /// The kernel tracks connections once a rule asks about them.
-    fn track() {
-        let (name, kind) = ("track".to_owned(), ChainKind::Filter);
-        let base = BaseChain { kind, hook: Hook::Output, priority: 0, policy: Policy::Accept };
-        let ask = Expression::CtLoad { key: CtKey::Status, register: Register::Word(0) };
-        let rule = Rule { expressions: vec![ask], comment: None };
-        let mut batch = Batch::new(None);
-        batch.add_table(Family::Ip, &Table { name: name.clone(), ..Table::default() });
-        let chain = Chain { name: name.clone(), base: Some(base), comment: None };
-        batch.add_chain(Family::Ip, &name, &chain);
-        batch.add_rule(Family::Ip, &name, &name, &rule);
-        Connection::open().unwrap().commit(&mut batch).unwrap();
-    }
-
-    #[test]
-    fn the_kernel_itself_leaves_out_other_protocols_and_what_has_been_answered() {
-        let name = "conntrack::connection::tests::the_kernel_itself_leaves_out_other_protocols_and_what_has_been_answered";
-        namespaced(name, || {
-            track();
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let _stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            socket.send_to(b"hello", socket.local_addr().unwrap()).unwrap();
-            let mut conntrack = Conntrack::open().unwrap();
-            let cases =
-                [(6, false, Some(6)), (17, false, Some(17)), (6, true, None), (17, true, Some(17))];
-            for (number, unanswered, expected) in cases {
-                let wanted = Wanted { family: Family::Ip, number, unanswered };
-                conntrack.socket.send(list_request(wanted, 1).bytes()).unwrap();
-                let mut protocols = Vec::new();
-                let mut visit = |flow: Flow| protocols.push(flow.protocol);
-                conntrack.collect(1, "list", &mut visit).unwrap();
-                assert_eq!(protocols, Vec::from_iter(expected), "{wanted:?}");
-            }
-        });
-    }
-
-    #[test]
-    fn refusals_say_what_to_check() {
-        for (error, expected) in [(1, "CAP_NET_ADMIN"), (22, "nf_conntrack_netlink")] {
-            let acknowledgement = Acknowledgement { error, ..Acknowledgement::default() };
-            let text = refused(acknowledgement, "list flows").to_string();
-            assert!(text.contains(expected) && text.contains("list flows"), "{text}");
-        }
-    }
-}
+#[path = "connection_tests.rs"]
+mod tests;

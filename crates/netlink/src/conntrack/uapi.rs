@@ -27,10 +27,14 @@ pub(super) mod flow {
     pub(in super::super) const REPLY: u16 = 2;
     /// `CTA_STATUS`
     pub(in super::super) const STATUS: u16 = 3;
+    /// `CTA_MARK`
+    pub(in super::super) const MARK: u16 = 8;
     /// `CTA_ID`
     pub(in super::super) const ID: u16 = 12;
     /// `CTA_ZONE`
     pub(in super::super) const ZONE: u16 = 18;
+    /// `CTA_MARK_MASK`
+    pub(in super::super) const MARK_MASK: u16 = 21;
     /// `CTA_FILTER`, since Linux 5.8
     pub(in super::super) const FILTER: u16 = 25;
     /// `CTA_STATUS_MASK`, since Linux 5.16

@@ -61,7 +61,13 @@ fn convert(statement: &Statement, family: Family) -> stmt::Statement<'_> {
         Statement::Translated => matched(connection("status"), Operator::IN, text("dnat")),
         Statement::Marked(bit) => marked(meta(MetaKey::Mark), Expression::Number(*bit)),
         Statement::Mark(bit) => change_mark(meta(MetaKey::Mark), or, *bit),
-        Statement::ConnectionMarked(bit) => marked(connection("mark"), Expression::Number(*bit)),
+        Statement::ConnectionMarked(bit) if bit.is_power_of_two() => {
+            marked(connection("mark"), Expression::Number(*bit))
+        }
+        Statement::ConnectionMarked(bits) => {
+            let marks = BinaryOperation::AND(connection("mark"), Expression::Number(*bits));
+            compare(operation(marks), Expression::Number(0), true)
+        }
         Statement::MarkConnection(bit) => change_mark(connection("mark"), or, *bit),
         Statement::Forth => equal(connection("direction"), text("original")),
         Statement::Unmark(bit) => change_mark(meta(MetaKey::Mark), BinaryOperation::XOR, *bit),

@@ -9,12 +9,13 @@ pub(super) fn marked(bit: u32) -> Vec<Expression> {
     vec![load_mark(), bitwise(bit, 0), compare(false, bit.to_ne_bytes().to_vec())]
 }
 
-/// The connection's mark is set.
-pub(super) fn connection_marked(bit: u32) -> Vec<Expression> {
+/// At least one of these marks of the connection is set.
+pub(super) fn connection_marked(bits: u32) -> Vec<Expression> {
+    let (negated, value) = if bits.is_power_of_two() { (false, bits) } else { (true, 0) };
     vec![
         Expression::CtLoad { key: CtKey::Mark, register: FIRST },
-        bitwise(bit, 0),
-        compare(false, bit.to_ne_bytes().to_vec()),
+        bitwise(bits, 0),
+        compare(negated, value.to_ne_bytes().to_vec()),
     ]
 }
 

@@ -36,8 +36,7 @@ impl FamilySettings {
     /// Later packets of connections that IPVS has.
     fn carry(&self) -> Chain {
         let place = (Hook::Prerouting, CARRY_PRIORITY);
-        let bit = self.ipvs_mark;
-        let rule = vec![Statement::ConnectionMarked(bit), Statement::Forth, Statement::Mark(bit)];
+        let rule = vec![self.with_ipvs(), Statement::Forth, Statement::Mark(self.ipvs_mark)];
         Chain::base("ipvs-connections", ChainKind::Filter, place, vec![rule])
     }
 
@@ -47,12 +46,11 @@ impl FamilySettings {
     /// one that nobody asks for any more.
     fn reroute(&self) -> Chain {
         let place = (Hook::Output, REROUTE_PRIORITY);
-        let bit = self.ipvs_mark;
         let rule = vec![
-            Statement::ConnectionMarked(bit),
+            self.with_ipvs(),
             Statement::Forth,
             Statement::DestinationIsLocal,
-            Statement::Unmark(bit),
+            Statement::Unmark(self.ipvs_mark),
         ];
         Chain::base("ipvs-endpoints-here", ChainKind::Route, place, vec![rule])
     }
@@ -80,6 +78,11 @@ impl FamilySettings {
 
     /// Endpoints that call themselves through IPVS.
     pub(super) fn handed_over(&self) -> Option<Statement> {
-        (self.ipvs != Ipvs::Unused).then_some(Statement::ConnectionMarked(self.ipvs_mark))
+        (self.ipvs != Ipvs::Unused).then(|| self.with_ipvs())
+    }
+
+    /// IPVS has the connection.
+    fn with_ipvs(&self) -> Statement {
+        Statement::ConnectionMarked(self.ipvs_mark | self.former_ipvs_marks)
     }
 }

@@ -27,6 +27,14 @@ pub(crate) fn settings() -> Vec<(Environment, NftOptions)> {
         (pods(LocalPods::InterfacePrefix("veth".to_owned())), options(31, false)),
         (pods(LocalPods::Unknown), NftOptions { ipvs: Ipvs::Draining, ..options(14, false) }),
         (
+            pods(LocalPods::Unknown),
+            NftOptions {
+                ipvs: Ipvs::Serving,
+                former_ipvs_marks: 1 << 12 | 1 << 31,
+                ..options(14, false)
+            },
+        ),
+        (
             Environment { localhost_node_ports: true, ..common::environment() },
             NftOptions { ipvs: Ipvs::Serving, ..options(14, false) },
         ),
