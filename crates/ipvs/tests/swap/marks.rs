@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use portolan_ipvs::Mode;
 use portolan_lab::namespaced_as_superuser;
-use portolan_netlink::route::Routing;
+use portolan_netlink::route::{Operation, PolicyRule, Routing};
 
 use crate::node::{Clients, Node};
 
@@ -51,6 +51,32 @@ fn what_drains_outlives_another_mark_bit() {
             }
             node.switch(Mode::Ipvs).unwrap();
             clients.talk("when it is IPVS that serves again");
+        }
+    });
+}
+
+#[test]
+fn whoever_follows_a_process_that_was_killed_before_it_forgot_the_other_bit_forgets_it() {
+    let name = "marks::\
+                whoever_follows_a_process_that_was_killed_before_it_forgot_the_other_bit_forgets_it";
+    namespaced_as_superuser(name, || {
+        let mut node = Node::start(false, Mode::Ipvs, LONG);
+        let mut clients = Clients::connect(&node, 10, 5);
+        for (bit, other) in [(12, 13), (13, 12)] {
+            node.set_mark_bit(bit, Mode::Ipvs);
+            node.run(|| {
+                let mut routing = Routing::open().unwrap();
+                let mark = 1 << other;
+                let former = |rule| PolicyRule { mark, mask: mark, ..rule };
+                let rules = routing.rules().unwrap().into_iter().map(former);
+                let again: Vec<_> = rules.map(Operation::AddRule).collect();
+                assert_eq!(routing.execute(&again).unwrap(), []);
+            });
+            assert_eq!(marks(&node), BTreeSet::from([1 << bit, 1 << other]));
+            assert!(node.restart(Mode::Ipvs) > 0);
+            assert_eq!(marks(&node), BTreeSet::from([1 << bit]));
+            clients.talk(&format!("with bit {bit}"));
+            assert_eq!(node.restart(Mode::Ipvs), 0);
         }
     });
 }
