@@ -26,6 +26,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod accept;
 mod api;
 mod body;
 mod discovery;

@@ -7,8 +7,10 @@
 )]
 
 mod client;
+mod endings;
 mod faults;
 mod lists;
 mod other_requests;
+mod servers;
 mod socket;
 mod watches;
