@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use portolan_apiserver::{ApiServer, Store};
 use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
-use tempfile::TempDir;
 
 use crate::arms::Arm;
 use crate::ask::{Sent, is_healthy};
 use crate::cluster::{Cluster, Frontends, Target};
 use crate::observe::Changes;
 use crate::process::Usage;
+use crate::scratch::Scratch;
 
 /// The pods that traffic goes between, in the last addresses of the pods' network.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
@@ -53,7 +53,7 @@ pub(crate) struct Session<'a> {
     frontends: Frontends,
     /// Where traffic goes: TCP, TCP with session affinity, UDP.
     pub(crate) targets: [SocketAddr; 3],
-    scratch: TempDir,
+    scratch: Scratch,
     patience: Duration,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
         }
         let mut frontends = cluster.frontends();
         frontends.cluster_ips += targets.len();
-        let scratch = tempfile::tempdir()?;
+        let scratch = Scratch::new()?;
         Ok(Session {
             arm,
             agent: RefCell::default(),
