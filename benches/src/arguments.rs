@@ -69,7 +69,7 @@ pub struct Arguments {
     #[arg(long)]
     pub plain: bool,
 
-    /// Objects as some controllers strip them; API servers do not
+    /// Objects without `managedFields`, with which API servers send them
     #[arg(long)]
     pub without_managed_fields: bool,
 
