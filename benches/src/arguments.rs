@@ -1,14 +1,21 @@
 //! What to measure.
 
+mod check;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, value_parser};
 
 use crate::arms::{Backend, Mode};
 use crate::cluster::{Shares, Spec};
 use crate::scenarios::names;
 use crate::transport::Transport;
+
+/// Of `cargo xtask`, which builds what this measures.
+const AFTER_HELP: &str = "`cargo xtask bench --ci …` measures what the lane `bench` of the tests \
+                          builds, in which dependencies are not optimised: for its baseline.";
 
 /// Measure the agent as its users run it: a process of its own against an API server, seen
 /// from the kernel, beside the bare netlink floor and, if there is one, kube-proxy.
@@ -16,22 +23,23 @@ use crate::transport::Transport;
 /// It makes user and network namespaces of its own; it needs no root and no cluster, and
 /// touches nothing else.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", after_help = AFTER_HELP)]
 pub struct Arguments {
     /// Numbers of services, each measured by itself
-    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 50_000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 50_000],
+          value_parser = value_parser!(u32).range(1..))]
     pub services: Vec<u32>,
 
     /// Endpoints of each service
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..))]
     pub endpoints: u32,
 
     /// How often everything is measured; the arms take turns, and medians count
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     pub runs: u32,
 
     /// Single changes of each kind in a run
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
     pub changes: u32,
 
     /// Changes of endpoints per second that are kept up; 0 leaves this out
@@ -66,6 +74,10 @@ pub struct Arguments {
     /// certificate and send a token. Baselines hold what is measured without
     #[arg(long)]
     pub https: bool,
+
+    /// Objects without `managedFields`, with which API servers send them
+    #[arg(long)]
+    pub without_managed_fields: bool,
 
     /// A size that takes under two minutes: 1,000 and 10,000 services, short runs. Sizes
     /// and lengths given on the command line are kept
@@ -140,14 +152,17 @@ pub(crate) struct Load {
 impl Arguments {
     /// The arguments of the command line.
     pub fn of_command_line() -> Arguments {
-        let matches = <Arguments as clap::CommandFactory>::command().get_matches();
-        let mut arguments = <Arguments as clap::FromArgMatches>::from_arg_matches(&matches)
-            .unwrap_or_else(|error| error.exit());
+        let matches = Arguments::command().get_matches();
+        let mut arguments =
+            Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         if arguments.quick {
             let given = |name: &str| {
                 matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine)
             };
             arguments.shorten(&given);
+        }
+        if let Err(why) = arguments.check() {
+            Arguments::command().error(ErrorKind::ValueValidation, why).exit();
         }
         arguments
     }
@@ -176,7 +191,9 @@ impl Arguments {
     pub(crate) fn wants(&self, scenario: &str) -> bool {
         match scenario {
             names::CHURN => self.churn_rate > 0 && self.churn_seconds > 0,
-            names::CONNECT_SERVICE => self.connections > 0,
+            names::CONNECT | names::CONNECT_SERVICE | names::CONNECT_AFFINITY | names::DATAGRAM => {
+                self.connections > 0
+            }
             names::ROLLING_UPDATE => self.deployment > 0,
             _ => true,
         }
@@ -194,6 +211,7 @@ impl Arguments {
                 shares: if self.plain { Shares::PLAIN } else { self.shares },
                 zones: self.zones,
                 deployment: self.deployment,
+                managed_fields: !self.without_managed_fields,
             },
             transport: self.transport(),
             changes: self.changes,
@@ -217,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_arguments_are_consistent() {
-        <Arguments as clap::CommandFactory>::command().debug_assert();
+        Arguments::command().debug_assert();
     }
 
     #[test]

@@ -114,8 +114,9 @@ impl Figures {
         }
     }
 
-    pub(crate) fn summaries(&self) -> Vec<(Key, Summary)> {
-        self.0.iter().filter_map(|(key, samples)| Some((*key, samples.summary()?))).collect()
+    /// Each figure in a few words, and what its samples were.
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = (Key, Summary, &Samples)> {
+        self.0.iter().filter_map(|(key, samples)| Some((*key, samples.summary()?, samples)))
     }
 }
 
@@ -155,9 +156,9 @@ mod tests {
             let mut recorder = Recorder { figures: &mut figures, size, arm, run };
             recorder.time("cold start", Duration::from_secs(u64::from(run) + 1));
         }
-        let summaries = figures.summaries();
-        let arms: Vec<_> = summaries.iter().map(|(key, _)| key.arm).collect();
+        let arms: Vec<_> = figures.summaries().map(|(key, ..)| key.arm).collect();
         assert_eq!(arms, ["portolan", "floor"]);
-        assert!(summaries.iter().all(|(_, summary)| (summary.samples, summary.runs) == (2, 2)));
+        let mut summaries = figures.summaries();
+        assert!(summaries.all(|(_, summary, _)| (summary.samples, summary.runs) == (2, 2)));
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use nix::sched::{CloneFlags, unshare};
-use portolan_bench::{Arguments, CountingAllocator, run};
+use portolan_bench::{Arguments, CountingAllocator, remove_when_interrupted, run};
 use portolan_lab::RouteSocket;
 
 #[global_allocator]
@@ -13,7 +13,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::of_command_line();
     // What is over can be shown where nothing can be measured.
     if arguments.from.is_none() {
+        // Before there is a second thread.
         enter_namespace()?;
+        remove_when_interrupted()?;
     }
     run(&arguments)
 }

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use portolan_apiserver::{ApiServer, Store};
 use portolan_lab::{Namespace, Process, Protocol, Topology, TopologySpec};
-use tempfile::TempDir;
 
 use crate::arguments::Load;
 use crate::arms::Arm;
@@ -21,6 +20,7 @@ use crate::ask::{Sent, is_healthy};
 use crate::cluster::{Cluster, Frontends, Target};
 use crate::observe::Changes;
 use crate::process::Usage;
+use crate::scratch::Scratch;
 
 /// The pods that traffic goes between, in the last addresses of the pods' network.
 pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
@@ -57,7 +57,7 @@ pub(crate) struct Session<'a> {
     frontends: Frontends,
     /// Where traffic goes: TCP, TCP with session affinity, UDP.
     pub(crate) targets: [SocketAddr; 3],
-    scratch: TempDir,
+    scratch: Scratch,
     patience: Duration,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
     /// The node with an API server that has the cluster; nothing serves it yet.
     pub(crate) fn new(arm: &'a Arm, cluster: &Cluster, load: &Load) -> anyhow::Result<Session<'a>> {
         let topology = node()?;
-        let scratch = tempfile::tempdir()?;
+        let scratch = Scratch::new()?;
         let serve = || load.transport.serve(scratch.path());
         let (server, found_by) = topology.node().run(serve)?;
         server.store().put_all(cluster.objects())?;

@@ -61,6 +61,25 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     values
 }
 
+impl Samples {
+    /// Of all values. What only some of them are more than others shows here, and not in
+    /// the median. Zero if there are none.
+    pub(crate) fn mean(&self) -> f64 {
+        let all: Vec<f64> = self.0.values().flatten().copied().collect();
+        all.iter().sum::<f64>() / all.len().max(1) as f64
+    }
+
+    /// Of each run, in their order.
+    pub(crate) fn medians(&self) -> Vec<f64> {
+        self.0.values().map(|run| middle(run.clone())).collect()
+    }
+}
+
+/// The median; zero if there are none.
+pub(crate) fn middle(values: Vec<f64>) -> f64 {
+    quantile(&sorted(values.into_iter()), 0.5)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +120,16 @@ mod tests {
     fn the_spread_is_between_runs_and_not_within_one() {
         assert_eq!(of(&[&[1.0, 2.0, 100.0]]).spread, 0.0);
         assert_eq!(of(&[&[10.0], &[12.0], &[11.0]]).spread, 1.0 / 11.0);
+    }
+
+    #[test]
+    fn what_a_few_changes_cost_more_shows_in_the_mean() {
+        let mut samples = Samples::default();
+        for (run, value) in [(0, 2.0), (0, 2.0), (0, 8.0), (1, 4.0)] {
+            samples.record(run, value);
+        }
+        assert_eq!((samples.mean(), samples.medians()), (4.0, vec![2.0, 4.0]));
+        assert_eq!((Samples::default().mean(), Samples::default().medians()), (0.0, vec![]));
     }
 
     #[test]

@@ -6,103 +6,123 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// What the lane compares its run with.
-fn committed() -> BTreeMap<String, Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("baseline.json");
-    let baseline: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    serde_json::from_value(baseline["values"].clone()).unwrap()
-}
+use crate::figures::{Figures, SCENARIOS, SIZES};
 
-/// Runs the program on a run that is over and measured these ratios.
-fn compare(directory: &Path, measured: &BTreeMap<String, f64>, baseline: &Path) -> Output {
-    let ratios =
-        measured.iter().map(|(name, value)| json!({"name": name, "value": value, "kind": "count"}));
-    let report = json!({
-        "schema": 1, "portolan": "", "arguments": [], "seconds": 1.0, "figures": [],
-        "machine": {"processor": "", "processors": 1, "memory_bytes": 1, "kernel": ""},
-        "ratios": ratios.collect::<Vec<_>>(),
-    });
-    let figures = directory.join("figures.json");
-    fs::write(&figures, report.to_string()).unwrap();
+/// Runs the program on a run that is over.
+fn bench(directory: &Path, run: &Figures, words: &[&str]) -> Output {
+    let file = directory.join("figures.json");
+    fs::write(&file, run.report().to_string()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_portolan-bench"));
-    command.arg("--from").arg(&figures).arg("--compare").arg(baseline).output().unwrap()
+    command.arg("--from").arg(&file).args(words).output().unwrap()
 }
 
-fn baseline(directory: &Path, values: &BTreeMap<String, Value>) -> std::path::PathBuf {
+/// What the program makes of a run that nothing is wrong with.
+fn baseline(directory: &Path) -> PathBuf {
     let path = directory.join("baseline.json");
-    fs::write(&path, json!({"about": "", "values": values}).to_string()).unwrap();
+    let output = bench(directory, &Figures::usual(), &["--write-baseline", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     path
 }
 
-fn number(limit: &Value, field: &str) -> f64 {
-    limit[field].as_f64().unwrap()
+fn compare(directory: &Path, run: &Figures, baseline: &Path) -> Output {
+    bench(directory, run, &["--compare", baseline.to_str().unwrap()])
 }
 
-/// A run that measured what a baseline holds.
-fn same_as(values: &BTreeMap<String, Value>) -> BTreeMap<String, f64> {
-    values.iter().map(|(name, limit)| (name.clone(), number(limit, "value"))).collect()
+fn values(baseline: &Path) -> BTreeMap<String, Value> {
+    let baseline: Value = serde_json::from_slice(&fs::read(baseline).unwrap()).unwrap();
+    serde_json::from_value(baseline["values"].clone()).unwrap()
+}
+
+/// The names in the last line, if the run failed.
+fn failed(output: &Output) -> Vec<String> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap();
+    if output.status.code() == Some(0) {
+        assert!(!last.starts_with("worse than"), "{text}");
+        return Vec::new();
+    }
+    assert_eq!(output.status.code(), Some(1), "{text}{output:?}");
+    let (_, names) = last.split_once(".json: ").unwrap();
+    names.split("; ").map(str::to_owned).collect()
 }
 
 #[test]
 fn a_run_that_measured_what_the_baseline_holds_succeeds() {
     let directory = tempfile::tempdir().unwrap();
-    let values = committed();
-    let output = compare(directory.path(), &same_as(&values), &baseline(directory.path(), &values));
+    let baseline = baseline(directory.path());
+    let output = compare(directory.path(), &Figures::usual(), &baseline);
     let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{text}{output:?}");
-    assert!(values.keys().all(|name| text.contains(name.as_str())), "{text}");
+    assert_eq!(failed(&output), [""; 0], "{text}");
+    assert!(values(&baseline).keys().all(|name| text.contains(name.as_str())), "{text}");
 }
 
 #[test]
-fn each_value_of_the_baseline_fails_the_run_by_itself_once_it_is_beyond_its_margin() {
+fn each_scenario_that_becomes_slower_fails_the_run_by_itself_and_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    let values = committed();
-    for (name, limit) in &values {
-        let most = number(limit, "value") * (1.0 + number(limit, "margin"));
-        for (measured, code) in [(most, 0), (most + 0.01 * most.max(1.0), 1)] {
-            let mut run = same_as(&values);
-            run.insert(name.clone(), measured);
-            let output = compare(directory.path(), &run, &baseline(directory.path(), &values));
-            let text = String::from_utf8_lossy(&output.stdout);
-            assert_eq!(output.status.code(), Some(code), "{name} is {measured}: {text}");
-            let last = text.lines().last().unwrap();
-            assert_eq!(last.ends_with(&format!(": {name}")), code == 1, "{last}");
+    let baseline = baseline(directory.path());
+    for services in SIZES {
+        for scenario in SCENARIOS {
+            let mut run = Figures::usual();
+            run.raise(services, scenario, "time", 4.0);
+            let failed = failed(&compare(directory.path(), &run, &baseline));
+            let at = format!("at {services} services");
+            let named = |name: &String| {
+                name.starts_with(scenario) && name.contains(" / ") && name.ends_with(&at)
+            };
+            assert!(failed.iter().any(named), "{scenario} at {services}: {failed:?}");
         }
     }
 }
 
 #[test]
-fn a_better_baseline_fails_the_run_that_it_was_made_from() {
+fn more_of_what_is_counted_and_a_lower_rate_fail_the_run_and_are_named() {
     let directory = tempfile::tempdir().unwrap();
-    let values = committed();
-    let mut doctored = values.clone();
-    for limit in doctored.values_mut().filter(|limit| number(limit, "value") > 0.0) {
-        let value = number(limit, "value") / (1.0 + number(limit, "margin")) * 0.99;
-        limit["value"] = value.into();
+    let baseline = baseline(directory.path());
+    for (scenario, metric, times, name) in [
+        ("endpoint replaced", "cpu", 4.0, "processor time of one"),
+        ("sustained churn", "cpu", 4.0, "processor time of one"),
+        ("cold start", "cpu", 4.0, "processor time"),
+        ("cold start", "peak-resident", 1.25, "peak of resident memory"),
+        ("plan to kernel: replaced", "operations", 1.02, "operations"),
+        ("plan to kernel: replaced", "allocations", 1.02, "allocations"),
+        ("sustained churn", "rate", 0.9, "rate asked for / kept up"),
+    ] {
+        let mut run = Figures::usual();
+        run.raise(SIZES[0], scenario, metric, times);
+        let failed = failed(&compare(directory.path(), &run, &baseline));
+        let expected = format!("{scenario}: {name}");
+        assert!(failed.len() == 1 && failed[0].starts_with(&expected), "{expected}: {failed:?}");
     }
-    let output =
-        compare(directory.path(), &same_as(&values), &baseline(directory.path(), &doctored));
-    let text = String::from_utf8_lossy(&output.stdout);
-    let doctored = doctored.values().filter(|limit| number(limit, "value") > 0.0).count();
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert_eq!(text.matches("WORSE").count(), doctored, "{text}");
+}
+
+#[test]
+fn what_only_grows_with_the_services_fails_as_growth() {
+    let directory = tempfile::tempdir().unwrap();
+    let baseline = baseline(directory.path());
+    let mut run = Figures::usual();
+    // Within what is allowed over its floor.
+    run.raise(SIZES[1], "endpoint replaced", "time", 1.6);
+    let failed = failed(&compare(directory.path(), &run, &baseline));
+    assert_eq!(failed, ["endpoint replaced: 10000 services / 1000 services"]);
 }
 
 #[test]
 fn what_was_not_measured_and_a_baseline_that_is_none_fail() {
     let directory = tempfile::tempdir().unwrap();
-    let values = committed();
-    let mut less = same_as(&values);
-    less.pop_first();
-    let output = compare(directory.path(), &less, &baseline(directory.path(), &values));
-    assert_eq!(output.status.code(), Some(1));
+    let baseline = baseline(directory.path());
+    let mut less = Figures::usual();
+    less.forget("node drained");
+    let output = compare(directory.path(), &less, &baseline);
+    assert!(failed(&output).iter().all(|name| name.starts_with("node drained")), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("NOT MEASURED"));
     let none = directory.path().join("none.json");
     for text in ["{}", "not JSON"] {
@@ -110,5 +130,39 @@ fn what_was_not_measured_and_a_baseline_that_is_none_fail() {
         let output = compare(directory.path(), &less, &none);
         assert_ne!(output.status.code(), Some(0), "{text}");
         assert!(String::from_utf8_lossy(&output.stderr).contains("is no baseline"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_run_of_another_build_than_the_baseline_s_is_told_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = baseline(directory.path());
+    let mut baseline: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (build, expected) in [("release", false), ("bench-ci", true)] {
+        baseline["build"] = json!(build);
+        fs::write(&path, baseline.to_string()).unwrap();
+        let output = compare(directory.path(), &Figures::usual(), &path);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text.contains("a build with the profile"), expected, "{text}");
+    }
+}
+
+#[test]
+fn every_scenario_has_a_ratio_in_what_the_lane_compares_its_run_with() {
+    let committed = values(&Path::new(env!("CARGO_MANIFEST_DIR")).join("baseline.json"));
+    for services in SIZES {
+        for scenario in SCENARIOS {
+            let at = format!("at {services} services");
+            let guards = committed.keys().filter(|name| {
+                name.starts_with(scenario) && name.contains(" / ") && name.ends_with(&at)
+            });
+            assert!(guards.count() > 0, "nothing would notice a slower {scenario:?} {at}");
+        }
+    }
+    for (name, limit) in &committed {
+        let [value, most] = ["value", "most"].map(|field| limit[field].as_f64().unwrap());
+        assert!(most >= value && (value > 0.0 || most == 0.0), "{name}: {limit}");
+        let beyond = name.contains("resident memory") && most > 64e6;
+        assert!(!beyond, "{name} may be more than DESIGN's 64 MB: {limit}");
     }
 }

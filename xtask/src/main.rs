@@ -21,20 +21,33 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [_, rest @ ..] if asks_for_help(rest) => {
+        _ if help(&words) == Some(Help::Benchmark) => Ok(verdict(bench::help())),
+        _ if help(&words) == Some(Help::Own) => {
             print_help();
             Ok(ExitCode::SUCCESS)
         }
         ["test", rest @ ..] => Ok(lanes::run(&chosen(rest)?)),
         ["vm", rest @ ..] => Ok(verdict(vm::run(&Options::parse(rest)?))),
-        ["bench", rest @ ..] => Ok(verdict(bench::measure(bench::RELEASE, rest))),
+        ["bench", rest @ ..] => Ok(verdict(bench::measure(rest))),
         ["tools"] => print_tools(false),
         ["tools", "--refresh"] => print_tools(true),
-        [] | ["help" | "--help" | "-h"] => {
-            print_help();
-            Ok(ExitCode::SUCCESS)
-        }
         other => bail!("unknown arguments {:?}; see `cargo xtask help`", other.join(" ")),
+    }
+}
+
+/// Who answers a request for help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Help {
+    Own,
+    /// Which has far more to say than this program.
+    Benchmark,
+}
+
+fn help(words: &[&str]) -> Option<Help> {
+    match words {
+        [] | ["help" | "--help" | "-h", ..] => Some(Help::Own),
+        ["bench", rest @ ..] => asks_for_help(rest).then_some(Help::Benchmark),
+        [_, rest @ ..] => asks_for_help(rest).then_some(Help::Own),
     }
 }
 
@@ -101,8 +114,9 @@ fn print_help() {
         "cargo xtask vm --bench               print what 5,000 Services x 4 endpoints cost on"
     );
     println!("                                    nftables and on IPVS, in the same machine");
-    println!("cargo xtask bench [--quick] [ARGUMENT...]");
-    println!("                                    measure the agent; `--help` says what and how");
+    println!("cargo xtask bench [--quick] [--ci] [ARGUMENT...]");
+    println!("                                    measure the agent; `--help` says what and how,");
+    println!("                                    `--ci` builds it as the lane does");
     println!("cargo xtask tools [--refresh]       fetch what the tests need into target/tools");
     println!("                                    and print the variables that name it");
 }
@@ -116,6 +130,16 @@ mod tests {
         for words in ["test --help", "test -h", "vm --kernel 6.1 --help", "tools --help"] {
             let arguments: Vec<String> = words.split(' ').map(str::to_owned).collect();
             assert!(run(&arguments).is_ok(), "{words}");
+        }
+        for (words, expected) in [
+            (&["bench", "--help"][..], Some(Help::Benchmark)),
+            (&["bench", "--quick", "-h"], Some(Help::Benchmark)),
+            (&["bench", "--quick"], None),
+            (&["test", "--help"], Some(Help::Own)),
+            (&["--help"], Some(Help::Own)),
+            (&[], Some(Help::Own)),
+        ] {
+            assert_eq!(help(words), expected, "{words:?}");
         }
         assert!(!asks_for_help(&["one", "--", "--help"]), "it is for the harness");
     }

@@ -6,6 +6,7 @@
 //! | `kube-proxy` | a real kube-proxy, if `--kube-proxy` names one, against the same server |
 //! | `floor` | the same transaction, encoded beforehand and sent by itself |
 //! | `direct` | traffic past all services, on a node without rules |
+//! | `asked` | the rate at which changes were to be written |
 //!
 //! The first two are processes and described here. Runs take turns, so that what else the
 //! machine does falls on all of them.
@@ -27,6 +28,7 @@ use crate::observe::{Contents, Witness, Written};
 /// The names of those that are no process.
 pub(crate) const FLOOR: &str = "floor";
 pub(crate) const DIRECT: &str = "direct";
+pub(crate) const ASKED: &str = "asked";
 pub(crate) const PORTOLAN: &str = "portolan";
 pub(crate) const KUBE_PROXY: &str = "kube-proxy";
 

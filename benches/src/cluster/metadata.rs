@@ -1,5 +1,4 @@
-//! Metadata as a deployment tool leaves it. There are no `managedFields`: API servers can
-//! strip them, and kube-proxy's share of the work is the same without.
+//! Metadata as a deployment tool leaves it.
 
 use serde_json::{Value, json};
 

@@ -6,6 +6,7 @@
 //! the same cluster, and only what was edited is remembered.
 
 mod edits;
+mod managed;
 mod metadata;
 mod names;
 mod network;
@@ -20,7 +21,10 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 pub(crate) use self::edits::{Edit, Frontend};
-pub(crate) use self::network::{POD_NETWORK_V4, POD_NETWORK_V6, SERVICE_NETWORK_V4};
+pub(crate) use self::network::{
+    MOST_LOAD_BALANCERS, MOST_PODS, MOST_SERVICES, POD_NETWORK_V4, POD_NETWORK_V6,
+    SERVICE_NETWORK_V4,
+};
 pub(crate) use self::node::NODE_NAME;
 pub use self::shares::Shares;
 use self::shares::Traits;
@@ -42,6 +46,8 @@ pub(crate) struct Spec {
     pub(crate) zones: u32,
     /// Pods of the one large deployment that is rolled; none leaves it out.
     pub(crate) deployment: u32,
+    /// Whether Services and EndpointSlices say who wrote which of their fields.
+    pub(crate) managed_fields: bool,
 }
 
 /// A cluster, and what was edited in it.
@@ -127,6 +133,14 @@ impl Cluster {
         match self.deployment() == Some(service) {
             true => Traits::default(),
             false => self.spec.shares.traits(service),
+        }
+    }
+
+    /// An object of a service that says who has written it, unless that is left out.
+    fn managed(&self, object: Value, manager: &str, service: u32) -> Value {
+        match self.spec.managed_fields {
+            true => managed::add(object, manager, &metadata::created(service)),
+            false => object,
         }
     }
 

@@ -15,6 +15,13 @@ pub(super) const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 /// The first addresses are not given to services: the API server reserves `.1`.
 const FIRST_SERVICE: u32 = 10;
 
+/// Services that have an address of their own, by their numbers from 0 on.
+pub(crate) const MOST_SERVICES: u32 = (1 << 20) - FIRST_SERVICE;
+/// And those of them that have one of a load balancer.
+pub(crate) const MOST_LOAD_BALANCERS: u32 = (1 << 17) - FIRST_SERVICE;
+/// Pods that have an address of their own, by their numbers from 0 on.
+pub(crate) const MOST_PODS: u32 = (1 << 23) - (1 << 16) - 1;
+
 pub(crate) fn pod_v4(pod: u32) -> Ipv4Addr {
     offset_v4(Ipv4Addr::new(10, 128, 0, 0), pod + 1)
 }
@@ -42,4 +49,16 @@ fn offset_v4(network: Ipv4Addr, offset: u32) -> Ipv4Addr {
 
 fn offset_v6(network: Ipv6Addr, offset: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(network.to_bits().wrapping_add(u128::from(offset)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_service_and_pod_are_in_their_networks() {
+        assert_eq!(cluster_ip_v4(MOST_SERVICES - 1), Ipv4Addr::new(10, 111, 255, 255));
+        assert_eq!(load_balancer_v4(MOST_LOAD_BALANCERS - 1), Ipv4Addr::new(198, 19, 255, 255));
+        assert_eq!(pod_v4(MOST_PODS - 1), Ipv4Addr::new(10, 254, 255, 255));
+    }
 }

@@ -34,13 +34,14 @@ impl Cluster {
     }
 
     pub(super) fn service_of(&self, number: u32, traits: &Traits) -> Value {
-        json!({
+        let service = json!({
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": metadata::of_service(number),
             "spec": self.spec_of(number, traits),
             "status": status(number, traits),
-        })
+        });
+        self.managed(service, "helm", number)
     }
 
     fn spec_of(&self, number: u32, traits: &Traits) -> Value {

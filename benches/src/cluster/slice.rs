@@ -58,14 +58,15 @@ impl Cluster {
         let name = names::slice(service, seed);
         let endpoints = pods.iter().map(|pod| self.endpoint(service, *pod, address(*pod)));
         let family = if seed < V6_SEED { "IPv4" } else { "IPv6" };
-        json!({
+        let slice = json!({
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": metadata::of_slice(service, &name),
             "addressType": family,
             "endpoints": endpoints.collect::<Vec<_>>(),
             "ports": ports(service, traits).into_iter().map(slice_port).collect::<Vec<_>>(),
-        })
+        });
+        self.managed(slice, "kube-controller-manager", service)
     }
 
     fn endpoint(&self, service: u32, pod: u32, address: IpAddr) -> Value {

@@ -9,7 +9,14 @@ use serde::de::DeserializeOwned;
 use super::*;
 
 fn cluster(shares: Shares) -> Cluster {
-    Cluster::new(&Spec { services: 200, endpoints: 7, shares, zones: 3, deployment: 250 })
+    Cluster::new(&Spec {
+        services: 200,
+        endpoints: 7,
+        shares,
+        zones: 3,
+        deployment: 250,
+        managed_fields: true,
+    })
 }
 
 const MIXED: Shares = Shares {
@@ -46,6 +53,25 @@ fn every_object_is_one_that_kubernetes_knows_in_full() {
             "Node" => is_whole::<Node>(&object),
             "ServiceCIDR" => is_whole::<ServiceCIDR>(&object),
             other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn services_and_slices_say_who_wrote_them_as_real_ones_do_unless_that_is_left_out() {
+    let with = cluster(MIXED);
+    let mut without = with.clone();
+    without.spec.managed_fields = false;
+    for (managed, bare) in with.objects().zip(without.objects()) {
+        let kind = bare["kind"].as_str().unwrap();
+        let entries = &managed["metadata"]["managedFields"];
+        assert!(bare["metadata"].get("managedFields").is_none(), "{bare}");
+        if ["Service", "EndpointSlice"].contains(&kind) {
+            let length = entries.to_string().len();
+            assert!((600..2_000).contains(&length), "{length} bytes of {kind}: {entries}");
+            assert!(!entries.to_string().contains("endpoints\":{\""), "{entries}");
+        } else {
+            assert!(entries.is_null(), "{kind}");
         }
     }
 }
@@ -145,7 +171,14 @@ fn a_target_leads_to_its_endpoint_alone() {
 #[test]
 fn rounds_touch_every_service_before_one_again() {
     for services in [20, 1_000, 7_919, 15_838] {
-        let spec = Spec { services, endpoints: 1, shares: Shares::PLAIN, zones: 1, deployment: 0 };
+        let spec = Spec {
+            services,
+            endpoints: 1,
+            shares: Shares::PLAIN,
+            zones: 1,
+            deployment: 0,
+            managed_fields: false,
+        };
         let cluster = Cluster::new(&spec);
         let touched: HashSet<u32> = (0..services).map(|round| cluster.spread(round)).collect();
         assert_eq!(touched.len(), services as usize);

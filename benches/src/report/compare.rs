@@ -8,7 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::ratios::{Kind, Ratio};
+use super::limits::Kind;
+use super::ratios::Ratio;
 use super::{Report, format, write};
 
 /// Ratios and counts that were once measured, each with how much worse it may become.
@@ -16,14 +17,19 @@ use super::{Report, format, write};
 pub(crate) struct Baseline {
     /// For readers of the file.
     about: String,
+    /// How both programs were built that were measured.
+    build: String,
+    /// Where limits are from, for readers of the file.
+    kinds: BTreeMap<Kind, String>,
     values: BTreeMap<String, Limit>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Limit {
+    kind: Kind,
     value: f64,
-    /// A part of the value: with 0.5, one and a half times the value is the most allowed.
-    margin: f64,
+    /// More is worse.
+    most: f64,
 }
 
 /// What a comparison found.
@@ -34,26 +40,23 @@ pub(crate) struct Comparison {
     pub(crate) failed: Vec<String>,
 }
 
-const ABOUT: &str = "Ratios and counts of `cargo xtask bench --quick`, never times. A run fails \
-                     `--compare` if one is larger than value * (1 + margin), or missing. Written \
-                     by `--write-baseline`; margins are free to edit.";
+const ABOUT: &str = "Ratios and counts of a run, never times. A run fails `--compare` if one is \
+                     more than its \"most\", or missing. Written by `--write-baseline`, by the \
+                     rule of the value's kind, but never beyond what DESIGN's table allows; \
+                     limits are free to edit.";
 
 impl Baseline {
-    /// What a run measured, with margins that other machines keep within.
+    /// What a run measured, with limits that other machines keep within.
     pub(crate) fn of(report: &Report) -> Baseline {
-        let values = report.ratios.iter().filter_map(|ratio| {
-            let margin = match ratio.kind {
-                // Twice as much is a fault on any machine, however noisy.
-                Kind::Times => 1.0,
-                Kind::Memory => 0.3,
-                Kind::Count => 0.1,
-                Kind::KubeProxy => return None,
-            };
-            // Digits beyond these differ from run to run.
-            let value = (ratio.value * 1000.0).round() / 1000.0;
-            Some((ratio.name.clone(), Limit { value, margin }))
-        });
-        Baseline { about: ABOUT.to_owned(), values: values.collect() }
+        let compared = report.ratios.iter().filter(|it| Kind::COMPARED.contains(&it.kind));
+        let values = compared.map(|ratio| (ratio.name.clone(), Limit::of(ratio)));
+        let reasons = Kind::COMPARED.map(|kind| (kind, kind.reason().to_owned()));
+        Baseline {
+            about: ABOUT.to_owned(),
+            build: report.build.profile.clone(),
+            kinds: reasons.into(),
+            values: values.collect(),
+        }
     }
 
     pub(crate) fn read(path: &Path) -> anyhow::Result<Baseline> {
@@ -84,10 +87,19 @@ pub(crate) fn compare(report: &Report, baseline: &Baseline) -> Comparison {
         let measured = report.ratios.iter().find(|ratio| ratio.name == *name);
         let verdict = judge(measured, limit);
         let shown = measured.map_or("-".to_owned(), |ratio| number(ratio.value));
-        line([name, &number(limit.value), &number(limit.most()), &shown, verdict]);
+        line([name, &number(limit.value), &number(limit.most), &shown, verdict]);
         if verdict != OK {
             failed.push(name.clone());
         }
+    }
+    if baseline.build != report.build.profile {
+        let (theirs, ours) = (&baseline.build, &report.build.profile);
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            comparison.text,
+            "\nThe baseline is of a build with the profile {theirs:?}, this run of {ours:?}: only \
+             operations, bytes and transactions are the same with both."
+        );
     }
     comparison.failed = failed;
     comparison
@@ -99,14 +111,17 @@ const OK: &str = "ok";
 fn judge(measured: Option<&Ratio>, limit: &Limit) -> &'static str {
     match measured {
         None => "NOT MEASURED (other --services than the baseline's?)",
-        Some(ratio) if ratio.value <= limit.most() => OK,
+        Some(ratio) if ratio.value <= limit.most => OK,
         Some(_) => "WORSE",
     }
 }
 
 impl Limit {
-    fn most(&self) -> f64 {
-        self.value * (1.0 + self.margin)
+    fn of(ratio: &Ratio) -> Limit {
+        // Digits beyond these differ from run to run.
+        let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
+        let most = ratio.kind.most(ratio.value).min(ratio.target.unwrap_or(f64::INFINITY));
+        Limit { kind: ratio.kind, value: rounded(ratio.value), most: rounded(most) }
     }
 }
 

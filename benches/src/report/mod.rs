@@ -1,7 +1,9 @@
 //! What was measured, for people, programs and baselines.
 
+mod build;
 mod compare;
 mod format;
+mod limits;
 mod machine;
 mod plot;
 mod ratios;
@@ -13,6 +15,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use self::build::Build;
 pub(crate) use self::compare::{Baseline, compare};
 use self::machine::Machine;
 pub(crate) use self::plot::plot;
@@ -23,7 +26,7 @@ use crate::statistics::Summary;
 use crate::transport::Transport;
 
 /// Raised when the meaning of a field changes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// All figures of a run, with where they are from. This is the JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +34,11 @@ pub struct Report {
     schema: u32,
     /// The version of Portolan.
     portolan: String,
+    #[serde(default)]
+    build: Build,
+    /// As a kube-proxy that was measured beside it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kube_proxy: Option<String>,
     machine: Machine,
     /// Between the processes and the API server; HTTP in files that do not say it.
     #[serde(default)]
@@ -40,7 +48,8 @@ pub struct Report {
     /// How long all of it took.
     seconds: f64,
     figures: Vec<Figure>,
-    /// Made of the figures; what baselines hold.
+    /// Made of the figures, whenever they are read; what baselines hold.
+    #[serde(skip_deserializing)]
     ratios: Vec<Ratio>,
 }
 
@@ -55,6 +64,9 @@ pub(crate) struct Figure {
     pub(crate) unit: Unit,
     #[serde(flatten)]
     pub(crate) summary: Summary,
+    pub(crate) mean: f64,
+    /// The median of each run, in their order. Runs are in order of time.
+    pub(crate) medians: Vec<f64>,
 }
 
 impl Report {
@@ -66,19 +78,22 @@ impl Report {
     ) -> Report {
         let figures: Vec<Figure> = figures
             .summaries()
-            .into_iter()
-            .map(|(key, summary)| Figure {
+            .map(|(key, summary, samples)| Figure {
                 size: key.size,
                 scenario: key.scenario.to_owned(),
                 arm: key.arm.to_owned(),
                 metric: key.metric,
                 unit: key.metric.unit(),
                 summary,
+                mean: samples.mean(),
+                medians: samples.medians(),
             })
             .collect();
         Report {
             schema: SCHEMA,
             portolan: env!("CARGO_PKG_VERSION").to_owned(),
+            build: Build::of_environment(),
+            kube_proxy: None,
             machine: Machine::this(),
             transport,
             arguments,
@@ -88,11 +103,17 @@ impl Report {
         }
     }
 
-    /// Reads what [`Report::write`] wrote.
+    /// Reads what [`Report::write`] wrote, and makes the ratios of its figures anew.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Report> {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} holds no figures of this version", path.display()))
+        let report: Report = serde_json::from_slice(&text)
+            .with_context(|| format!("{} holds no figures of this version", path.display()))?;
+        Ok(Report { ratios: ratios(&report.figures), ..report })
+    }
+
+    /// The same, beside a kube-proxy that says this of itself.
+    pub(crate) fn beside(self, kube_proxy: Option<String>) -> Report {
+        Report { kube_proxy, ..self }
     }
 
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
@@ -107,27 +128,27 @@ impl Report {
         sizes
     }
 
-    /// A figure, if it was measured.
-    pub fn has(&self, scenario: &str) -> bool {
-        self.figures.iter().any(|figure| figure.scenario == scenario)
+    /// Whether a scenario was measured at this size, of this arm.
+    pub(crate) fn has(&self, size: Size, arm: &str, scenario: &str) -> bool {
+        let mut figures = self.figures.iter();
+        figures.any(|it| it.size == size && it.arm == arm && it.scenario == scenario)
     }
 }
 
-/// The value of a figure by its name.
+/// A figure by its name.
 fn find<'a>(
     figures: &'a [Figure],
     size: Size,
     scenario: &str,
     arm: &str,
     metric: Metric,
-) -> Option<&'a Summary> {
-    let found = figures.iter().find(|figure| {
+) -> Option<&'a Figure> {
+    figures.iter().find(|figure| {
         figure.size == size
             && figure.scenario == scenario
             && figure.arm == arm
             && figure.metric == metric
-    });
-    found.map(|figure| &figure.summary)
+    })
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -69,7 +69,7 @@ fn lines(report: &Report) -> Vec<Line> {
     let sizes = report.sizes();
     let line = |arm: &str, (scenario, colour): (&str, RGBColor)| {
         let seconds = |size| {
-            Some(find(&report.figures, size, scenario, arm, Metric::Time)?.median)
+            Some(find(&report.figures, size, scenario, arm, Metric::Time)?.summary.median)
                 .filter(|it| *it > 0.0)
         };
         let point = |size: &crate::figures::Size| Some((f64::from(size.services), seconds(*size)?));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::format::{grouped, ratio, value};
 use super::{Figure, Report};
-use crate::arms::{DIRECT, FLOOR, KUBE_PROXY, PORTOLAN};
+use crate::arms::{ASKED, DIRECT, FLOOR, KUBE_PROXY, PORTOLAN};
 use crate::figures::{Metric, Size};
 use crate::scenarios::names::{
     CHURN, COLD_START, CONNECT, CONNECT_AFFINITY, CONNECT_SERVICE, RELIST, WARM_RESTART,
@@ -20,14 +20,18 @@ pub(crate) fn table(report: &Report) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
-        "Portolan {} on {} x {}, {}, Linux {}, API server over {}",
+        "Portolan {} ({}) on {} x {}, {}, Linux {}, API server over {}",
         report.portolan,
+        report.build,
         machine.processors,
         machine.processor,
         value(machine.memory_bytes as f64, crate::figures::Unit::Bytes),
         machine.kernel,
         report.transport.label(),
     );
+    if let Some(version) = &report.kube_proxy {
+        let _ = writeln!(text, "{KUBE_PROXY}: {version}");
+    }
     for size in report.sizes() {
         let of_size: Vec<&Figure> =
             report.figures.iter().filter(|figure| figure.size == size).collect();
@@ -101,7 +105,7 @@ fn line(name: &str, figure: &Figure, figures: &[&Figure], beside: bool) -> Strin
         let _ = write!(text, "{shown:>12} {:>8}", times.unwrap_or_default());
     }
     if matches!(figure.metric, Metric::Time | Metric::Rate) {
-        let floor = [FLOOR, DIRECT].iter().find_map(|arm| {
+        let floor = [FLOOR, DIRECT, ASKED].iter().find_map(|arm| {
             Some((*arm, other(arm, floor_of(&figure.scenario))?)).filter(|(_, it)| *it > 0.0)
         });
         if let Some((arm, median)) = floor {
@@ -113,7 +117,7 @@ fn line(name: &str, figure: &Figure, figures: &[&Figure], beside: bool) -> Strin
 }
 
 /// The scenario that the floor was measured in.
-fn floor_of(scenario: &str) -> &str {
+pub(super) fn floor_of(scenario: &str) -> &str {
     match scenario {
         CONNECT_SERVICE | CONNECT_AFFINITY => CONNECT,
         other => other,

@@ -11,7 +11,7 @@ use crate::observe::{Observer, Witness};
 use crate::session::Session;
 
 /// Services of the drained node's pods.
-const DRAINED: u32 = 200;
+pub(crate) const DRAINED: u32 = 200;
 /// Pods of a deployment that are replaced in one step.
 const STEP: usize = 10;
 /// From step to step: pods become ready one after another, and the EndpointSlice controller

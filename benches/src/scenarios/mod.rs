@@ -9,6 +9,7 @@ mod single;
 mod start;
 mod traffic;
 
+pub(crate) use self::burst::DRAINED;
 use crate::arguments::Load;
 use crate::arms::Arm;
 use crate::cluster::Cluster;

@@ -19,9 +19,8 @@ pub(crate) const PLAN_RESTART: &str = "plan to kernel: nothing new";
 pub(crate) const PLAN_REPLACED: &str = "plan to kernel: replaced";
 pub(crate) const PLAN_SCALED: &str = "plan to kernel: scaled";
 
-/// What every run has to give, and of which arm. A scenario without a figure is a fault of
-/// the harness or of what it measures.
-pub(crate) const OF_EVERY_RUN: [&str; 11] = [
+/// What every run has to give of each arm.
+pub(crate) const OF_EVERY_RUN: [&str; 14] = [
     COLD_START,
     WARM_RESTART,
     REPLACED,
@@ -32,5 +31,11 @@ pub(crate) const OF_EVERY_RUN: [&str; 11] = [
     CHURN,
     RELIST,
     RECOVERED,
+    CONNECT,
     CONNECT_SERVICE,
+    CONNECT_AFFINITY,
+    DATAGRAM,
 ];
+
+/// And of the backend by itself.
+pub(crate) const OF_PLANS: [&str; 4] = [PLAN_FULL, PLAN_RESTART, PLAN_REPLACED, PLAN_SCALED];

@@ -17,10 +17,10 @@ use crate::feed::{Feed, environment};
 use crate::figures::{Figures, Metric, Recorder, Size};
 use crate::progress::Progress;
 
-/// One size, all runs.
+/// One run at one size.
 pub(crate) struct Plan<'a> {
     pub(crate) load: &'a Load,
-    pub(crate) runs: u32,
+    pub(crate) run: u32,
     pub(crate) figures: &'a mut Figures,
     pub(crate) progress: &'a Progress,
 }
@@ -76,57 +76,58 @@ impl Plan<'_> {
     /// In the namespace of the caller, whose table is taken away afterwards.
     pub(crate) fn measure(&mut self) -> anyhow::Result<()> {
         let say = |what: &str| {
-            self.progress.say(&format!("{} services, in process: {what}", self.load.spec.services));
+            let (services, run) = (self.load.spec.services, self.run + 1);
+            self.progress.say(&format!("{services} services, in process, run {run}: {what}"));
         };
         say("plans are made");
         let mut cluster = Cluster::new(&self.load.spec);
         let mut feed = Feed::new(&cluster)?;
-        for run in 0..self.runs.max(1) {
-            say(&format!("run {}", run + 1));
-            let mut backend = self.full(&feed, run)?;
-            self.restart(&feed, run)?;
-            let changes = self.load.changes;
-            let replaced: Vec<Edit> =
-                (0..changes).map(|round| cluster.replace_next(round)).collect();
-            self.changes(PLAN_REPLACED, &mut feed, &mut backend, &replaced, run)?;
-            let mut scaled = Vec::new();
-            for service in (0..changes / 2).map(|round| cluster.spread(round)).collect::<Vec<_>>() {
-                scaled.extend([cluster.scale_up(service), cluster.scale_down(service)]);
-            }
-            self.changes(PLAN_SCALED, &mut feed, &mut backend, &scaled, run)?;
+        say("plans go to the kernel");
+        let mut backend = self.full(&feed)?;
+        self.restart(&feed)?;
+        let changes = self.load.changes;
+        let replaced: Vec<Edit> = (0..changes).map(|round| cluster.replace_next(round)).collect();
+        self.changes(PLAN_REPLACED, &mut feed, &mut backend, &replaced)?;
+        let mut scaled = Vec::new();
+        // Up and down belong together.
+        for service in
+            (0..changes.div_ceil(2)).map(|round| cluster.spread(round)).collect::<Vec<_>>()
+        {
+            scaled.extend([cluster.scale_up(service), cluster.scale_down(service)]);
         }
+        self.changes(PLAN_SCALED, &mut feed, &mut backend, &scaled)?;
         cleanup(&NftOptions::default().table)?;
         Ok(())
     }
 
     /// To a kernel that has nothing, in turn with the bare transaction.
-    fn full(&mut self, feed: &Feed, run: u32) -> anyhow::Result<NftBackend> {
+    fn full(&mut self, feed: &Feed) -> anyhow::Result<NftBackend> {
         let (options, environment, plans) = (NftOptions::default(), environment()?, feed.plans());
         cleanup(&options.table)?;
         let mut connection = Connection::open()?;
         let mut batch = first_transaction(&plans, &environment, &options);
         let begin = Instant::now();
         let receipt = connection.commit(&mut batch)?;
-        self.recorder(FLOOR, run).time(PLAN_FULL, begin.elapsed());
-        self.recorder(FLOOR, run).count(PLAN_FULL, Metric::Bytes, receipt.bytes as u64);
+        self.recorder(FLOOR).time(PLAN_FULL, begin.elapsed());
+        self.recorder(FLOOR).count(PLAN_FULL, Metric::Bytes, receipt.bytes as u64);
         drop(batch);
         cleanup(&options.table)?;
         let mut backend = NftBackend::open(options)?;
         let meter = Meter::start();
         let report = backend.converge(&mut plans.iter(), &environment);
         let cost = meter.stop();
-        self.line(PLAN_FULL, run, cost, &report.map_err(|error| anyhow!(error))?);
+        self.line(PLAN_FULL, cost, &report.map_err(|error| anyhow!(error))?);
         Ok(backend)
     }
 
     /// To a kernel that has everything.
-    fn restart(&mut self, feed: &Feed, run: u32) -> anyhow::Result<()> {
+    fn restart(&mut self, feed: &Feed) -> anyhow::Result<()> {
         let (plans, environment) = (feed.plans(), environment()?);
         let mut backend = NftBackend::open(NftOptions::default())?;
         let meter = Meter::start();
         let report = backend.converge(&mut plans.iter(), &environment);
         let cost = meter.stop();
-        self.line(PLAN_RESTART, run, cost, &report.map_err(|error| anyhow!(error))?);
+        self.line(PLAN_RESTART, cost, &report.map_err(|error| anyhow!(error))?);
         Ok(())
     }
 
@@ -137,7 +138,6 @@ impl Plan<'_> {
         feed: &mut Feed,
         backend: &mut NftBackend,
         edits: &[Edit],
-        run: u32,
     ) -> anyhow::Result<()> {
         let updates: anyhow::Result<Vec<Vec<Update>>> =
             edits.iter().map(|edit| feed.updates(edit)).collect();
@@ -147,14 +147,14 @@ impl Plan<'_> {
             let report = backend.apply(&feed.index.take_changes());
             let cost = meter.stop();
             let report = report.map_err(|error| anyhow!(error)).context(scenario)?;
-            self.line(scenario, run, cost, &report);
-            self.recorder(FLOOR, run).time(scenario, report.kernel);
+            self.line(scenario, cost, &report);
+            self.recorder(FLOOR).time(scenario, report.kernel);
         }
         Ok(())
     }
 
-    fn line(&mut self, scenario: &'static str, run: u32, cost: Cost, report: &SyncReport) {
-        let mut recorder = self.recorder(PORTOLAN, run);
+    fn line(&mut self, scenario: &'static str, cost: Cost, report: &SyncReport) {
+        let mut recorder = self.recorder(PORTOLAN);
         recorder.time(scenario, cost.time);
         let operations = report.added + report.deleted;
         recorder.count(scenario, Metric::Operations, operations as u64);
@@ -164,9 +164,9 @@ impl Plan<'_> {
         }
     }
 
-    fn recorder(&mut self, arm: &'static str, run: u32) -> Recorder<'_> {
+    fn recorder(&mut self, arm: &'static str) -> Recorder<'_> {
         let spec = &self.load.spec;
         let size = Size { services: spec.services, endpoints: spec.endpoints };
-        Recorder { figures: self.figures, size, arm, run }
+        Recorder { figures: self.figures, size, arm, run: self.run }
     }
 }

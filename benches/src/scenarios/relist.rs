@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use portolan_apiserver::{Fault, Resource};
+use portolan_apiserver::Resource;
+use serde_json::json;
 
 use super::Run;
 use super::names::{RECOVERED, RELIST};
@@ -38,24 +39,25 @@ impl Run<'_> {
 
         let before = self.calm(session, observer)?;
         let edit = cluster.replace_next(7);
-        self.begin_to_expire(session);
+        self.begin_to_expire(session)?;
         observer.expect(&edit);
         session.write(&edit)?;
         let observed = observer.all(self.load.patience)?;
         let time = observed.first().context("nothing was observed")?.latency;
         self.recorder().time(RECOVERED, time);
-        self.record_costs(RECOVERED, session, observer, &before)?;
-        session.server.faults().clear();
-        Ok(())
+        self.record_costs(RECOVERED, session, observer, &before)
     }
 
-    /// Cuts all watches and refuses to resume them.
-    fn begin_to_expire(&self, session: &Session<'_>) {
-        let faults = session.server.faults();
-        for resource in RESOURCES {
-            faults.begin_for(&[resource], Fault::Expired, 1);
-        }
-        faults.cut_watches(&RESOURCES);
+    /// Forgets what watches would resume from, and cuts them.
+    fn begin_to_expire(&self, session: &Session<'_>) -> anyhow::Result<()> {
+        // Of a resource that is not watched: whoever knows the newest version could go on.
+        let name = format!("after-{}", session.store().resource_version());
+        let metadata = json!({"name": name});
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata});
+        session.store().put(&object)?;
+        session.store().compact();
+        session.server.faults().cut_watches(&RESOURCES);
+        Ok(())
     }
 
     /// The same, and waits until each is asked for anew.
@@ -63,7 +65,7 @@ impl Run<'_> {
         let asked = || RESOURCES.map(|it| session.server.api().requests_for(it));
         // Once to resume, in vain, and then for everything.
         let goal = asked().map(|before| before + 2);
-        self.begin_to_expire(session);
+        self.begin_to_expire(session)?;
         let begin = Instant::now();
         while asked().iter().zip(goal).any(|(asked, goal)| *asked < goal) {
             ensure!(

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::ACCEPT;
-use http::{HeaderMap, Method, Response};
+use http::{Method, Response};
 use http_body_util::BodyExt;
 use serde_json::json;
 
+use crate::accept::accepts_json;
 use crate::access::Access;
 use crate::body::{Body, Cut, plain, silence, streamed, trickled, whole};
 use crate::discovery;
@@ -159,6 +159,7 @@ impl Api {
         let fate = watch::Fate {
             cut_in_list: fault == Some(&Fault::CutInList),
             ignores_streaming: fault == Some(&Fault::StreamingListsIgnored),
+            expired: fault == Some(&Fault::Expired),
             ends_after: match fault {
                 Some(Fault::ShortWatches(time)) => Some(*time),
                 _ => None,
@@ -197,7 +198,6 @@ impl Api {
             Fault::Refused { code, retry_after } => {
                 Some(Ok(Refusal::of_code(*code, resource, *retry_after).response()))
             }
-            Fault::Expired => Some(Ok(Refusal::of_code(410, resource, None).response())),
             Fault::StreamingListsRefused { code } => {
                 Some(Ok(Refusal::no_streaming_lists(*code).response()))
             }
@@ -244,15 +244,4 @@ fn affected(answer: Response<Body>, fault: Option<Fault>) -> Response<Body> {
         Some(Fault::Silence) => answer.map(|_| silence()),
         _ => answer,
     }
-}
-
-/// Whether the client takes JSON, which is all that is spoken here.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(ACCEPT).iter().peekable();
-    let json = |range: &str| {
-        let range = range.split(';').next().unwrap_or_default().trim();
-        matches!(range, "application/json" | "application/*" | "*/*")
-    };
-    accepted.peek().is_none()
-        || accepted.any(|value| value.to_str().is_ok_and(|value| value.split(',').any(json)))
 }

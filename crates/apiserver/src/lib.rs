@@ -40,6 +40,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod accept;
 mod access;
 mod api;
 mod body;

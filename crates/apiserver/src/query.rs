@@ -60,24 +60,23 @@ impl Query {
         let mut parsed = Query { dialect, ..Query::default() };
         parsed.selection.namespace = namespace.map(Box::from);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            parsed
-                .take(resource, &name, &value)
-                .map_err(|message| Refusal::bad_request(&message))?;
+            parsed.take(resource, &name, &value)?;
         }
         parsed.check()?;
         Ok(parsed)
     }
 
-    fn take(&mut self, resource: Resource, name: &str, value: &str) -> Result<(), String> {
-        let invalid = || format!("{name}: Invalid value: {value:?}");
+    fn take(&mut self, resource: Resource, name: &str, value: &str) -> Result<(), Refusal> {
+        let bad = |message: String| Refusal::bad_request(&message);
+        let invalid = || bad(format!("{name}: Invalid value: {value:?}"));
         match name {
-            "watch" => self.watch = flag(value).ok_or_else(invalid)?,
-            "allowWatchBookmarks" => self.bookmarks = flag(value).ok_or_else(invalid)?,
-            "sendInitialEvents" => {
-                self.send_initial_events = Some(flag(value).ok_or_else(invalid)?);
+            "watch" => self.watch = flag(value),
+            "allowWatchBookmarks" => self.bookmarks = flag(value),
+            "sendInitialEvents" => self.send_initial_events = Some(flag(value)),
+            "labelSelector" => self.selection.labels = parse_labels(value).map_err(bad)?,
+            "fieldSelector" => {
+                self.selection.fields = parse_fields(value, resource).map_err(bad)?
             }
-            "labelSelector" => self.selection.labels = parse_labels(value)?,
-            "fieldSelector" => self.selection.fields = parse_fields(value, resource)?,
             "limit" => {
                 let limit: usize = value.parse().map_err(|_| invalid())?;
                 self.limit = Some(limit).filter(|limit| *limit > 0);
@@ -95,7 +94,13 @@ impl Query {
                     "" => None,
                     "Exact" => Some(VersionMatch::Exact),
                     "NotOlderThan" => Some(VersionMatch::NotOlderThan),
-                    _ => return Err(invalid()),
+                    // `ValidateListOptions` of k8s.io/apimachinery.
+                    _ => {
+                        return Err(Refusal::invalid(&format!(
+                            "{name}: Unsupported value: {value:?}: supported values: \"Exact\", \
+                             \"NotOlderThan\", \"\""
+                        )));
+                    }
                 }
             }
             // `pretty`, `timeout` and whatever else changes no meaning.
@@ -137,6 +142,10 @@ impl Query {
                 "resourceVersionMatch",
                 "resourceVersionMatch is forbidden when continue is provided",
             ),
+            // `ValidateListOptions` of k8s.io/apiserver/pkg/storage.
+            (None, Version::At(_)) if self.continue_from.is_some() => Err(Refusal::bad_request(
+                "specifying resource version is not allowed when using continue",
+            )),
             _ => Ok(()),
         }
     }
@@ -170,67 +179,11 @@ impl Continue {
     }
 }
 
-/// As Go reads one from a query.
-fn flag(value: &str) -> Option<bool> {
-    match value {
-        "" | "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),
-        "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
-        _ => None,
-    }
+/// One that is given, without a value too, is set unless it says otherwise
+/// (`Convert_Slice_string_To_bool` of k8s.io/apimachinery).
+fn flag(value: &str) -> bool {
+    value != "0" && !value.eq_ignore_ascii_case("false")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(query: &str) -> Result<Query, Refusal> {
-        Query::parse(Resource::Services, Dialect::Stable, None, query)
-    }
-
-    #[test]
-    fn what_clients_ask_for_is_understood() {
-        let query = parse(
-            "allowWatchBookmarks=true&labelSelector=%21service.kubernetes.io%2Fheadless%2C%21b\
-             &resourceVersion=7&timeoutSeconds=431&watch=true&timeout=7m11s",
-        )
-        .unwrap();
-        assert!(query.watch && query.bookmarks && query.selection.labels.len() == 2);
-        assert_eq!(query.version, Version::At(7));
-        assert_eq!(query.timeout, Some(Duration::from_secs(431)));
-        let query = parse("limit=500&resourceVersion=0&continue=").unwrap();
-        assert_eq!((query.limit, query.version, query.watch), (Some(500), Version::Any, false));
-        let query = parse(
-            "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=",
-        );
-        assert!(query.unwrap().is_streaming_list());
-    }
-
-    #[test]
-    fn a_list_goes_on_where_its_token_says() {
-        let from = Continue { version: 12, after: Key::new("shop", "web") };
-        assert_eq!(Continue::parse(&from.token()), Some(from));
-    }
-
-    #[test]
-    fn what_the_api_forbids_is_refused() {
-        for (query, code) in [
-            ("labelSelector=a+b", 400),
-            ("fieldSelector=status.phase%3Dx", 400),
-            ("limit=-1", 400),
-            ("limit=many", 400),
-            ("resourceVersion=x", 400),
-            ("continue=x", 400),
-            ("watch=perhaps", 400),
-            ("resourceVersionMatch=Newest", 400),
-            ("sendInitialEvents=true", 422),
-            ("watch=true&sendInitialEvents=true", 422),
-            ("watch=true&sendInitialEvents=true&resourceVersion=1&resourceVersionMatch=Exact", 422),
-            ("watch=true&resourceVersion=1&resourceVersionMatch=NotOlderThan", 422),
-            ("resourceVersionMatch=Exact", 422),
-            ("resourceVersion=0&resourceVersionMatch=Exact", 422),
-            ("resourceVersion=1&resourceVersionMatch=Exact&continue=1/a/b", 422),
-        ] {
-            assert_eq!(parse(query).unwrap_err().code, code, "{query}");
-        }
-    }
-}
+mod tests;

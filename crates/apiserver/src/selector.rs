@@ -46,10 +46,14 @@ enum SelectableField {
 
 impl Selection {
     pub(crate) fn selects(&self, object: &Stored) -> bool {
-        let in_namespace = |namespace: &str| *object.key.namespace == *namespace;
-        self.namespace.as_deref().is_none_or(in_namespace)
+        self.is_within(object)
             && self.labels.iter().all(|term| term.holds(&object.selectable))
             && self.fields.iter().all(|term| term.holds(&object.key, &object.selectable))
+    }
+
+    /// Whether an object is in the namespace that is looked at.
+    pub(crate) fn is_within(&self, object: &Stored) -> bool {
+        self.namespace.as_deref().is_none_or(|namespace| *object.key.namespace == *namespace)
     }
 
     /// Whether it selects whatever there is.

@@ -38,7 +38,9 @@ pub enum Fault {
         /// Before each of them.
         pause: Duration,
     },
-    /// A watch that resumes is refused with 410. Counts requests.
+    /// A watch that resumes begins and ends with the event for a version that is gone, as
+    /// the watch cache of an API server tells it; [`Fault::Refused`] with 410 is an answer
+    /// without it. Counts requests.
     Expired,
     /// A watch ends with the event for a version that is gone, instead of an event that it
     /// would send. Counts events.

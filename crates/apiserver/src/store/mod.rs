@@ -2,17 +2,17 @@
 
 mod log;
 mod snapshot;
+mod state;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use self::log::Log;
 pub(crate) use self::log::{Change, Happening};
 pub(crate) use self::snapshot::{Page, Snapshot, Wanted};
+use self::state::{State, Table};
 use crate::error::Error;
 use crate::object::{Draft, Key, Stored};
 use crate::resource::{PerResource, Resource};
@@ -31,20 +31,6 @@ pub struct Store(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: PerResource<watch::Sender<()>>,
-}
-
-#[derive(Debug)]
-struct State {
-    version: u64,
-    window: usize,
-    tables: PerResource<Table>,
-}
-
-/// The objects of one resource.
-#[derive(Debug, Default)]
-struct Table {
-    objects: BTreeMap<Key, Arc<Stored>>,
-    log: Log,
 }
 
 /// A version that cannot be had.
@@ -71,7 +57,8 @@ impl Store {
 
     /// Creates or replaces an object, and returns its resource version. What the object
     /// says of its own version is overwritten. A Service or EndpointSlice without a
-    /// namespace is in `default`.
+    /// namespace is in `default`. One that is so already stays in its version, and nobody is
+    /// told, as with an update of the API.
     ///
     /// # Errors
     ///
@@ -231,31 +218,5 @@ impl Store {
     /// A panic while the lock is held leaves at worst an object without its log entry.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn put(&mut self, draft: Draft) -> u64 {
-        self.version += 1;
-        let resource = draft.resource;
-        let stored = Arc::new(draft.seal(self.version));
-        let table = self.tables.of_mut(resource);
-        let old = table.objects.insert(stored.key.clone(), Arc::clone(&stored));
-        table.log.append(Change::new(self.version, old, Some(stored)), self.window);
-        self.version
-    }
-
-    fn delete(&mut self, resource: Resource, key: &Key) -> Option<u64> {
-        let table = self.tables.of_mut(resource);
-        let old = table.objects.remove(key)?;
-        self.version += 1;
-        table.log.append(Change::new(self.version, Some(old), None), self.window);
-        Some(self.version)
-    }
-
-    fn keys_in(&self, resource: Resource, namespace: &str) -> Vec<Key> {
-        let from = Key::new(namespace, "");
-        let keys = self.tables.of(resource).objects.range(from..).map(|(key, _)| key);
-        keys.take_while(|key| *key.namespace == *namespace).cloned().collect()
     }
 }

@@ -32,7 +32,8 @@ pub(crate) struct Page {
 pub(crate) struct Snapshot {
     pub(crate) version: u64,
     pub(crate) objects: Vec<Arc<Stored>>,
-    /// How many objects come after these, selected or not; 0 if none of them is selected.
+    /// How many objects of the namespace come after these, selected or not; 0 if none of
+    /// them is selected.
     pub(crate) remaining: usize,
     /// Where in the log a watch goes on.
     pub(crate) position: u64,
@@ -63,7 +64,10 @@ impl Store {
             }
             objects.push(Arc::clone(object));
         }
-        let remaining = if next.is_some() { 1 + candidates.count() } else { 0 };
+        let remaining = match next {
+            Some(_) => 1 + candidates.filter(|object| selection.is_within(object)).count(),
+            None => 0,
+        };
         Ok(Snapshot { version, objects, remaining, position: table.log.position(version)? })
     }
 }

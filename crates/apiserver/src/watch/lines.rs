@@ -43,7 +43,8 @@ impl Watch {
         if self.ending.is_none() && self.initial.len() == 0 {
             self.change_lines(&mut lines);
         }
-        if self.ending.is_none() && lines.is_empty() {
+        // Also while changes keep coming.
+        if self.ending.is_none() && self.initial.len() == 0 {
             self.timed_lines(now, &mut lines);
         }
         lines
@@ -109,7 +110,7 @@ impl Watch {
         }
     }
 
-    /// What the clock says when nothing happens.
+    /// What the clock says.
     fn timed_lines(&mut self, now: Instant, lines: &mut BytesMut) {
         let ends = now >= self.end;
         if let Some(bookmarks) = &mut self.bookmarks

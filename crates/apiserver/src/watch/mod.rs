@@ -75,6 +75,8 @@ pub(crate) struct Fate {
     pub(crate) cut_in_list: bool,
     /// Does not know of streaming lists.
     pub(crate) ignores_streaming: bool,
+    /// Cannot go on after the version that it resumes from.
+    pub(crate) expired: bool,
     /// Ends after this time.
     pub(crate) ends_after: Option<Duration>,
 }
@@ -118,11 +120,14 @@ impl Watch {
             (Version::At(version), _) => watch.resume(version),
             (Version::Unset | Version::Any, _) => watch.begin(0, initial != Some(false), fate)?,
         }
+        if fate.expired {
+            watch.first = Some(Refusal::expired("too old resource version"));
+        }
         Ok(watch)
     }
 
-    /// Goes on after a version. One that is gone is told by the watch itself, as API
-    /// servers do.
+    /// Goes on after a version. One that is gone is told by the watch itself, as the watch
+    /// cache of API servers does (`newErrWatcher` of k8s.io/apiserver).
     fn resume(&mut self, version: u64) {
         self.seen = version;
         match self.store.position(self.resource, version) {

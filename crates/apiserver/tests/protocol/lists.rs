@@ -79,6 +79,36 @@ async fn pages_show_one_version_whatever_happens_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_remains_of_a_namespace_is_in_that_namespace() {
+    let api = ten();
+    for name in ["a", "b"] {
+        let mut other = service(name, "None");
+        other["metadata"]["namespace"] = json!("zoo");
+        api.store().put(&other).unwrap();
+    }
+    for (path, remaining) in [
+        (SERVICES, 9),
+        ("/api/v1/namespaces/default/services", 7),
+        ("/api/v1/namespaces/zoo/services", 0),
+    ] {
+        let (_, page) = get(&api, &format!("{path}?limit=3")).await;
+        let told = page["metadata"].get("remainingItemCount").cloned();
+        assert_eq!(told, (remaining > 0).then(|| json!(remaining)), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_has_the_version_of_its_token_and_no_other() {
+    let api = ten();
+    let (_, first) = get(&api, &format!("{SERVICES}?limit=3")).await;
+    let token = continue_of(&first).unwrap();
+    for (version, code) in [("", 200), ("0", 200), ("11", 400), ("5", 400)] {
+        let path = format!("{SERVICES}?limit=3&continue={token}&resourceVersion={version}");
+        assert_eq!(get(&api, &path).await.0, code, "{version:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_can_be_of_an_older_version_until_that_is_forgotten() {
     let api = ten();
     let path = format!("{SERVICES}?resourceVersion=5&resourceVersionMatch=Exact");

@@ -9,8 +9,10 @@
 mod access;
 mod client;
 mod connection;
+mod endings;
 mod faults;
 mod lists;
 mod other_requests;
+mod servers;
 mod socket;
 mod watches;

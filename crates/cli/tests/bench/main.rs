@@ -5,6 +5,8 @@
 
 mod tiny;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -79,7 +81,7 @@ fn a_saved_run_is_judged_by_the_baseline(directory: &Path, baseline: &Path) {
     let mut limits: Value = serde_json::from_str(&text).unwrap();
     let values = limits.get_mut("values").and_then(Value::as_object_mut).unwrap();
     for limit in values.values_mut().filter(|limit| limit["value"] != 0.0) {
-        limit["margin"] = (-0.5).into();
+        limit["most"] = 0.0.into();
     }
     std::fs::write(baseline, limits.to_string()).unwrap();
     assert_eq!(run(&tiny(directory, &words)).unwrap(), ExitCode::FAILURE);
@@ -95,6 +97,25 @@ fn every_scenario_of_the_running_agent_gives_a_figure_over_https_too() {
         for scenario in OF_AGENT {
             let time = median(&report, scenario, "portolan", "time");
             assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
+        }
+    });
+}
+
+#[test]
+fn what_was_measured_before_something_failed_is_kept() {
+    namespaced("what_was_measured_before_something_failed_is_kept", || {
+        let directory = tempfile::tempdir().unwrap();
+        let broken = directory.path().join("kube-proxy");
+        std::fs::write(&broken, "#!/bin/sh\n[ \"$1\" = --version ] && echo Kubernetes v0\n")
+            .unwrap();
+        std::fs::set_permissions(&broken, Permissions::from_mode(0o755)).unwrap();
+        let arguments = tiny(directory.path(), &["--kube-proxy", broken.to_str().unwrap()]);
+        let error = format!("{:#}", run(&arguments).unwrap_err());
+        assert!(error.contains("kube-proxy ended by itself"), "{error}");
+        let report = report(directory.path());
+        assert_eq!(report["kube_proxy"], "Kubernetes v0");
+        for scenario in OF_AGENT {
+            assert!(median(&report, scenario, "portolan", "time").is_some(), "{scenario}");
         }
     });
 }
