@@ -1,5 +1,6 @@
 //! What a kernel backend promises to the agent.
 
+use std::iter::Sum;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +82,19 @@ pub struct SyncReport {
     pub bytes: usize,
     /// Time spent waiting for the kernel.
     pub kernel: Duration,
+}
+
+/// What several steps did together.
+impl Sum for SyncReport {
+    fn sum<I: Iterator<Item = SyncReport>>(reports: I) -> SyncReport {
+        reports.fold(SyncReport::default(), |total, report| SyncReport {
+            added: total.added + report.added,
+            deleted: total.deleted + report.deleted,
+            transactions: total.transactions + report.transactions,
+            bytes: total.bytes + report.bytes,
+            kernel: total.kernel.saturating_add(report.kernel),
+        })
+    }
 }
 
 /// Connections that stay where no new ones go.
@@ -178,5 +192,23 @@ pub trait Backend: Send {
     /// converges.
     fn is_disturbed(&mut self) -> Result<bool, BackendError> {
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_several_steps_add_up_in_every_field() {
+        let step = |one: usize| SyncReport {
+            added: one,
+            deleted: 2 * one,
+            transactions: 3 * one,
+            bytes: 4 * one,
+            kernel: Duration::from_secs(one as u64),
+        };
+        assert_eq!([step(1), step(2), step(4)].into_iter().sum::<SyncReport>(), step(7));
+        assert_eq!([].into_iter().sum::<SyncReport>(), SyncReport::default());
     }
 }

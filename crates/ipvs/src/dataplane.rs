@@ -26,7 +26,6 @@ use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
-use crate::report::sum;
 use crate::strays::resetting_changes;
 use crate::sysctl;
 
@@ -153,7 +152,7 @@ impl Backend for Dataplane {
         let back = self.lead_if(reschedules, Ipvs::Serving)?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([aside, before, back, table, after]))
+        Ok([aside, before, back, table, after].into_iter().sum())
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
@@ -161,7 +160,7 @@ impl Backend for Dataplane {
         let before = self.with_ipvs(|manager| manager.adapt(environment))?.unwrap_or_default();
         let table = self.table().adapt(environment)?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([before, table, after]))
+        Ok([before, table, after].into_iter().sum())
     }
 
     fn draining(&self) -> Option<Draining> {

@@ -11,7 +11,6 @@ use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::registry::Registry;
-use crate::report::sum;
 use crate::strays::resetting;
 
 impl Dataplane {
@@ -41,7 +40,7 @@ impl Dataplane {
             warn!("what is not needed any more stays for now: {error}");
             None
         });
-        Ok(sum([before, table, after.unwrap_or_default()]))
+        Ok([before, table, after.unwrap_or_default()].into_iter().sum())
     }
 
     pub(super) fn converge_nftables(

@@ -7,7 +7,6 @@ use portolan_netlink::ipvs::{Operation, Server, ServerKey};
 
 use super::Manager;
 use crate::error::IpvsError;
-use crate::report::sum;
 use crate::schedulers::Schedulers;
 
 impl Manager {
@@ -18,7 +17,7 @@ impl Manager {
         let mut total = SyncReport::default();
         for key in self.servers.untried(&keys, &self.schedulers) {
             let (report, _) = self.settle_all([key])?;
-            total = sum([total, report]);
+            total = [total, report].into_iter().sum();
             if let Some(scheduler) = self.servers.scheduler_of(&key) {
                 self.schedulers.found(scheduler, key);
             }
@@ -26,7 +25,7 @@ impl Manager {
         let (report, refused) = self.settle_all(keys)?;
         // Whoever tried may have been refused for another reason, or its module is gone since.
         let (again, _) = self.settle_all(refused)?;
-        Ok(sum([total, report, again]))
+        Ok([total, report, again].into_iter().sum())
     }
 
     /// Whether a change may give virtual servers that have clients another scheduler.
