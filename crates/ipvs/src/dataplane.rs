@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
+    Backend, BackendError, Change, CheckError, Draining, Environment, Remembered, ServicePlan,
+    SyncReport,
 };
 use portolan_nft::{Ipvs, NftBackend, NftOptions, Pace};
 
@@ -92,12 +93,12 @@ impl Dataplane {
     }
 
     /// [`Backend::is_disturbed`], at a time.
-    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, BackendError> {
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, CheckError> {
         self.release()?;
-        if self.table().is_disturbed_at(now)? {
+        if self.table().is_disturbed_at(now).map_err(unread)? {
             return Ok(true);
         }
-        self.with_ipvs(Manager::compare_some)?;
+        self.with_ipvs(Manager::compare_some).map_err(unread)?;
         if now.saturating_duration_since(self.tried) >= TRY_SCHEDULERS_EVERY {
             self.tried = now;
             self.with_ipvs(Manager::try_schedulers_again)?;
@@ -107,8 +108,8 @@ impl Dataplane {
         };
         let start = Instant::now();
         let undisturbed = match self.mode {
-            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed()?,
-            Mode::Nftables => manager.paths_are_undisturbed()?,
+            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed().map_err(unread)?,
+            Mode::Nftables => manager.paths_are_undisturbed().map_err(unread)?,
         };
         self.pace.compared(now, start.elapsed());
         Ok(!undisturbed)
@@ -178,7 +179,7 @@ impl Backend for Dataplane {
         self.table.remembered()
     }
 
-    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+    fn is_disturbed(&mut self) -> Result<bool, CheckError> {
         self.is_disturbed_at(Instant::now())
     }
 
@@ -204,4 +205,9 @@ impl Backend for Dataplane {
         }
         result
     }
+}
+
+/// Nothing but reading failed.
+pub(crate) fn unread(error: impl Into<BackendError>) -> CheckError {
+    CheckError::Unread(error.into())
 }

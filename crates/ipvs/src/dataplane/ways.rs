@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portolan_core::{Backend as _, BackendError, Environment, ServicePlan, SyncReport};
+use portolan_core::{Backend as _, BackendError, CheckError, Environment, ServicePlan, SyncReport};
 use portolan_nft::Ipvs;
 use tracing::{info, warn};
 
@@ -110,7 +110,7 @@ impl Dataplane {
     }
 
     /// Lets go of what nobody uses any more.
-    pub(super) fn release(&mut self) -> Result<(), BackendError> {
+    pub(super) fn release(&mut self) -> Result<(), CheckError> {
         let Some(manager) = &mut self.manager else { return Ok(()) };
         if self.mode == Mode::Ipvs {
             return Ok(manager.release()?);
