@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
+    Backend, BackendError, Change, CheckError, Draining, Environment, Remembered, ServicePlan,
+    SyncReport,
 };
 use tokio::sync::mpsc;
 
@@ -63,10 +64,22 @@ pub(crate) struct Outcome {
 pub(crate) enum WorkError {
     #[error(transparent)]
     Backend(BackendError),
+    /// Nothing but a look at the kernel: the backend works on with what it knows.
+    #[error(transparent)]
+    Unread(BackendError),
     #[error("the backend panicked and will be opened again: {0}")]
     Panicked(String),
     #[error("the backend was asked for changes before it was converged")]
     NotConverged,
+}
+
+impl From<CheckError> for WorkError {
+    fn from(error: CheckError) -> WorkError {
+        match error {
+            CheckError::Unread(error) => WorkError::Unread(error),
+            CheckError::InDoubt(error) => WorkError::Backend(error),
+        }
+    }
 }
 
 /// What the loop may know of a backend without asking its thread.
@@ -216,9 +229,8 @@ impl Worker {
             }
             Work::Check => {
                 let backend = self.converged()?;
-                let disturbed = backend.is_disturbed();
-                disturbed
-                    .map(|disturbed| Done::Checked { disturbed, remembered: backend.remembered() })
+                let disturbed = backend.is_disturbed()?;
+                Ok(Done::Checked { disturbed, remembered: backend.remembered() })
             }
         };
         done.map_err(WorkError::Backend)

@@ -36,6 +36,7 @@ use tracing::warn;
 
 pub(crate) use self::call::{Call, CallKind, ConvergeReason};
 use self::first_sync::FirstSync;
+pub(crate) use self::healing::CHECK_EVERY;
 use self::healing::Healing;
 use self::measure::Measure;
 use self::problems::Telling;

@@ -6,7 +6,7 @@ use portolan_core::SyncReport;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::reconciler::Call;
+use crate::reconciler::{CHECK_EVERY, Call};
 
 pub(crate) fn succeeded(call: &Call, report: &SyncReport, took: Duration, now: Instant) {
     let put_back = report.added + report.deleted > 0;
@@ -40,6 +40,14 @@ pub(crate) fn failed(call: &Call, error: &str, failures: u32, retry_in: Duration
         failures,
         retry_in_seconds = retry_in.as_secs(),
         "sync failed, and everything will be compared with the kernel again: {error}"
+    );
+}
+
+pub(crate) fn unread(error: &str) {
+    warn!(
+        "cannot find out whether others changed what is ours in the kernel, and try again in {} s; \
+         what is served is not in doubt: {error}",
+        CHECK_EVERY.as_secs()
     );
 }
 

@@ -1,5 +1,6 @@
 //! What a kernel backend promises to the agent.
 
+use std::iter::Sum;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,25 @@ use crate::plan::{Change, ServicePlan};
 
 /// A failure of a backend. Its text tells the operator what to check.
 pub type BackendError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// Why a backend could not say whether others changed something.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The kernel could not be read. What the backend wrote is not in doubt by that: changes
+    /// can be applied, and the kernel is looked at again later.
+    #[error(transparent)]
+    Unread(BackendError),
+    /// What the backend wrote when it looked may not be in the kernel: the caller converges.
+    #[error(transparent)]
+    InDoubt(BackendError),
+}
+
+/// What is not known to have been read only is in doubt.
+impl From<BackendError> for CheckError {
+    fn from(error: BackendError) -> CheckError {
+        CheckError::InDoubt(error)
+    }
+}
 
 /// What a backend needs to know about the node besides plans.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +103,19 @@ pub struct SyncReport {
     pub kernel: Duration,
 }
 
+/// What several steps did together.
+impl Sum for SyncReport {
+    fn sum<I: Iterator<Item = SyncReport>>(reports: I) -> SyncReport {
+        reports.fold(SyncReport::default(), |total, report| SyncReport {
+            added: total.added + report.added,
+            deleted: total.deleted + report.deleted,
+            transactions: total.transactions + report.transactions,
+            bytes: total.bytes + report.bytes,
+            kernel: total.kernel.saturating_add(report.kernel),
+        })
+    }
+}
+
 /// Connections that stay where no new ones go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draining {
@@ -117,8 +150,8 @@ pub struct Remembered {
 
 /// Programs plans into a kernel. Calls block; the agent gives each backend a thread.
 ///
-/// After an error the kernel is as [`Backend::atomic`] says, and the caller must use
-/// [`Backend::converge`] before it applies further changes.
+/// After an error of a call that changes something the kernel is as [`Backend::atomic`] says,
+/// and the caller must use [`Backend::converge`] before it applies further changes.
 pub trait Backend: Send {
     /// The name by which operators choose it: `nftables` or `ipvs`.
     fn name(&self) -> &'static str;
@@ -179,8 +212,26 @@ pub trait Backend: Send {
 
     /// Whether others may have changed what this backend keeps in the kernel since the
     /// last call. Cheap where nothing happened: a few requests. After `true` the caller
-    /// converges.
-    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+    /// converges, after an error only if that says so.
+    fn is_disturbed(&mut self) -> Result<bool, CheckError> {
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_several_steps_add_up_in_every_field() {
+        let step = |one: usize| SyncReport {
+            added: one,
+            deleted: 2 * one,
+            transactions: 3 * one,
+            bytes: 4 * one,
+            kernel: Duration::from_secs(one as u64),
+        };
+        assert_eq!([step(1), step(2), step(4)].into_iter().sum::<SyncReport>(), step(7));
+        assert_eq!([].into_iter().sum::<SyncReport>(), SyncReport::default());
     }
 }

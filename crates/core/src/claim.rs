@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use crate::address::special;
 use crate::model::{Family, Protocol, Service, ServicePort, ServiceType};
@@ -27,6 +28,13 @@ impl FrontendKey {
     /// The port of an address.
     pub(crate) fn on_address(address: IpAddr, protocol: Protocol, port: u16) -> FrontendKey {
         FrontendKey { address: Some(address), family: Family::of(address), protocol, port }
+    }
+
+    /// All ports of an address.
+    pub(crate) fn all_on(address: IpAddr) -> RangeInclusive<FrontendKey> {
+        let [first, .., last] = Protocol::ALL;
+        let key = |protocol, port| FrontendKey::on_address(address, protocol, port);
+        key(first, u16::MIN)..=key(last, u16::MAX)
     }
 
     /// A NodePort of a family.

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! What happens is read off the plans, which are what the backend was given; the objects say
-//! only why something is not in them. All of it is looked up when somebody asks: nothing is
-//! kept for it, and no event costs more because of it.
+//! only why something is not in them. All of it is looked up when somebody asks. Next to
+//! nothing is kept for it: which Services name an address in vain, and which have changed
+//! since they were planned.
 //!
 //! Nothing is guessed. What depends on something that was not said gets an [`Outcome`] for
 //! each possibility, and what only the kernel knows (which endpoint is drawn, which one a
@@ -160,8 +161,8 @@ pub struct FoundFrontend {
 
 impl Index {
     /// Answers a question about the node as [`Index::take_changes`] has planned it last.
-    /// Walks all Services only for an address that none has; everything else costs as much
-    /// as the Services and endpoints that the answer speaks of.
+    /// Costs as much as the Services and endpoints that the answer speaks of, and as the
+    /// Services that have changed since.
     pub fn explain(&self, node: &NodeView<'_>, question: &Question) -> Explained {
         match question {
             Question::Packet(packet) => {

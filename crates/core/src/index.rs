@@ -37,6 +37,8 @@ pub struct Index {
     slice_services: HashMap<ObjectName, ObjectName>,
     /// Services whose plan may be out of date.
     dirty: BTreeSet<ObjectName>,
+    /// Services that have given up claims which may still be in their plan.
+    released: BTreeSet<ObjectName>,
     registry: Registry,
     problems: Problems,
     triggers: Triggers,
@@ -81,6 +83,7 @@ impl Index {
             entries: BTreeMap::new(),
             slice_services: HashMap::new(),
             dirty: BTreeSet::new(),
+            released: BTreeSet::new(),
             registry: Registry::default(),
             problems: Problems::default(),
             triggers: Triggers::default(),
@@ -119,6 +122,7 @@ impl Index {
     /// new owner can stand before the old one, so they must be applied as one.
     pub fn take_changes(&mut self) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
+        self.released.clear();
         dirty.into_iter().filter_map(|name| self.recompile(name)).collect()
     }
 

@@ -31,7 +31,9 @@ mod select;
 mod source_ranges;
 mod update;
 
-pub use backend::{Backend, BackendError, Draining, Environment, Remembered, SyncReport};
+pub use backend::{
+    Backend, BackendError, CheckError, Draining, Environment, Remembered, SyncReport,
+};
 pub use endpoint_gone::WhenEndpointGone;
 pub use health_check::HealthCheck;
 pub use index::{Index, IndexCounts};

@@ -121,6 +121,12 @@ impl Service {
             ipvs_scheduler: None,
         }
     }
+
+    /// Every address that it names, whether or not it can have it.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let Service { cluster_ips, external_ips, load_balancer_ips, .. } = self;
+        cluster_ips.iter().chain(external_ips).chain(load_balancer_ips).copied()
+    }
 }
 
 /// One of `Service.spec.ports`.

@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Draining, Environment, Remembered, ServicePlan, SyncReport,
+    Backend, BackendError, Change, CheckError, Draining, Environment, Remembered, ServicePlan,
+    SyncReport,
 };
 use portolan_nft::{NftBackend, NftOptions, Pace};
 
@@ -27,7 +28,6 @@ use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
-use crate::report::sum;
 use crate::strays::resetting_changes;
 use crate::sysctl;
 
@@ -82,10 +82,10 @@ impl Dataplane {
     }
 
     /// Does something with IPVS, if that has the new connections.
-    fn with_ipvs<R>(
+    fn with_ipvs<R, E>(
         &mut self,
-        work: impl FnOnce(&mut Manager) -> Result<R, IpvsError>,
-    ) -> Result<Option<R>, IpvsError> {
+        work: impl FnOnce(&mut Manager) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
         self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs).map(work).transpose()
     }
 
@@ -98,23 +98,23 @@ impl Dataplane {
     }
 
     /// [`Backend::is_disturbed`], at a time.
-    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, BackendError> {
+    pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, CheckError> {
         self.release()?;
         if now.saturating_duration_since(self.tried) >= TRY_AGAIN_EVERY {
             self.tried = now;
             self.try_again()?;
         }
-        if self.table().is_disturbed_at(now)? {
+        if self.table().is_disturbed_at(now).map_err(unread)? {
             return Ok(true);
         }
-        self.with_ipvs(Manager::compare_some)?;
+        self.with_ipvs(Manager::compare_some).map_err(unread)?;
         let Some(manager) = self.manager.as_mut().filter(|_| self.pace.is_due(now)) else {
             return Ok(false);
         };
         let start = Instant::now();
         let undisturbed = match self.mode {
-            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed()?,
-            Mode::Nftables => manager.paths_are_undisturbed()?,
+            Mode::Ipvs => sysctl::are_set() && manager.is_undisturbed().map_err(unread)?,
+            Mode::Nftables => manager.paths_are_undisturbed().map_err(unread)?,
         };
         self.pace.compared(now, start.elapsed());
         Ok(!undisturbed)
@@ -155,13 +155,13 @@ impl Backend for Dataplane {
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
         let has_ipvs = self.with_ipvs(|manager| {
             manager.change(changes);
-            Ok(())
+            Ok::<(), IpvsError>(())
         })?;
         let Some(()) = has_ipvs else { return self.table().apply(changes) };
         let before = self.settle()?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([before, table, after]))
+        Ok([before, table, after].into_iter().sum())
     }
 
     fn adapt(&mut self, environment: &Environment) -> Result<SyncReport, BackendError> {
@@ -169,7 +169,7 @@ impl Backend for Dataplane {
         let before = self.with_ipvs(|manager| manager.adapt(environment))?.unwrap_or_default();
         let table = self.table().adapt(environment)?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();
-        Ok(sum([before, table, after]))
+        Ok([before, table, after].into_iter().sum())
     }
 
     fn draining(&self) -> Option<Draining> {
@@ -187,7 +187,7 @@ impl Backend for Dataplane {
         self.table.remembered()
     }
 
-    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+    fn is_disturbed(&mut self) -> Result<bool, CheckError> {
         self.is_disturbed_at(Instant::now())
     }
 
@@ -213,4 +213,9 @@ impl Backend for Dataplane {
         }
         result
     }
+}
+
+/// Nothing but reading failed.
+pub(crate) fn unread(error: impl Into<BackendError>) -> CheckError {
+    CheckError::Unread(error.into())
 }

@@ -1,5 +1,6 @@
 //! What can go wrong in this backend.
 
+use portolan_core::CheckError;
 use portolan_netlink::NetlinkError;
 
 use crate::sysctl::SysctlError;
@@ -37,4 +38,10 @@ pub enum IpvsError {
         /// One of them.
         example: String,
     },
+}
+
+impl From<IpvsError> for CheckError {
+    fn from(error: IpvsError) -> CheckError {
+        CheckError::InDoubt(error.into())
+    }
 }

@@ -27,7 +27,6 @@ mod mode;
 mod options;
 mod paths;
 mod registry;
-mod report;
 mod schedulers;
 mod servers;
 mod strays;

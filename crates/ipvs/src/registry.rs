@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::ipvs::ServerKey;
 use portolan_netlink::nftables::{
-    Batch, Connection, ElementOperation, Family, Field, Set, Table, clip_comment,
+    Batch, Connection, ElementOperation, Family, Field, Receipt, Set, Table, clip_comment,
 };
 
 use self::guard::Guard;
@@ -26,7 +26,6 @@ use crate::options::IpvsOptions;
 const SET: &str = "virtual-servers";
 /// What the set has room for. Kernels of old allocate all of it at once.
 const SIZE: u32 = 1 << 18;
-const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
 
 /// The set of our virtual servers, in both families.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl Registry {
     /// Makes what is not there of the tables, their sets and rules.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
-        for family in FAMILIES {
+        for family in Family::ALL {
             if !self.exists(family)? {
                 let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
                 let table = Table { name: self.table.clone(), comment, dormant: false };
@@ -85,7 +84,7 @@ impl Registry {
 
     /// Whether the kernel has the rules. Without the set it has none.
     pub(crate) fn is_guarded(&mut self) -> Result<bool, NetlinkError> {
-        for family in FAMILIES {
+        for family in Family::ALL {
             if !guard(family, &self.table, self.mark).is_there(&mut self.connection)? {
                 return Ok(false);
             }
@@ -110,7 +109,7 @@ impl Registry {
     /// All that are ours, whether or not they were really made.
     pub(crate) fn servers(&mut self) -> Result<BTreeSet<ServerKey>, NetlinkError> {
         let mut servers = BTreeSet::new();
-        for family in FAMILIES {
+        for family in Family::ALL {
             if self.exists(family)? {
                 self.connection.elements(family, &self.table, SET, &mut |element| {
                     servers.extend(decode(family, element.key));
@@ -145,7 +144,7 @@ impl Registry {
             }
         }
         let mut batch = Batch::new(None);
-        for (family, elements) in FAMILIES.into_iter().zip(by_family) {
+        for (family, elements) in Family::ALL.into_iter().zip(by_family) {
             let mut writer = batch.elements(family, &self.table, SET, operation);
             for (key, comment) in elements {
                 writer.push(&key, None, comment);
@@ -156,25 +155,25 @@ impl Registry {
 
     /// Deletes the tables. Returns which, as nft names them.
     pub(crate) fn remove(&mut self) -> Result<Vec<String>, NetlinkError> {
-        let mut batch = Batch::new(None);
-        let mut deleted = Vec::new();
-        for family in FAMILIES {
-            if self.exists(family)? {
-                batch.delete_table(family, &self.table);
-                deleted.push(format!("table {family} {}", self.table));
-            }
+        let (deleted, receipt) = self.connection.delete_tables(&self.table)?;
+        if !deleted.is_empty() {
+            self.sent(receipt);
         }
-        self.commit(&mut batch)?;
-        Ok(deleted)
+        Ok(deleted.iter().map(|family| format!("table {family} {}", self.table)).collect())
     }
 
     fn commit(&mut self, batch: &mut Batch) -> Result<(), NetlinkError> {
         if !batch.is_empty() {
             let receipt = self.connection.commit(batch)?;
-            self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
-            self.transactions = self.transactions.saturating_add(1);
+            self.sent(receipt);
         }
         Ok(())
+    }
+
+    /// A transaction took effect.
+    const fn sent(&mut self, receipt: Receipt) {
+        self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
+        self.transactions = self.transactions.saturating_add(1);
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portolan_core::{
-    Backend, BackendError, Change, Environment, Family, Remembered, ServicePlan, SyncReport,
+    Backend, BackendError, Change, CheckError, Environment, Family, Remembered, ServicePlan,
+    SyncReport,
 };
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Batch, Connection};
@@ -83,7 +84,7 @@ impl NftBackend {
         self.disturbance.mended(cost);
     }
 
-    /// [`Backend::is_disturbed`], at a time.
+    /// [`Backend::is_disturbed`], at a time. Only reads.
     pub fn is_disturbed_at(&mut self, now: Instant) -> Result<bool, NftError> {
         let Some(state) = &self.state else { return Ok(false) };
         let table = &self.options.table;
@@ -170,8 +171,8 @@ impl Backend for NftBackend {
         Ok(report)
     }
 
-    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
-        Ok(self.is_disturbed_at(Instant::now())?)
+    fn is_disturbed(&mut self) -> Result<bool, CheckError> {
+        self.is_disturbed_at(Instant::now()).map_err(|error| CheckError::Unread(error.into()))
     }
 
     fn remembered(&mut self) -> Vec<Remembered> {

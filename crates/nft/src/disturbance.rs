@@ -69,10 +69,22 @@ impl Disturbance {
         now: Instant,
     ) -> Result<bool, NetlinkError> {
         let generation = connection.generation()?;
+        self.look_at(generation, now, || is_intact(connection, state, table))
+    }
+
+    /// The same, where the ruleset has this generation.
+    fn look_at<E>(
+        &mut self,
+        generation: u32,
+        now: Instant,
+        is_intact: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<bool, E> {
         if self.generation != Some(generation) {
             self.suspected = true;
+            let intact = is_intact()?;
+            // Not before: what could not be compared is to be compared next time.
             self.generation = Some(generation);
-            if !is_intact(connection, state, table)? {
+            if !intact {
                 return Ok(true);
             }
         }
@@ -158,6 +170,23 @@ mod tests {
                 assert_eq!(backend.is_disturbed_at(later).unwrap(), disturbed, "{number} {told}");
             }
         });
+    }
+
+    #[test]
+    fn a_comparison_that_failed_is_made_up_for_with_the_next_look() {
+        let (mut disturbance, now) = (Disturbance::new(), Instant::now());
+        let looks = [
+            (1, Ok(true), Ok(false)),
+            (2, Err("no answer"), Err("no answer")),
+            (2, Err("no answer"), Err("no answer")),
+            (2, Ok(false), Ok(true)),
+        ];
+        for (number, (generation, comparison, answer)) in looks.into_iter().enumerate() {
+            let looked = disturbance.look_at(generation, now, || comparison);
+            assert_eq!(looked, answer, "look {number}");
+        }
+        let nothing_new = || -> Result<bool, &str> { panic!("nothing has happened since") };
+        assert_eq!(disturbance.look_at(2, now, nothing_new), Ok(false));
     }
 
     fn beside() -> Table {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{Call, CallKind, ConvergeReason, Reconciler, State};
-use crate::backend_thread::{BackendFacts, Done, Outcome};
+use crate::backend_thread::{BackendFacts, Done, Outcome, WorkError};
 use crate::{error, sync_log};
 
 impl Reconciler {
@@ -35,12 +35,17 @@ impl Reconciler {
                 self.last_error = None;
             }
             Ok(Done::Checked { disturbed, remembered }) => {
+                self.healing.looked();
                 self.measure.metrics.affinity.set(&remembered);
                 self.measure.checked(disturbed);
                 if disturbed {
                     self.converge = Some(ConvergeReason::Disturbance);
                     self.waiting_since.get_or_insert(now);
                 }
+            }
+            Err(WorkError::Unread(error)) if self.healing.may_look_again() => {
+                sync_log::unread(&error::chain(&*error));
+                self.measure.failed(&call, outcome.took, self.retry.failures());
             }
             Err(error) => {
                 self.failed(&call, error::chain(&error), now);

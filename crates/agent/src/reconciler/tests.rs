@@ -8,6 +8,7 @@ mod health_checks;
 mod loopback;
 mod measure;
 mod switching;
+mod unread;
 
 use portolan_core::{Environment, NodeInfo, ObjectKind, SyncReport, Update};
 use portolan_watch::{Cause, Notice};

@@ -6,7 +6,7 @@ use std::sync::mpsc as blocking;
 use std::sync::{Arc, Mutex};
 
 use portolan_core::{
-    Backend, BackendError, Change, Environment, ObjectName, ServicePlan, SyncReport,
+    Backend, BackendError, Change, CheckError, Environment, ObjectName, ServicePlan, SyncReport,
 };
 use tokio::sync::mpsc;
 
@@ -150,11 +150,13 @@ impl Backend for FakeBackend {
         Ok(report)
     }
 
-    fn is_disturbed(&mut self) -> Result<bool, BackendError> {
+    fn is_disturbed(&mut self) -> Result<bool, CheckError> {
         match *self.disturbance.lock().unwrap() {
             Disturbance::None => Ok(false),
             Disturbance::Edited => Ok(true),
-            Disturbance::Unreadable => Err("the fake kernel cannot be read".into()),
+            Disturbance::Unreadable => {
+                Err(CheckError::Unread("the fake kernel cannot be read".into()))
+            }
         }
     }
 }

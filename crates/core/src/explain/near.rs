@@ -33,7 +33,7 @@ pub enum Near {
     Pending,
 }
 
-/// Services that one might have expected. Walks all of them.
+/// Services that one might have expected.
 pub(super) fn near(index: &Index, node: &NodeView<'_>, packet: &Packet) -> Vec<NearMiss> {
     let Packet { protocol, destination, port, .. } = packet;
     let mut near: Vec<NearMiss> = Vec::new();
@@ -45,18 +45,11 @@ pub(super) fn near(index: &Index, node: &NodeView<'_>, packet: &Packet) -> Vec<N
         let why = Near::NodePortElsewhere(takes);
         near.push(NearMiss { service: found.service.name.clone(), why });
     }
-    let named = index.services().filter(|service| is_named(service, packet));
-    near.extend(named.flat_map(|service| {
+    near.extend(index.naming(*destination).flat_map(|service| {
         let near = why_not(index, service, packet).into_iter();
         near.map(|why| NearMiss { service: service.name.clone(), why })
     }));
     near
-}
-
-fn is_named(service: &Service, packet: &Packet) -> bool {
-    let Service { cluster_ips, external_ips, load_balancer_ips, .. } = service;
-    let mut addresses = cluster_ips.iter().chain(external_ips).chain(load_balancer_ips);
-    addresses.any(|address| *address == packet.destination)
 }
 
 fn why_not(index: &Index, service: &Service, packet: &Packet) -> Vec<Near> {

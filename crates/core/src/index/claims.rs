@@ -6,7 +6,8 @@
 //! operation costs as much as the claims of the service it is about.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::claim::{Claim, Field, FrontendKey};
@@ -17,11 +18,13 @@ use crate::problem::{ObjectKind, Problem};
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     /// Frontends that one service claims: nearly all of them.
-    undisputed: HashMap<FrontendKey, Claimant>,
+    undisputed: BTreeMap<FrontendKey, Claimant>,
     /// Frontends that several services claim; the first one owns it.
     disputed: BTreeMap<FrontendKey, BTreeSet<Claimant>>,
     /// How many claims are lost.
     lost: usize,
+    /// Services that name an address and claim no port of it: few.
+    in_vain: BTreeMap<IpAddr, BTreeSet<ObjectName>>,
 }
 
 impl Registry {
@@ -51,6 +54,9 @@ impl Registry {
             } else {
                 self.undisputed.insert(key, claimant);
             }
+        }
+        for address in unclaimed(service, claims) {
+            self.in_vain.entry(address).or_default().insert(service.name.clone());
         }
     }
 
@@ -83,6 +89,14 @@ impl Registry {
                 self.undisputed.insert(key, last);
             }
         }
+        for address in unclaimed(service, claims) {
+            if let Some(services) = self.in_vain.get_mut(&address) {
+                services.remove(&service.name);
+                if services.is_empty() {
+                    self.in_vain.remove(&address);
+                }
+            }
+        }
     }
 
     /// Whether a service that claims a frontend has it.
@@ -96,6 +110,15 @@ impl Registry {
     /// The services that claim a frontend, its owner first.
     pub(super) fn claimants(&self, key: &FrontendKey) -> impl Iterator<Item = &ObjectName> {
         self.all(key).map(Claimant::name)
+    }
+
+    /// The services that name an address, with or without a right to it.
+    pub(super) fn naming(&self, address: IpAddr) -> BTreeSet<&ObjectName> {
+        let keys = FrontendKey::all_on(address);
+        let undisputed = self.undisputed.range(keys.clone()).map(|(_, claimant)| claimant);
+        let disputed = self.disputed.range(keys).flat_map(|(_, claimants)| claimants);
+        let claimants = undisputed.chain(disputed).map(Claimant::name);
+        claimants.chain(self.in_vain.get(&address).into_iter().flatten()).collect()
     }
 
     /// One problem for every claim to a frontend that is lost.
@@ -118,7 +141,10 @@ impl Registry {
     /// Whether no service claims anything.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.undisputed.is_empty() && self.disputed.is_empty() && self.lost == 0
+        self.undisputed.is_empty()
+            && self.disputed.is_empty()
+            && self.in_vain.is_empty()
+            && self.lost == 0
     }
 
     /// One problem for every claim that is lost.
@@ -128,6 +154,13 @@ impl Registry {
             claimants.iter().skip(1).filter_map(move |loser| Some(loser.problem(key, owner?)))
         })
     }
+}
+
+/// The addresses that a service names and claims no port of.
+fn unclaimed(service: &Service, claims: &[Claim]) -> impl Iterator<Item = IpAddr> {
+    let is_claimed =
+        move |address| claims.iter().any(|it| it.destination.address() == Some(address));
+    service.addresses().filter(move |address| !is_claimed(*address))
 }
 
 /// A service that claims some frontend, and the field by which it does. Ordered by the

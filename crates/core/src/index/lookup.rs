@@ -1,4 +1,5 @@
-//! Looking things up for whoever asks: nothing is kept for it.
+//! Looking things up for whoever asks. It costs as much as what is found, and as the Services
+//! that have changed since they were planned.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ pub(crate) struct Planned<'a> {
 impl Index {
     /// Whose frontend this is, going by the plans.
     pub(crate) fn planned(&self, key: &FrontendKey) -> Option<Planned<'_>> {
-        // A claim that was made or given up since the plans were taken is in none of them.
-        let mut names = self.registry.claimants(key).chain(&self.dirty);
+        // A claim that was given up since the plans were taken is still in one of them.
+        let mut names = self.registry.claimants(key).chain(&self.released);
         names.find_map(|name| self.planned_for(name, key))
     }
 
@@ -44,18 +45,21 @@ impl Index {
         self.registry.owns(name, claim)
     }
 
-    /// Services whose ClusterIP this is in their plans. Walks all of them.
+    /// Services whose ClusterIP this is in their plans, by name.
     pub(crate) fn with_cluster_ip(&self, address: IpAddr) -> Vec<ObjectName> {
         let is_there = |plan: &&Arc<ServicePlan>| {
             let mut frontends = plan.ports.iter().flat_map(|port| &port.frontends);
             frontends.any(|it| it.destination == Destination::ClusterIp(address))
         };
-        self.plans().filter(is_there).map(|plan| plan.name.clone()).collect()
+        let mut names = self.registry.naming(address);
+        names.extend(&self.released);
+        let plans = names.into_iter().filter_map(|name| self.plan(name));
+        plans.filter(is_there).map(|plan| plan.name.clone()).collect()
     }
 
-    /// All Services, planned or not.
-    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
-        self.entries.values().filter_map(|entry| entry.service.as_ref())
+    /// Services that name an address, planned or not, by name.
+    pub(crate) fn naming(&self, address: IpAddr) -> impl Iterator<Item = &Service> {
+        self.registry.naming(address).into_iter().filter_map(|name| self.service(name))
     }
 
     /// A Service, if there is one of this name.

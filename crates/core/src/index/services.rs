@@ -55,6 +55,7 @@ impl Index {
     }
 
     fn release(&mut self, service: &Arc<Service>) {
+        self.released.insert(service.name.clone());
         let dirty = &mut self.dirty;
         self.registry.release(service, &claims(service).claims, |name| {
             dirty.insert(name.clone());

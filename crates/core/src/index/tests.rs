@@ -1,5 +1,7 @@
 //! What only the inside of an index can show: how much it marks, and what it keeps.
 
+mod lookup;
+
 use std::net::IpAddr;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portolan_core::{Backend as _, BackendError, Environment, ServicePlan, SyncReport};
+use portolan_core::{Backend as _, BackendError, CheckError, Environment, ServicePlan, SyncReport};
 use portolan_nft::Ipvs;
 use tracing::{info, warn};
 
@@ -11,7 +11,6 @@ use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::registry::Registry;
-use crate::report::sum;
 use crate::strays::resetting;
 
 impl Dataplane {
@@ -51,7 +50,7 @@ impl Dataplane {
             warn!("what is not needed any more stays for now: {error}");
             None
         });
-        Ok(sum([aside, before, table, after.unwrap_or_default(), self.adopt()]))
+        Ok([aside, before, table, after.unwrap_or_default(), self.adopt()].into_iter().sum())
     }
 
     /// IPVS is told what is wanted of it, and does nothing yet. Returns whether servers that
@@ -77,7 +76,7 @@ impl Dataplane {
         let aside = self.lead_if(reschedules, Ipvs::Draining)?;
         let settled = self.with_ipvs(Manager::settle)?.unwrap_or_default();
         let back = self.lead_if(reschedules, Ipvs::Serving)?;
-        Ok(sum([aside, settled, back]))
+        Ok([aside, settled, back].into_iter().sum())
     }
 
     pub(super) fn converge_nftables(
@@ -98,7 +97,7 @@ impl Dataplane {
         let table = self.table().converge(&mut plans.iter(), environment)?;
         self.hands_over = false;
         self.drain();
-        Ok(sum([table, self.adopt()]))
+        Ok([table, self.adopt()].into_iter().sum())
     }
 
     /// What the table has to do for IPVS where it balances new connections itself. What an
@@ -192,7 +191,7 @@ impl Dataplane {
     pub(super) fn try_again(&mut self) -> Result<(), BackendError> {
         let has_ipvs = self.with_ipvs(|manager| {
             manager.try_schedulers_again();
-            Ok(())
+            Ok::<(), IpvsError>(())
         })?;
         if has_ipvs.is_some() {
             self.settle()?;
@@ -209,7 +208,7 @@ impl Dataplane {
     }
 
     /// Lets go of what nobody uses any more.
-    pub(super) fn release(&mut self) -> Result<(), BackendError> {
+    pub(super) fn release(&mut self) -> Result<(), CheckError> {
         if self.with_ipvs(Manager::release)?.is_some() {
             self.settle()?;
             self.with_ipvs(Manager::finish)?;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use portolan_core::Draining;
+use portolan_core::{CheckError, Draining};
 use portolan_netlink::ipvs::{DestinationState, Operation, ServerKey};
 
 use super::Manager;
+use crate::dataplane::unread;
 use crate::error::IpvsError;
 use crate::paths::PATHS;
 use crate::servers::Servers;
@@ -33,7 +34,7 @@ impl Manager {
 
     /// Deletes what nobody uses any more, or has waited for too long. Asks the kernel only
     /// for servers that wait. Servers that wait no longer are left to [`Manager::settle`].
-    pub(crate) fn release(&mut self) -> Result<(), IpvsError> {
+    pub(crate) fn release(&mut self) -> Result<(), CheckError> {
         if self.drains {
             // It failed when it was asked for, and is not known to what extent.
             self.observe()?;
@@ -42,7 +43,7 @@ impl Manager {
         let deadline = Instant::now().checked_sub(self.drain_for);
         let mut operations = Vec::new();
         let (mut gone, mut left) = (Vec::new(), BTreeSet::new());
-        for (key, states) in self.look()? {
+        for (key, states) in self.look().map_err(unread)? {
             if self.servers.release(key, &states, deadline, &mut operations) {
                 gone.push(key);
             } else {
@@ -88,7 +89,7 @@ impl Manager {
 
     /// As [`Manager::release`], where no new connections come; removes all that is left when
     /// nothing is used any more, and then returns `true`.
-    pub(crate) fn release_to_the_end(&mut self) -> Result<bool, IpvsError> {
+    pub(crate) fn release_to_the_end(&mut self) -> Result<bool, CheckError> {
         self.release()?;
         self.settle()?;
         self.finish()?;

@@ -5,7 +5,6 @@ use portolan_netlink::ipvs::{Operation, Server};
 
 use super::Manager;
 use crate::error::IpvsError;
-use crate::report::sum;
 
 impl Manager {
     /// Whether [`Manager::settle`] will give servers that have clients another scheduler.
@@ -26,7 +25,7 @@ impl Manager {
         let mut total = SyncReport::default();
         for key in self.servers.untried(&keys, &self.schedulers) {
             let (report, _) = self.settle_all([key])?;
-            total = sum([total, report]);
+            total = [total, report].into_iter().sum();
             if let Some(scheduler) = self.servers.scheduler_of(&key) {
                 self.schedulers.found(scheduler, key);
             }
@@ -34,7 +33,7 @@ impl Manager {
         let (report, refused) = self.settle_all(keys)?;
         // Whoever tried may have been refused for another reason, or its module is gone since.
         let (again, _) = self.settle_all(refused)?;
-        Ok(sum([total, report, again]))
+        Ok([total, report, again].into_iter().sum())
     }
 
     /// The kernel refused a server because it has no such scheduler. It is to be settled

@@ -9,8 +9,8 @@ mod schedulers;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use portolan_core::{
-    Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Index, Protocol, Service,
-    ServicePort, Update,
+    CheckError, Conditions, Endpoint, EndpointPort, EndpointSlice, Family, Index, Protocol,
+    Service, ServicePort, Update,
 };
 use portolan_lab::namespaced;
 use portolan_netlink::ipvs::Server;
@@ -222,5 +222,33 @@ fn a_server_that_another_program_gives_up_is_noticed_where_a_service_waits_for_i
         assert!(!scene.manager.is_undisturbed().unwrap());
         scene.converge();
         assert_eq!(scene.server(1), Some(("rr".to_owned(), vec![(1, 1)])));
+    });
+}
+
+#[test]
+fn who_still_uses_what_drains_can_be_looked_at_again_and_a_change_that_failed_is_in_doubt() {
+    let name = "manager::tests::\
+                who_still_uses_what_drains_can_be_looked_at_again_and_a_change_that_failed_is_in_doubt";
+    namespaced(name, || {
+        let mut scene = Scene::new();
+        scene.kernel.state().connections = 1;
+        scene.update([service(1, None), serve(1, &[1, 2])]);
+        scene.update([serve(1, &[2])]);
+        scene.kernel.state().connections = 0;
+
+        scene.kernel.state().is_unreadable = true;
+        let unread = scene.manager.release().unwrap_err();
+        assert!(matches!(unread, CheckError::Unread(_)), "{unread:?}");
+        scene.kernel.state().is_unreadable = false;
+        scene.update([serve(1, &[2, 3])]);
+        assert_eq!(scene.server(1).unwrap().1, [(1, 0), (2, 1), (3, 1)], "changes go on");
+
+        scene.kernel.state().is_silent = true;
+        let in_doubt = scene.manager.release().unwrap_err();
+        assert!(matches!(in_doubt, CheckError::InDoubt(_)), "{in_doubt:?}");
+        scene.kernel.state().is_silent = false;
+        scene.converge();
+        scene.manager.release().unwrap();
+        assert_eq!(scene.server(1).unwrap().1, [(2, 1), (3, 1)]);
     });
 }

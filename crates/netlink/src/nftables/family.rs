@@ -12,6 +12,9 @@ pub enum Family {
 }
 
 impl Family {
+    /// Both of them.
+    pub const ALL: [Family; 2] = [Family::Ip, Family::Ip6];
+
     /// The kernel's number.
     pub(crate) const fn number(self) -> u8 {
         match self {

@@ -8,6 +8,7 @@ mod batch;
 mod chain;
 mod connection;
 mod data;
+mod deletion;
 mod describe;
 mod element_count;
 mod element_view;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use portolan_core::{Environment, Family, ObjectName, ServicePlan, SyncReport};
 use portolan_netlink::NetlinkError;
@@ -126,7 +126,7 @@ impl NftBackend {
         self.state = Some(state);
         // The first transaction is far larger than those that follow.
         self.batch = Batch::new(None);
-        Ok(sum(first, second))
+        Ok([first, second].into_iter().sum())
     }
 
     /// Removes chains that nothing leads to. Kernels that free the elements of a deleted map
@@ -178,14 +178,4 @@ pub(super) fn place(
         (plan.name.clone(), placed)
     };
     plans.iter().map(place).collect()
-}
-
-fn sum(first: SyncReport, second: SyncReport) -> SyncReport {
-    SyncReport {
-        added: first.added + second.added,
-        deleted: first.deleted + second.deleted,
-        transactions: first.transactions + second.transactions,
-        bytes: first.bytes + second.bytes,
-        kernel: Duration::saturating_add(first.kernel, second.kernel),
-    }
 }

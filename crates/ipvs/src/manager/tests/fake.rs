@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) connections: u32,
     /// It answers no request to change anything.
     pub(super) is_silent: bool,
+    /// It answers no request to list anything.
+    pub(super) is_unreadable: bool,
 }
 
 impl FakeKernel {
@@ -36,6 +38,13 @@ impl FakeKernel {
 }
 
 impl State {
+    fn check_readable(&self) -> Result<(), NetlinkError> {
+        if self.is_unreadable {
+            return Err(NetlinkError::NoAnswer { action: "list virtual servers".to_owned() });
+        }
+        Ok(())
+    }
+
     fn check_scheduler(&mut self, server: &Server) -> Result<(), Errno> {
         if self.lacks.contains(&server.scheduler) {
             self.asked_in_vain += 1;
@@ -88,11 +97,14 @@ impl State {
 
 impl Kernel for FakeKernel {
     fn servers(&mut self) -> Result<Vec<Server>, NetlinkError> {
-        Ok(self.state().servers.values().map(|(server, _)| server.clone()).collect())
+        let state = self.state();
+        state.check_readable()?;
+        Ok(state.servers.values().map(|(server, _)| server.clone()).collect())
     }
 
     fn destinations(&mut self, key: &ServerKey) -> Result<Vec<DestinationState>, NetlinkError> {
         let state = self.state();
+        state.check_readable()?;
         let active = state.connections;
         let destinations = state.servers.get(key).into_iter().flat_map(|(_, them)| them);
         let with_state = |(address, weight): (&SocketAddr, &u32)| DestinationState {
