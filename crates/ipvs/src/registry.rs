@@ -101,7 +101,7 @@ impl Registry {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
     }
 
-    /// Whether a table that exists has the set.
+    /// Whether there is a table with the set.
     fn has_set(&mut self, family: Family) -> Result<bool, NetlinkError> {
         Ok(self.connection.sets(family, &self.table)?.iter().any(|set| set.name == SET))
     }

@@ -87,9 +87,9 @@ impl Guard<'_> {
         let wanted = self.chains();
         wanted.iter().for_each(|(chain, _)| batch.add_chain(self.family, self.table, chain));
         for (chain, rules) in &wanted {
-            rules
-                .iter()
-                .for_each(|rule| batch.add_rule(self.family, self.table, &chain.name, rule));
+            for rule in rules {
+                batch.add_rule(self.family, self.table, &chain.name, rule);
+            }
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Guard<'_> {
         let (filter, nat) = (ChainKind::Filter, ChainKind::Nat);
         vec![
             (chain(REFUSE, None), self.refuse()),
-            base("early-output", filter, Hook::Output, EARLY_PRIORITY, self.rule(early, drop())),
+            base("early-output", filter, Hook::Output, EARLY_PRIORITY, self.rule(early, dropped())),
             base("new-output", nat, Hook::Output, NEW_PRIORITY, self.rule(Vec::new(), refuse())),
             base("input", filter, Hook::Input, INPUT_PRIORITY, self.rule(unanswered, refuse())),
         ]
@@ -164,9 +164,9 @@ impl Guard<'_> {
             Family::Ip6 => 4,
         });
         vec![
-            rule([known(), is_tcp()].concat(), drop()),
+            rule([known(), is_tcp()].concat(), dropped()),
             rule(known(), Expression::Verdict(OwnedVerdict::Accept)),
-            rule(remote, drop()),
+            rule(remote, dropped()),
             rule(is_tcp(), Expression::Reject(RejectWith::TcpReset)),
             rule(Vec::new(), Expression::Reject(port_unreachable)),
         ]
@@ -182,7 +182,7 @@ fn chain(name: &str, base: Option<BaseChain>) -> Chain {
     Chain { name: name.to_owned(), base, comment: None }
 }
 
-fn drop() -> Expression {
+fn dropped() -> Expression {
     Expression::Verdict(OwnedVerdict::Drop)
 }
 
