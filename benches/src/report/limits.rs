@@ -47,10 +47,12 @@ impl Kind {
     pub(crate) fn most(self, value: f64) -> f64 {
         let above_floor = |times: f64| 1.0 + (value - 1.0).max(0.0) * times;
         match self {
-            Kind::Backend | Kind::Process | Kind::Traffic => above_floor(2.0),
+            Kind::Backend | Kind::Process => above_floor(2.0),
+            Kind::Traffic => above_floor(3.0),
             Kind::Kernel => above_floor(4.0),
-            Kind::Burst => above_floor(3.0),
-            Kind::Growth => value * 1.5,
+            Kind::Burst => value * 3.0,
+            // Less than before is chance.
+            Kind::Growth => value.max(1.0) * 1.5,
             Kind::Rate => value * 1.1,
             Kind::Memory => value * 1.2,
             Kind::Count => value * 1.01,
@@ -76,13 +78,16 @@ impl Kind {
                  say in what is over a floor of microseconds"
             }
             Kind::Burst => {
-                "1 + 3 * (value - 1): changes wait for each other, so how many come together and \
+                "3 * value: changes wait for each other, so how many come together and \
                  the longest of the waits are the scheduler's"
             }
             Kind::Traffic => {
-                "1 + 2 * (value - 1): of medians, client and server on fixed processors"
+                "1 + 3 * (value - 1): of medians; a round trip is a few wake-ups, which the \
+                 processor's sleep and the scheduler have a say in"
             }
-            Kind::Growth => "1.5 * value: both sizes of a run are measured one after the other",
+            Kind::Growth => {
+                "1.5 * value, or 1.5 if that is more: both sizes of a run are measured one after the other"
+            }
             Kind::Rate => {
                 "1.1 * value: the harness writes on the same processors, and may be late for a moment"
             }
@@ -121,7 +126,8 @@ mod tests {
             (Kind::Backend, 1.3, 1.6),
             (Kind::Process, 51.0, 101.0),
             (Kind::Kernel, 1.05, 1.2),
-            (Kind::Burst, 3.0, 7.0),
+            (Kind::Burst, 1.2, 3.6),
+            (Kind::Growth, 0.8, 1.5),
             (Kind::Traffic, 0.9, 1.0),
             (Kind::Growth, 1.2, 1.8),
             (Kind::Count, 0.0, 0.0),

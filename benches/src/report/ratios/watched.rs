@@ -84,9 +84,10 @@ pub(super) const GUARDED: [Guard; 28] = [
 /// Scenarios that should cost the same however many services there are.
 pub(super) const FLAT: [&str; 4] = [REPLACED, PLAN_REPLACED, CONNECT_SERVICE, DATAGRAM];
 
-/// What is sent, and how often memory is asked for. Bytes and transactions of what happens
-/// at once are not here: how much of it the agent takes together is a matter of time.
-pub(super) const COUNTED: [(&str, Metric); 25] = [
+/// What is sent, and how often memory is asked for. Bytes and transactions of changes that
+/// come close after each other, as the slices of both families do, are not here: how much of
+/// them the agent takes together is a matter of time.
+pub(super) const COUNTED: [(&str, Metric); 24] = [
     (PLAN_FULL, Metric::Operations),
     (PLAN_FULL, Metric::Bytes),
     (PLAN_FULL, Metric::Allocations),
@@ -102,13 +103,12 @@ pub(super) const COUNTED: [(&str, Metric); 25] = [
     (COLD_START, Metric::Bytes),
     (WARM_RESTART, Metric::Transactions),
     (WARM_RESTART, Metric::Operations),
-    (REPLACED, Metric::Transactions),
     (REPLACED, Metric::Operations),
-    (SCALED, Metric::Transactions),
     (SCALED, Metric::Operations),
     (DRAIN, Metric::Operations),
     (NAMESPACE_DELETED, Metric::Operations),
     (ROLLING_UPDATE, Metric::Operations),
+    (CHURN, Metric::Operations),
     (RELIST, Metric::Operations),
     (RELIST, Metric::Bytes),
     (RECOVERED, Metric::Operations),
