@@ -157,7 +157,7 @@ impl Follower {
     fn heard(&mut self, result: Result<Switched, SwitchError>) {
         match result {
             // Asked for again with the next look.
-            Err(SwitchError::UnderWay) => {}
+            Err(SwitchError::UnderWay | SwitchError::NotSynced { .. }) => {}
             Ok(_) => self.wish = None,
             Err(refused) => {
                 self.wish = None;

@@ -34,7 +34,8 @@ pub(crate) struct AnswerLine {
 pub enum Request {
     /// Everything the agent serves, as [`Dump`].
     Dump,
-    /// New connections are to go through this backend; answered when they do.
+    /// New connections are to go through this backend; answered when they do, or at once if
+    /// the agent has not begun its first sync.
     Switch(BackendKind),
     /// What becomes of packets, as [`Reasons`].
     Explain(Box<Question>),

@@ -36,6 +36,10 @@ pub(crate) struct Switched {
 /// Why the backend is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SwitchError {
+    /// There is nothing yet that could go on if the new backend refuses, and who asks should
+    /// not wait for what may never come.
+    #[error("the agent has not synchronised yet, and cannot change its backend before: {waits}")]
+    NotSynced { waits: String },
     /// One at a time.
     #[error("another change of the backend is under way")]
     UnderWay,
@@ -56,9 +60,14 @@ pub(super) enum Switching {
 }
 
 impl Reconciler {
-    /// Changes the backend as soon as it is free.
+    /// Changes the backend as soon as it is free; answers at once if the first sync has not
+    /// begun.
     pub(crate) fn request_switch(&mut self, request: SwitchRequest, now: Instant) {
         let from = self.config.backend;
+        if let Some(waits) = self.first_sync_waits(now) {
+            let _ = request.reply.send(Err(SwitchError::NotSynced { waits }));
+            return;
+        }
         let answer = match &self.switching {
             Switching::No if request.to == from => Ok(Switched { from, draining: None }),
             Switching::No => {

@@ -16,7 +16,9 @@ use crate::output::print;
 /// The new backend is made complete, then takes all new connections in one step; those
 /// that are established stay where they are until they end, for as long as --drain-timeout
 /// of the agent says. `portolan dump` shows what is left. If the new backend cannot be
-/// made, the old one goes on, and the exit code is 1.
+/// made, the old one goes on, and the exit code is 1. So it is at once while the agent has
+/// not begun its first sync, for want of the API server for example: the answer says what it
+/// waits for, and the command is to be given again after that.
 ///
 /// The last word counts: this command, or a change of `backend` in the agent's configuration
 /// file, whichever came later. When the agent is started again, its --backend and its file

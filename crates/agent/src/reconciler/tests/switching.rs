@@ -87,14 +87,48 @@ fn a_backend_that_refuses_leaves_the_old_one_which_is_converged() {
     assert_eq!(scene.switch().0, BackendKind::Ipvs);
 }
 
+/// Why a change of the backend is refused at once.
+fn refusal(scene: &mut Scene, to: BackendKind) -> String {
+    let answer = scene.request(to).try_recv();
+    answer.expect("an answer at once").expect_err("a refusal").to_string()
+}
+
+#[test]
+fn who_asks_before_the_first_sync_hears_at_once_what_it_waits_for() {
+    let patience =
+        Patience { node: Duration::from_secs(30), service_cidrs: Duration::from_secs(60) };
+    let read: ReadInterfaces = Box::new(|| Ok(Vec::new()));
+    let reconciler = Reconciler::new(Config { patience, ..config() }, read);
+    let mut scene = Scene { reconciler, now: Instant::now() };
+    scene.receive(services(vec![service("web", 1)]));
+    for to in [BackendKind::Ipvs, BackendKind::Nftables] {
+        let refusal = refusal(&mut scene, to);
+        assert!(refusal.contains("has not synchronised yet"), "{refusal}");
+        assert!(refusal.contains("all Services and EndpointSlices"), "{refusal}");
+        assert!(refusal.contains("can it be read?"), "{refusal}");
+    }
+    scene.receive(slices(vec![slice("web", &[1])]));
+    scene.later(10);
+    let refused = refusal(&mut scene, BackendKind::Ipvs);
+    assert!(refused.contains("this node's Node and the ServiceCIDRs"), "{refused}");
+    assert!(refused.contains("50 s"), "{refused}");
+    scene.receive(node(&["192.0.2.1"], &[]));
+    let refused = refusal(&mut scene, BackendKind::Ipvs);
+    assert!(!refused.contains("Node") && refused.contains("the ServiceCIDRs"), "{refused}");
+    scene.later(50);
+    scene.succeed();
+    assert!(!scene.work(), "nobody waits for another backend");
+}
+
 #[test]
 fn the_old_backend_converges_first_and_only_one_change_is_under_way() {
     let mut scene = Scene::new();
+    scene.list();
+    assert!(matches!(scene.reconciler.next_work(scene.now), Some(Work::Converge { .. })));
     let mut first = scene.request(BackendKind::Ipvs);
     let mut second = scene.request(BackendKind::Nftables);
     assert_eq!(second.try_recv(), Ok(Err(SwitchError::UnderWay)));
-    scene.list();
-    scene.succeed();
+    scene.finish(Ok(Done::Synced(SyncReport::default())));
     scene.switch();
     let third = scene.request(BackendKind::Nftables).try_recv();
     assert_eq!(third, Ok(Err(SwitchError::UnderWay)));

@@ -73,6 +73,30 @@ async fn the_last_word_counts_whether_it_is_in_the_file_or_a_command() {
     agent.stop().await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_file_that_asks_before_the_first_sync_has_its_way_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yaml");
+    write(&path, "nftables");
+    let node_name = Some(Given::new("node-a".to_owned(), "--node-name"));
+    let flags = Settings { node_name, ..Settings::default() };
+    let file = Layers { flags, file: Some(path.clone()), ..Layers::default() }.load().unwrap().file;
+    let (open, kernel) = fake_backend();
+    let loaded = Loaded { config: config(), warnings: Vec::new(), file };
+    let mut agent = Harness::start_with(loaded, open, kernel);
+    write(&path, "ipvs");
+    for _ in 0..100 {
+        settle().await;
+        advance(Duration::from_millis(100)).await;
+    }
+    agent.list().await;
+    assert!(matches!(next(&mut agent).await, Asked::Converge(..)));
+    agent.answer(Answer::Succeed);
+    assert_eq!(next(&mut agent).await, Asked::Switch("ipvs".to_owned()));
+    agent.answer(Answer::Succeed);
+    agent.stop().await.unwrap();
+}
+
 /// What a call of the backend with these words ends with.
 async fn call(
     thread: &mut BackendThread,
