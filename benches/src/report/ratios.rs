@@ -94,8 +94,8 @@ pub(super) fn ratios(figures: &[Figure]) -> Vec<Ratio> {
     all
 }
 
-/// The median; of traffic the least. Whether client and server of a round trip share a
-/// processor changes it by more than all rules, and goes on for a whole run.
+/// The median; of traffic the least. Its client and server share one processor, and other
+/// programs on it change the median by more than all rules.
 fn comparable(scenario: &str, summary: &Summary) -> f64 {
     match scenario {
         CONNECT | CONNECT_SERVICE | CONNECT_AFFINITY | DATAGRAM => summary.minimum,
@@ -114,7 +114,9 @@ fn of_size(figures: &[Figure], size: Size) -> Vec<Ratio> {
     let over =
         |above: Option<f64>, below: Option<f64>| Some(above? / below.filter(|below| *below > 0.0)?);
     let floors = OVER_FLOOR.into_iter().filter_map(|(scenario, arm, floor)| {
-        let over = over(value(scenario, PORTOLAN, Metric::Time), value(floor, arm, Metric::Time));
+        let paired = value(scenario, PORTOLAN, Metric::OverFloor);
+        let times = [value(scenario, PORTOLAN, Metric::Time), value(floor, arm, Metric::Time)];
+        let over = paired.or_else(|| over(times[0], times[1]));
         ratio(format!("{scenario} / {arm}"), over, Kind::Times)
     });
     let counts = COUNTED.into_iter().filter_map(|(scenario, metric)| {

@@ -13,6 +13,7 @@ pub(crate) const RECOVERED: &str = "changed after 410";
 pub(crate) const CONNECT: &str = "connect past the rules";
 pub(crate) const CONNECT_SERVICE: &str = "connect to a ClusterIP";
 pub(crate) const CONNECT_AFFINITY: &str = "connect with affinity";
+pub(crate) const DATAGRAM_PAST: &str = "ask over UDP past the rules";
 pub(crate) const DATAGRAM: &str = "ask over UDP";
 pub(crate) const PLAN_FULL: &str = "plan to kernel: everything";
 pub(crate) const PLAN_RESTART: &str = "plan to kernel: nothing new";
