@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -51,9 +53,36 @@ impl Sent {
     }
 }
 
-/// Whether `/healthz` says 200, in the network namespace of the caller.
-pub(crate) fn is_healthy() -> bool {
-    get(HEALTHZ, "/healthz").is_some()
+/// When /healthz said 200 first.
+pub(crate) struct Health {
+    ready: OnceLock<Instant>,
+    stop: AtomicBool,
+    every: Duration,
+}
+
+impl Health {
+    pub(crate) fn new(every: Duration) -> Health {
+        Health { ready: OnceLock::new(), stop: AtomicBool::new(false), every }
+    }
+
+    /// Ends [`Health::watch`].
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn ready(&self) -> Option<Instant> {
+        self.ready.get().copied()
+    }
+
+    /// Asks in the network namespace of the caller, until told to stop.
+    pub(crate) fn watch(&self) {
+        while !self.stop.load(Ordering::Relaxed) && self.ready.get().is_none() {
+            if get(HEALTHZ, "/healthz").is_some() {
+                let _ = self.ready.set(Instant::now());
+            }
+            std::thread::sleep(self.every);
+        }
+    }
 }
 
 /// The answer, with its head, to a question; nothing unless it is one of 200.

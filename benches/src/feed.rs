@@ -26,6 +26,8 @@ pub(crate) struct Feed {
     events: mpsc::Receiver<SourceEvent>,
     server: ApiServer,
     pub(crate) index: Index,
+    /// Another one, which may be a change ahead.
+    pub(crate) ahead: Index,
 }
 
 impl Feed {
@@ -44,7 +46,8 @@ impl Feed {
                 Err(error) => Err(error),
             }
         });
-        let mut feed = Feed { runtime, events, server, index: Index::new(NODE_NAME) };
+        let [index, ahead] = [(); 2].map(|()| Index::new(NODE_NAME));
+        let mut feed = Feed { runtime, events, server, index, ahead };
         feed.read_initial_state()?;
         Ok(feed)
     }
@@ -71,9 +74,11 @@ impl Feed {
             let update = self.update()?;
             services |= matches!(update, Update::ServicesReset(_));
             slices |= matches!(update, Update::EndpointSlicesReset(_));
+            self.ahead.apply(update.clone());
             self.index.apply(update);
         }
         self.index.take_changes();
+        self.ahead.take_changes();
         Ok(())
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Metric {
     Allocations,
     /// Per second.
     Rate,
+    /// How many times the floor's the time of one call was, both right after each other.
+    OverFloor,
 }
 
 impl Metric {
@@ -40,6 +42,7 @@ impl Metric {
             Metric::Time | Metric::Ready | Metric::Cpu => Unit::Seconds,
             Metric::Resident | Metric::PeakResident | Metric::Bytes => Unit::Bytes,
             Metric::Rate => Unit::PerSecond,
+            Metric::OverFloor => Unit::Times,
             _ => Unit::Count,
         }
     }
@@ -58,6 +61,7 @@ impl Metric {
             Metric::Bytes => "bytes sent",
             Metric::Allocations => "allocations",
             Metric::Rate => "rate",
+            Metric::OverFloor => "over the floor",
         }
     }
 }
@@ -70,6 +74,7 @@ pub(crate) enum Unit {
     Bytes,
     Count,
     PerSecond,
+    Times,
 }
 
 /// The size of a cluster, as figures name it.
@@ -102,13 +107,13 @@ pub(crate) struct Recorder<'a> {
 }
 
 impl Figures {
-    pub(crate) fn record(&mut self, key: Key, run: u32, value: f64) {
+    fn update(&mut self, key: Key, update: impl FnOnce(&mut Samples)) {
         let place = self.0.iter().position(|(known, _)| *known == key);
         match place.and_then(|place| self.0.get_mut(place)) {
-            Some((_, samples)) => samples.record(run, value),
+            Some((_, samples)) => update(samples),
             None => {
                 let mut samples = Samples::default();
-                samples.record(run, value);
+                update(&mut samples);
                 self.0.push((key, samples));
             }
         }
@@ -122,8 +127,18 @@ impl Figures {
 
 impl Recorder<'_> {
     pub(crate) fn record(&mut self, scenario: &'static str, metric: Metric, value: f64) {
-        let key = Key { size: self.size, scenario, arm: self.arm, metric };
-        self.figures.record(key, self.run, value);
+        let run = self.run;
+        self.figures.update(self.key(scenario, metric), |samples| samples.record(run, value));
+    }
+
+    fn key(&self, scenario: &'static str, metric: Metric) -> Key {
+        Key { size: self.size, scenario, arm: self.arm, metric }
+    }
+
+    /// A rate per second, and which one was asked for.
+    pub(crate) fn rate_of(&mut self, scenario: &'static str, reached: f64, asked: f64) {
+        self.record(scenario, Metric::Rate, reached);
+        self.figures.update(self.key(scenario, Metric::Rate), |samples| samples.want(asked));
     }
 
     pub(crate) fn time(&mut self, scenario: &'static str, time: Duration) {
@@ -136,11 +151,27 @@ impl Recorder<'_> {
 
     /// What a process used, and the memory that it has now.
     pub(crate) fn usage(&mut self, scenario: &'static str, usage: &Usage) {
-        self.record(scenario, Metric::Cpu, usage.cpu.as_secs_f64());
+        self.usage_of(scenario, usage, 1);
+    }
+
+    /// What it used for each of so many changes, and the memory that it has now.
+    pub(crate) fn usage_of(&mut self, scenario: &'static str, usage: &Usage, changes: u32) {
+        self.record(scenario, Metric::Cpu, (usage.cpu / changes.max(1)).as_secs_f64());
         self.count(scenario, Metric::Resident, usage.resident);
         self.count(scenario, Metric::PeakResident, usage.peak);
-        self.count(scenario, Metric::ContextSwitches, usage.switches);
-        self.count(scenario, Metric::PageFaults, usage.faults);
+        self.share(scenario, Metric::ContextSwitches, usage.switches, changes);
+        self.share(scenario, Metric::PageFaults, usage.faults, changes);
+    }
+
+    /// The part that one of so many changes has in a count.
+    pub(crate) fn share(
+        &mut self,
+        scenario: &'static str,
+        metric: Metric,
+        count: u64,
+        changes: u32,
+    ) {
+        self.record(scenario, metric, count as f64 / f64::from(changes.max(1)));
     }
 }
 
@@ -160,5 +191,27 @@ mod tests {
         assert_eq!(arms, ["portolan", "floor"]);
         let mut summaries = figures.summaries();
         assert!(summaries.all(|(_, summary, _)| (summary.samples, summary.runs) == (2, 2)));
+    }
+
+    #[test]
+    fn costs_are_those_of_one_change_and_memory_is_as_it_is() {
+        let mut figures = Figures::default();
+        let size = Size { services: 7, endpoints: 1 };
+        let mut recorder = Recorder { figures: &mut figures, size, arm: "portolan", run: 0 };
+        let cpu = Duration::from_secs(6);
+        let usage = Usage { cpu, resident: 100, peak: 200, switches: 5, faults: 8 };
+        recorder.usage_of("endpoint replaced", &usage, 4);
+        recorder.share("endpoint replaced", Metric::Operations, 6, 4);
+        let found: Vec<_> =
+            figures.summaries().map(|(key, it, _)| (key.metric, it.median)).collect();
+        let expected = [
+            (Metric::Cpu, 1.5),
+            (Metric::Resident, 100.0),
+            (Metric::PeakResident, 200.0),
+            (Metric::ContextSwitches, 1.25),
+            (Metric::PageFaults, 2.0),
+            (Metric::Operations, 1.5),
+        ];
+        assert_eq!(found, expected);
     }
 }

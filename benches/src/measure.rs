@@ -11,7 +11,7 @@ use portolan_netlink::ipvs::Ipvs;
 
 use crate::arguments::Arguments;
 use crate::arms::{ASKED, Arm, Backend, PORTOLAN};
-use crate::figures::{Figures, Key, Metric, Size};
+use crate::figures::{Figures, Metric, Recorder, Size};
 use crate::observe::Contents;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -82,8 +82,11 @@ impl Measurement<'_> {
         let (figures, progress) = (&mut self.figures, &self.progress);
         if self.arguments.wants(CHURN) {
             let size = Size { services, endpoints: load.spec.endpoints };
-            let key = Key { size, scenario: CHURN, arm: ASKED, metric: Metric::Rate };
-            figures.record(key, run, load.churn_rate.into());
+            Recorder { figures: &mut *figures, size, arm: ASKED, run }.record(
+                CHURN,
+                Metric::Rate,
+                load.churn_rate.into(),
+            );
         }
         // `cargo xtask vm --bench` does so for IPVS, which has no floor.
         if self.arguments.backend == Backend::Nftables {

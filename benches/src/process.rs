@@ -27,8 +27,7 @@ pub(crate) struct Usage {
 impl Usage {
     /// Of the process with this id, which must be alive.
     pub(crate) fn of(process: u32) -> anyhow::Result<Usage> {
-        let pid = Pid::from_raw(i32::try_from(process)?);
-        let clock = clock_getcpuclockid(pid).context("the process has ended")?;
+        let own = cpu(process)?;
         let status = read(&format!("/proc/{process}/status"))?;
         let mut switches = 0;
         for thread in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -40,7 +39,7 @@ impl Usage {
         let stat = read(&format!("/proc/{process}/stat"))?;
         let children = u32::try_from(children_ticks(&stat).unwrap_or_default())?;
         Ok(Usage {
-            cpu: Duration::from(clock_gettime(clock)?) + TICK * children,
+            cpu: own + TICK * children,
             resident: 1024 * field(&status, "VmRSS").context("no VmRSS in /proc")?,
             peak: 1024 * field(&status, "VmHWM").context("no VmHWM in /proc")?,
             switches,
@@ -57,6 +56,14 @@ impl Usage {
             ..self
         }
     }
+}
+
+/// User and system, of all threads of a process, exited ones included: one system call for who
+/// asks.
+pub(crate) fn cpu(process: u32) -> anyhow::Result<Duration> {
+    let pid = Pid::from_raw(i32::try_from(process)?);
+    let clock = clock_getcpuclockid(pid).context("the process has ended")?;
+    Ok(clock_gettime(clock)?.into())
 }
 
 /// Whether a process executes programs that have not ended.

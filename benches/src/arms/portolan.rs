@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Arm, HEALTHZ, METRICS, PORTOLAN, cluster_cidr};
 use crate::cluster::NODE_NAME;
-use crate::observe::{Contents, Witness, Written};
+use crate::observe::{Contents, EndpointMaps, Witness, Written};
 
 /// What the agent programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
@@ -20,6 +20,11 @@ pub enum Backend {
     Ipvs,
 }
 
+/// Where the endpoints of ClusterIPs and load balancers are. Those of large clusters are in
+/// several maps.
+const ENDPOINTS: EndpointMaps =
+    EndpointMaps { names: &["endpoints", "affinity-endpoints"], prefix: "endpoints-part-" };
+
 impl Arm {
     /// The agent in this file.
     pub(crate) fn portolan(program: &Path, backend: Backend) -> Arm {
@@ -27,7 +32,7 @@ impl Arm {
         let (name, contents, witness) = match backend {
             Backend::Nftables => (
                 "nftables",
-                Contents::Map { table: "portolan", map: "services" },
+                Contents::Table { table: "portolan", map: "services", endpoints: ENDPOINTS },
                 Witness::Notifications,
             ),
             Backend::Ipvs => ("ipvs", Contents::VirtualServers, Witness::Destinations),

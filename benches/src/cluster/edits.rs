@@ -1,11 +1,11 @@
 //! What happens to a cluster: each edit is the objects to write, and the pods by whose
 //! addresses the kernel shows that it has them.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::Value;
 
-use super::network::pod_v4;
+use super::network::{pod_v4, pod_v6};
 use super::{Cluster, SLICE_ENDPOINTS, names};
 
 /// An address, protocol and port that a service has.
@@ -14,6 +14,20 @@ pub(crate) struct Frontend {
     pub(crate) address: SocketAddr,
     /// Not TCP.
     pub(crate) udp: bool,
+}
+
+/// A pod of one service, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PodAddresses {
+    pub(crate) v4: Ipv4Addr,
+    /// Of services of both families.
+    pub(crate) v6: Option<Ipv6Addr>,
+}
+
+impl PodAddresses {
+    pub(crate) fn all(self) -> impl Iterator<Item = IpAddr> {
+        std::iter::once(IpAddr::V4(self.v4)).chain(self.v6.map(IpAddr::V6))
+    }
 }
 
 /// A change of one service's endpoints.
@@ -25,10 +39,10 @@ pub(crate) struct Edit {
     pub(crate) frontend: Frontend,
     /// The slices to write.
     pub(crate) objects: Vec<Value>,
-    /// Addresses that no pod had before.
-    pub(crate) fresh: Vec<Ipv4Addr>,
-    /// Addresses that no pod has any more.
-    pub(crate) gone: Vec<Ipv4Addr>,
+    /// Pods with addresses that no pod had before.
+    pub(crate) fresh: Vec<PodAddresses>,
+    /// Pods with addresses that no pod has any more.
+    pub(crate) gone: Vec<PodAddresses>,
 }
 
 impl Cluster {
@@ -58,10 +72,10 @@ impl Cluster {
         for (number, slice) in slices.iter_mut().enumerate() {
             for place in places.range(start..start + slice.len()) {
                 let Some(pod) = slice.get_mut(place - start) else { continue };
-                edit.gone.push(pod_v4(*pod));
+                edit.gone.push(self.addresses_of(service, *pod));
                 *pod = self.next_pod;
                 self.next_pod += 1;
-                edit.fresh.push(pod_v4(*pod));
+                edit.fresh.push(self.addresses_of(service, *pod));
                 touched.push(number);
             }
             start += slice.len();
@@ -81,7 +95,7 @@ impl Cluster {
         if let Some(slice) = slices.last_mut() {
             slice.push(pod);
         }
-        let edit = Edit { fresh: vec![pod_v4(pod)], ..self.edit(service) };
+        let edit = Edit { fresh: vec![self.addresses_of(service, pod)], ..self.edit(service) };
         self.finish(edit, slices, vec![last])
     }
 
@@ -90,7 +104,7 @@ impl Cluster {
         let mut slices = self.pods(service);
         let mut edit = self.edit(service);
         if let Some(slice) = slices.first_mut().filter(|slice| !slice.is_empty()) {
-            edit.gone.push(pod_v4(slice.remove(0)));
+            edit.gone.push(self.addresses_of(service, slice.remove(0)));
         }
         self.finish(edit, slices, vec![0])
     }
@@ -102,10 +116,16 @@ impl Cluster {
         let services = members().map(|it| self.service(it));
         let objects = services.chain(members().flat_map(|it| self.slices(it))).collect();
         let gone = members().map(|it| {
-            let pods = self.pods(it).concat().into_iter().map(pod_v4).collect();
-            Edit { gone: pods, ..self.edit(it) }
+            let pods = self.pods(it).concat();
+            let gone = pods.into_iter().map(|pod| self.addresses_of(it, pod)).collect();
+            Edit { gone, ..self.edit(it) }
         });
         (names::namespace(service), objects, gone.collect())
+    }
+
+    pub(super) fn addresses_of(&self, service: u32, pod: u32) -> PodAddresses {
+        let v6 = self.traits(service).dual_stack.then(|| pod_v6(pod));
+        PodAddresses { v4: pod_v4(pod), v6 }
     }
 
     /// An edit that changes nothing yet.

@@ -6,6 +6,7 @@
 //! the same cluster, and only what was edited is remembered.
 
 mod edits;
+mod inventory;
 mod managed;
 mod metadata;
 mod names;
@@ -20,7 +21,10 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-pub(crate) use self::edits::{Edit, Frontend};
+pub(crate) use self::edits::{Edit, Frontend, PodAddresses};
+pub(crate) use self::inventory::Frontends;
+#[cfg(test)]
+pub(crate) use self::network::pod_v6;
 pub(crate) use self::network::{
     MOST_LOAD_BALANCERS, MOST_PODS, MOST_SERVICES, POD_NETWORK_V4, POD_NETWORK_V6,
     SERVICE_NETWORK_V4,
@@ -96,18 +100,6 @@ impl Cluster {
         Frontend { address, udp: traits.udp }
     }
 
-    /// How many addresses, protocols and ports it serves, of ClusterIPs and load balancers.
-    pub(crate) fn frontends(&self) -> Frontends {
-        let mut frontends = Frontends::default();
-        for service in 0..self.services() {
-            let traits = self.traits(service);
-            let ports = service::ports(service, &traits).len();
-            frontends.cluster_ips += ports * if traits.dual_stack { 2 } else { 1 };
-            frontends.load_balancers += if traits.load_balancer { ports } else { 0 };
-        }
-        frontends
-    }
-
     /// The number of the large deployment's service, if there is one.
     pub(crate) fn deployment(&self) -> Option<u32> {
         (self.spec.deployment > 0).then_some(self.spec.services)
@@ -116,7 +108,7 @@ impl Cluster {
     /// The service and the slice of a traffic target, and the address that clients use.
     pub(crate) fn target(&self, order: u32, target: &Target) -> (SocketAddr, [Value; 2]) {
         let number = self.services() + order;
-        let traits = Traits { affinity: target.affinity, udp: target.udp, ..Traits::default() };
+        let traits = target.traits();
         let port = service::TARGET_PORT;
         let address = SocketAddr::new(network::cluster_ip_v4(number).into(), port.port);
         let service = self.service_of(number, &traits);
@@ -157,13 +149,6 @@ impl Cluster {
         let pods: Vec<u32> = (first..first + count).collect();
         pods.chunks(SLICE_ENDPOINTS).map(<[u32]>::to_vec).collect()
     }
-}
-
-/// Frontends that the kernel has when it has everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Frontends {
-    pub(crate) cluster_ips: usize,
-    pub(crate) load_balancers: usize,
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) fn pod_v4(pod: u32) -> Ipv4Addr {
     offset_v4(Ipv4Addr::new(10, 128, 0, 0), pod + 1)
 }
 
-pub(super) fn pod_v6(pod: u32) -> Ipv6Addr {
+pub(crate) fn pod_v6(pod: u32) -> Ipv6Addr {
     offset_v6(Ipv6Addr::new(0xfd00, 0x10, 0x128, 0, 0, 0, 0, 0), pod + 1)
 }
 

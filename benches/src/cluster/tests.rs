@@ -86,7 +86,10 @@ fn there_are_as_many_services_and_endpoints_as_asked_for_and_one_deployment() {
         slices.iter().map(|slice| slice["endpoints"].as_array().unwrap().len()).sum();
     assert_eq!(endpoints, 200 * 7 + 250);
     // Every eighth service has two ports.
-    assert_eq!(cluster.frontends(), Frontends { cluster_ips: 226, load_balancers: 0 });
+    let endpoints = 200 * 7 + 25 * 7 + 250;
+    let expected = Frontends { cluster_ips: 226, load_balancers: 0, endpoints };
+    assert_eq!(cluster.frontends(&HashSet::new()), expected);
+    assert_eq!(cluster.addresses(&HashSet::new()).len(), 200 * 7 + 250);
 }
 
 #[test]
@@ -117,8 +120,8 @@ fn a_replaced_pod_leaves_everybody_else_where_they_were() {
     let after: HashSet<u32> = cluster.pods(5).concat().into_iter().collect();
     assert_eq!(before.intersection(&after).count(), 6);
     assert_eq!((edit.fresh.len(), edit.gone.len(), edit.objects.len()), (1, 1, 1));
-    assert!(addresses(&edit).contains(&edit.fresh[0].to_string()));
-    assert!(!addresses(&edit).contains(&edit.gone[0].to_string()));
+    assert!(addresses(&edit).contains(&edit.fresh[0].v4.to_string()));
+    assert!(!addresses(&edit).contains(&edit.gone[0].v4.to_string()));
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn scaling_up_and_down_changes_one_pod_each() {
     assert_eq!((addresses(&up).len(), up.fresh.len()), (8, 1));
     let down = cluster.scale_down(5);
     assert_eq!((addresses(&down).len(), down.gone.len()), (7, 1));
-    assert!(addresses(&down).contains(&up.fresh[0].to_string()));
+    assert!(addresses(&down).contains(&up.fresh[0].v4.to_string()));
 }
 
 #[test]
@@ -149,6 +152,12 @@ fn both_families_of_a_service_are_edited_together() {
     let edit = cluster.replace(5, 0, 1);
     let families: Vec<_> = edit.objects.iter().map(|it| it["addressType"].clone()).collect();
     assert_eq!(families, ["IPv4", "IPv6"]);
+    let written: Vec<_> = edit.fresh[0].all().map(|address| address.to_string()).collect();
+    let objects = edit.objects.iter().zip(written);
+    for (object, address) in objects {
+        let endpoints = object["endpoints"].as_array().unwrap();
+        assert!(endpoints.iter().any(|it| it["addresses"][0] == address.as_str()), "{address}");
+    }
 }
 
 #[test]
@@ -165,6 +174,46 @@ fn a_target_leads_to_its_endpoint_alone() {
             (&8081.into(), &"http".into())
         );
         assert_eq!(slice["endpoints"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn what_a_node_has_is_counted_by_the_objects_that_it_is_made_of() {
+    let mut cluster = cluster(MIXED);
+    let port = |object: &Value| object["spec"]["ports"].as_array().unwrap().len();
+    for edited in [false, true] {
+        if edited {
+            cluster.scale_up(3);
+            cluster.scale_down(9);
+        }
+        let services = of_kind(&cluster, "Service");
+        let ips = |it: &Value| it["spec"]["clusterIPs"].as_array().unwrap().len();
+        let external = |it: &Value| it.pointer("/status/loadBalancer/ingress/0").is_some();
+        let cluster_ips = services.iter().map(|it| port(it) * ips(it)).sum::<usize>();
+        let load_balancers = services.iter().filter(|it| external(it)).map(port).sum::<usize>();
+        let found = cluster.frontends(&HashSet::new());
+        assert_eq!((found.cluster_ips, found.load_balancers), (cluster_ips, load_balancers));
+        let slices = of_kind(&cluster, "EndpointSlice");
+        let endpoints = slices.iter().flat_map(|it| it["endpoints"].as_array().unwrap());
+        let written: HashSet<std::net::IpAddr> =
+            endpoints.map(|it| it["addresses"][0].as_str().unwrap().parse().unwrap()).collect();
+        assert_eq!(cluster.addresses(&HashSet::new()), written);
+        let all: HashSet<u32> = (0..cluster.services()).collect();
+        assert_eq!(cluster.frontends(&all), Frontends::default());
+        assert_eq!(cluster.addresses(&all).len(), 0);
+    }
+}
+
+#[test]
+fn a_target_with_a_second_port_has_a_second_frontend() {
+    let endpoint = "10.255.0.3:8081".parse().unwrap();
+    for order in 0..8 {
+        let (cluster, target) = (cluster(MIXED), Target { endpoint, udp: false, affinity: false });
+        let (_, [service, slice]) = cluster.target(order, &target);
+        let ports = service["spec"]["ports"].as_array().unwrap().len();
+        assert_eq!(slice["ports"].as_array().unwrap().len(), ports);
+        let expected = Frontends { cluster_ips: ports, load_balancers: 0, endpoints: ports };
+        assert_eq!(cluster.frontends_of_target(order, &target), expected);
     }
 }
 

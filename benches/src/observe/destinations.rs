@@ -6,7 +6,6 @@ use portolan_lab::Namespace;
 use portolan_netlink::NetlinkError;
 use portolan_netlink::ipvs::{Ipvs, ServerKey};
 
-use super::number;
 use crate::cluster::Frontend;
 
 /// Numbers of protocols (RFC 5237, the registry of IANA).
@@ -23,16 +22,11 @@ impl Destinations {
 
     /// The pods that get new connections of a frontend; none if there is no such virtual
     /// server. One whose weight is 0 only keeps the connections that it has.
-    pub(super) fn pods(&mut self, frontend: &Frontend) -> Result<Vec<u32>, NetlinkError> {
+    pub(super) fn pods(&mut self, frontend: &Frontend) -> Result<Vec<IpAddr>, NetlinkError> {
         let protocol = if frontend.udp { UDP } else { TCP };
         let key = ServerKey::Address { protocol, address: frontend.address };
         let destinations = self.0.destinations(&key)?.into_iter().map(|it| it.destination);
         let balanced = destinations.filter(|destination| destination.weight > 0);
-        Ok(balanced
-            .filter_map(|destination| match destination.address.ip() {
-                IpAddr::V4(address) => Some(number(address)),
-                IpAddr::V6(_) => None,
-            })
-            .collect())
+        Ok(balanced.map(|destination| destination.address.ip()).collect())
     }
 }

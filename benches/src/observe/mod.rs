@@ -28,15 +28,15 @@ mod subscription;
 mod tracker;
 mod wire;
 
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use portolan_lab::Namespace;
 use portolan_netlink::ipvs::Ipvs;
 use portolan_netlink::nftables::Connection;
 
-pub(crate) use self::contents::{Contents, Written};
-pub(crate) use self::observer::{Calm, Observer};
+pub(crate) use self::contents::{Contents, EndpointMaps, Endpoints, Written};
+pub(crate) use self::observer::{Calm, OVERRUN, Observer};
+pub(crate) use self::subscription::{WANTED_BUFFER, hear_all, subscribe};
 
 /// How the changes of an arm are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,4 @@ impl Changes {
         }
         Ok(())
     }
-}
-
-/// The four bytes of an address as one number, as elements have them.
-pub(crate) fn number(address: Ipv4Addr) -> u32 {
-    address.to_bits()
 }

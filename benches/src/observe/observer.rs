@@ -1,26 +1,23 @@
 //! The thread that sees what reaches the kernel.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+mod shared;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv};
 use portolan_lab::Namespace;
 
+pub(crate) use self::shared::OVERRUN;
+use self::shared::Shared;
 use super::destinations::Destinations;
-use super::subscription::subscribe;
-use super::tracker::{Counts, Observed, Tracker};
-use super::{Changes, Witness, number};
-use crate::cluster::Edit;
-
-/// The kernel fills packets of notifications up to a page or two.
-const PACKET: usize = 256 * 1024;
-/// Between listings of destinations.
-const LIST_AGAIN: Duration = Duration::from_micros(100);
+use super::subscription::{WANTED_BUFFER, subscribe};
+use super::tracker::{Counts, Observed, Wanted};
+use super::{Changes, Witness};
+use crate::cluster::{Edit, PodAddresses};
 
 /// When an arm has nothing more to say.
 pub(crate) struct Calm<'a> {
@@ -39,13 +36,6 @@ pub(crate) struct Observer {
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Default)]
-struct Shared {
-    tracker: Mutex<Tracker>,
-    changed: Condvar,
-    stop: AtomicBool,
-}
-
 impl Observer {
     /// Begins to observe in this way.
     pub(crate) fn start(witness: Witness, namespace: &Namespace) -> anyhow::Result<Observer> {
@@ -58,7 +48,8 @@ impl Observer {
 
     /// Begins to listen; what is committed after this is heard.
     fn listening(namespace: &Namespace) -> anyhow::Result<Observer> {
-        let socket = namespace.run(subscribe).context("cannot listen to nf_tables")?;
+        let socket =
+            namespace.run(|| subscribe(WANTED_BUFFER)).context("cannot listen to nf_tables")?;
         Observer::spawn(Witness::Notifications, move |shared| shared.listen(&socket))
     }
 
@@ -76,48 +67,55 @@ impl Observer {
 
     fn spawn(
         witness: Witness,
-        work: impl FnOnce(&Shared) + Send + 'static,
+        work: impl FnOnce(&Shared) -> anyhow::Result<()> + Send + 'static,
     ) -> anyhow::Result<Observer> {
         let shared = Arc::new(Shared::default());
         let own = shared.clone();
         let thread = std::thread::Builder::new().name("observer".to_owned());
-        let thread = Some(thread.spawn(move || work(&own))?);
+        let thread = Some(thread.spawn(move || own.keep(work))?);
         Ok(Observer { shared, witness, thread })
     }
 
     /// Waits for the addresses of an edit, as of now. To be called right before its objects
     /// are written.
     pub(crate) fn expect(&self, edit: &Edit) {
-        let mut tracker = self.shared.tracker();
-        tracker.serves(edit.service, edit.frontend);
-        let now = Instant::now();
-        for address in &edit.fresh {
-            tracker.expect(number(*address), edit.service, now);
-        }
+        self.expect_since(edit, Instant::now());
+    }
+
+    /// The same, as of when it was due.
+    pub(crate) fn expect_since(&self, edit: &Edit, due: Instant) {
+        let mut state = self.shared.state();
+        state.tracker.serves(edit.service, edit.frontend);
         // Where a new pod has taken the place of an old one, the new one tells.
-        if edit.fresh.is_empty() {
-            for address in &edit.gone {
-                tracker.expect_gone(number(*address), edit.service, now);
-            }
+        let (wanted, pods) = match edit.fresh.is_empty() {
+            true => (Wanted::Vanish, &edit.gone),
+            false => (Wanted::Appear, &edit.fresh),
+        };
+        for pod in pods {
+            state.tracker.expect(wanted, self.seen_of(*pod), edit.service, due);
+        }
+    }
+
+    /// The addresses of a pod that show in what is observed.
+    fn seen_of(&self, pod: PodAddresses) -> Vec<IpAddr> {
+        match self.witness {
+            // Frontends of IPv4 are looked at.
+            Witness::Destinations => vec![pod.v4.into()],
+            _ => pod.all().collect(),
         }
     }
 
     /// Waits until everything expected is in the kernel, and takes what was observed since
     /// the last time.
     pub(crate) fn all(&self, patience: Duration) -> anyhow::Result<Vec<Observed>> {
-        let tracker = self.shared.tracker();
-        let waiting = |tracker: &mut Tracker| tracker.awaited() > 0;
-        let waited = self.shared.changed.wait_timeout_while(tracker, patience, waiting);
-        let (mut tracker, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let observed = std::mem::take(&mut tracker.observed);
-        match tracker.forget() {
+        let mut state = self.shared.wait(patience, |state| state.tracker.awaited() == 0)?;
+        let observed = std::mem::take(&mut state.tracker.observed);
+        match state.tracker.forget() {
             0 => Ok(observed),
             missing => bail!(
-                "{missing} changes of endpoints are not in the kernel after {} s ({} are; the \
-                 kernel's notifications overran {} times)",
+                "{missing} changes of endpoints are not in the kernel after {} s ({} are)",
                 patience.as_secs(),
                 observed.len(),
-                tracker.counts.overruns
             ),
         }
     }
@@ -128,14 +126,12 @@ impl Observer {
         since: Instant,
         patience: Duration,
     ) -> anyhow::Result<Instant> {
-        let tracker = self.shared.tracker();
-        let waiting = |tracker: &mut Tracker| tracker.last_commit.is_none_or(|it| it < since);
-        let waited = self.shared.changed.wait_timeout_while(tracker, patience, waiting);
-        let (tracker, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        tracker
-            .last_commit
-            .filter(|it| *it >= since)
-            .with_context(|| format!("no transaction within {} s", patience.as_secs()))
+        let is_later = |it: &Instant| *it >= since;
+        let later = self
+            .shared
+            .wait(patience, |state| state.tracker.last_commit.as_ref().is_some_and(is_later))?;
+        let later = later.tracker.last_commit.filter(is_later);
+        later.with_context(|| format!("no transaction within {} s", patience.as_secs()))
     }
 
     /// Waits for the commits after `since` and returns the last of them. See
@@ -156,6 +152,7 @@ impl Observer {
         let begin = Instant::now();
         let mut quiet_since = begin;
         loop {
+            self.shared.state().check()?;
             let last = self.last_commit().map_or(quiet_since, |last| last.max(quiet_since));
             let quiet = last.elapsed();
             if quiet < calm.quiet {
@@ -172,19 +169,21 @@ impl Observer {
     }
 
     fn last_commit(&self) -> Option<Instant> {
-        self.shared.tracker().last_commit
+        self.shared.state().tracker.last_commit
     }
 
-    /// What was counted so far, since the last time.
-    pub(crate) fn take_counts(&self) -> Counts {
-        std::mem::take(&mut self.shared.tracker().counts)
+    /// What was counted so far, since the last time. Fails if it is not all that happened.
+    pub(crate) fn take_counts(&self) -> anyhow::Result<Counts> {
+        let mut state = self.shared.state();
+        state.check()?;
+        Ok(std::mem::take(&mut state.tracker.counts))
     }
 
     /// Forgets what is awaited and was observed; says how much was awaited.
     pub(crate) fn forget(&self) -> usize {
-        let mut tracker = self.shared.tracker();
-        tracker.observed.clear();
-        tracker.forget()
+        let mut state = self.shared.state();
+        state.tracker.observed.clear();
+        state.tracker.forget()
     }
 }
 
@@ -198,99 +197,5 @@ impl Drop for Observer {
     }
 }
 
-impl Shared {
-    fn tracker(&self) -> MutexGuard<'_, Tracker> {
-        self.tracker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ask(&self, mut changes: Changes) {
-        while !self.stop.load(Ordering::Relaxed) {
-            match changes.next() {
-                Ok(None) => {}
-                Ok(Some(now)) => {
-                    self.tracker().committed(now);
-                    self.changed.notify_all();
-                }
-                // Whoever waits says that nothing came.
-                Err(_) => break,
-            }
-        }
-    }
-
-    fn look(&self, mut destinations: Destinations) {
-        while !self.stop.load(Ordering::Relaxed) {
-            let awaited = self.tracker().awaited_services();
-            for (service, frontend) in awaited {
-                // What cannot be listed now is listed again.
-                if let Ok(pods) = destinations.pods(&frontend) {
-                    self.tracker().listed(service, &pods, Instant::now());
-                }
-            }
-            self.changed.notify_all();
-            std::thread::sleep(LIST_AGAIN);
-        }
-    }
-
-    fn listen(&self, socket: &OwnedFd) {
-        let mut buffer = vec![0; PACKET];
-        while !self.stop.load(Ordering::Relaxed) {
-            match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(length) => {
-                    let now = Instant::now();
-                    let packet = buffer.get(..length).unwrap_or_default();
-                    self.tracker().packet(packet, now);
-                    self.changed.notify_all();
-                }
-                Err(Errno::EAGAIN | Errno::EINTR) => {}
-                // ENOBUFS: what was awaited may have been among what is lost.
-                Err(_) => self.tracker().counts.overruns += 1,
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::cell::{Cell, RefCell};
-    use std::sync::mpsc::channel;
-
-    use super::*;
-
-    #[test]
-    fn a_change_is_over_with_the_last_transaction_of_whoever_works_at_it() {
-        let begin = Instant::now();
-        let (commit, commits) = channel::<()>();
-        let (committed, told) = channel();
-        let observer = Observer::spawn(Witness::Generation, move |shared| {
-            for () in commits {
-                let now = Instant::now();
-                shared.tracker().committed(now);
-                shared.changed.notify_all();
-                committed.send(now).unwrap();
-            }
-        })
-        .unwrap();
-        commit.send(()).unwrap();
-        let mut all = vec![told.recv().unwrap()];
-        // It works for longer than it is quiet, twice, and commits in the end of each.
-        let left = Cell::new(2);
-        let told = RefCell::new((told, &mut all));
-        let works = || {
-            let works = left.replace(left.get() - 1) > 0;
-            if works {
-                commit.send(())?;
-                let (told, all) = &mut *told.borrow_mut();
-                all.push(told.recv()?);
-            }
-            Ok(works)
-        };
-        let calm = Calm {
-            quiet: Duration::from_millis(1),
-            works: &works,
-            patience: Duration::from_secs(60),
-        };
-        let last = observer.last_commit_after(begin, &calm).unwrap();
-        assert_eq!((all.len(), Some(&last)), (3, all.last()));
-        drop(commit);
-    }
-}
+mod tests;

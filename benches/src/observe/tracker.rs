@@ -1,9 +1,10 @@
 //! Which of the awaited addresses have reached the kernel, and when.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::wire::{Notice, notices, words};
+use super::wire::{Notice, addresses, notices};
 use crate::cluster::Frontend;
 
 /// What passed since the counting began.
@@ -13,59 +14,71 @@ pub(crate) struct Counts {
     pub(crate) transactions: u64,
     /// Elements, rules and objects made or deleted.
     pub(crate) operations: u64,
-    /// Times that the kernel had more to tell than the socket could hold.
-    pub(crate) overruns: u64,
 }
 
-/// An address that is in the kernel, or out of it.
+/// A pod that is in the kernel, or out of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Observed {
-    /// When the event was about to be written.
-    pub(crate) written: Instant,
-    /// From then to the commit.
+    /// When the event was about to be written, or should have been.
+    pub(crate) due: Instant,
+    /// From then to the commit; of the last one, if its families have one each.
     pub(crate) latency: Duration,
 }
 
-/// What an address is waited for to do.
+/// What a pod is waited for to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Appear,
     Vanish,
 }
 
+/// A pod that is awaited.
 #[derive(Debug)]
 struct Awaited {
-    written: Instant,
+    due: Instant,
     service: u32,
     wanted: Wanted,
+    /// Those that have not been seen.
+    addresses: Vec<IpAddr>,
 }
 
 /// Matches notifications with what is awaited. Knows no socket and no clock.
 #[derive(Debug, Default)]
 pub(super) struct Tracker {
-    awaited: HashMap<u32, Awaited>,
+    /// By a number that is raised from one to the next.
+    awaited: HashMap<u64, Awaited>,
+    next: u64,
+    /// Which awaited pod has an address.
+    owners: HashMap<IpAddr, u64>,
     /// By service, in the order of writing. An agent that falls behind leaves out what has
     /// become untrue meanwhile: then a later change of the same service answers for it.
-    order: HashMap<u32, VecDeque<u32>>,
+    order: HashMap<u32, VecDeque<u64>>,
     /// By service.
     frontends: HashMap<u32, Frontend>,
     /// Seen in the transaction that is being told.
-    seen: Vec<u32>,
+    seen: Vec<IpAddr>,
     pub(super) observed: Vec<Observed>,
     pub(super) counts: Counts,
     pub(super) last_commit: Option<Instant>,
 }
 
 impl Tracker {
-    /// A pod's address that is about to be written.
-    pub(super) fn expect(&mut self, address: u32, service: u32, written: Instant) {
-        self.order.entry(service).or_default().push_back(address);
-        self.awaited.insert(address, Awaited { written, service, wanted: Wanted::Appear });
-    }
-
-    /// A pod's address that is about to be gone. Nothing later answers for it.
-    pub(super) fn expect_gone(&mut self, address: u32, service: u32, written: Instant) {
-        self.awaited.insert(address, Awaited { written, service, wanted: Wanted::Vanish });
+    /// A pod that is about to be written, or about to be gone; for the latter nothing later
+    /// answers.
+    pub(super) fn expect(
+        &mut self,
+        wanted: Wanted,
+        addresses: Vec<IpAddr>,
+        service: u32,
+        due: Instant,
+    ) {
+        let number = self.next;
+        self.next += 1;
+        self.owners.extend(addresses.iter().map(|address| (*address, number)));
+        if wanted == Wanted::Appear {
+            self.order.entry(service).or_default().push_back(number);
+        }
+        self.awaited.insert(number, Awaited { due, service, wanted, addresses });
     }
 
     /// Where a service can be looked at.
@@ -81,25 +94,27 @@ impl Tracker {
     }
 
     /// Takes in that a service had these pods, and no others, at `now`.
-    pub(super) fn listed(&mut self, service: u32, pods: &[u32], now: Instant) {
-        let done = |(address, it): (&u32, &Awaited)| {
-            let has = pods.contains(address);
-            let wanted = has == (it.wanted == Wanted::Appear);
-            (it.service == service && wanted).then_some(*address)
-        };
-        self.seen = self.awaited.iter().filter_map(done).collect();
+    pub(super) fn listed(&mut self, service: u32, pods: &[IpAddr], now: Instant) {
+        let of_service = self.awaited.values().filter(|it| it.service == service);
+        let done = of_service.flat_map(|it| {
+            let wanted = it.wanted == Wanted::Appear;
+            it.addresses.iter().filter(move |address| pods.contains(address) == wanted)
+        });
+        self.seen = done.copied().collect();
         if !self.seen.is_empty() {
             self.committed(now);
         }
     }
 
+    /// How many pods are awaited.
     pub(super) fn awaited(&self) -> usize {
         self.awaited.len()
     }
 
-    /// Gives up on what is awaited; says how many that were.
+    /// Gives up on what is awaited; says how many pods that were.
     pub(super) fn forget(&mut self) -> usize {
         self.order.clear();
+        self.owners.clear();
         self.frontends.clear();
         self.seen.clear();
         std::mem::take(&mut self.awaited).len()
@@ -119,9 +134,11 @@ impl Tracker {
 
     fn look(&mut self, attributes: &[u8], wanted: Wanted) {
         self.counts.operations += 1;
-        let awaited = &self.awaited;
-        let found = |word: &u32| awaited.get(word).is_some_and(|it| it.wanted == wanted);
-        self.seen.extend(words(attributes).filter(found));
+        let found = |address: &IpAddr| {
+            let awaited = self.owners.get(address).and_then(|owner| self.awaited.get(owner));
+            awaited.is_some_and(|it| it.wanted == wanted)
+        };
+        self.seen.extend(addresses(attributes).filter(found));
     }
 
     /// Takes in that a transaction is committed at `now`, with what was seen of it.
@@ -129,32 +146,39 @@ impl Tracker {
         self.counts.transactions += 1;
         self.last_commit = Some(now);
         for address in std::mem::take(&mut self.seen) {
-            let Some(awaited) = self.awaited.remove(&address) else { continue };
-            self.observe(awaited.written, now);
-            if awaited.wanted == Wanted::Appear {
-                self.answer_for_earlier(awaited.service, address, now);
+            let Some(number) = self.owners.remove(&address) else { continue };
+            let Some(awaited) = self.awaited.get_mut(&number) else { continue };
+            awaited.addresses.retain(|left| *left != address);
+            if awaited.addresses.is_empty() {
+                let (service, wanted) = (awaited.service, awaited.wanted);
+                self.observe(number, now);
+                if wanted == Wanted::Appear {
+                    self.answer_for_earlier(service, number, now);
+                }
             }
         }
     }
 
-    fn answer_for_earlier(&mut self, service: u32, address: u32, now: Instant) {
+    fn answer_for_earlier(&mut self, service: u32, number: u64, now: Instant) {
         let Some(mut order) = self.order.remove(&service) else { return };
         while let Some(earlier) = order.pop_front() {
-            if earlier == address {
+            if earlier == number {
                 break;
             }
-            if let Some(awaited) = self.awaited.remove(&earlier) {
-                self.observe(awaited.written, now);
-            }
+            self.observe(earlier, now);
         }
         if !order.is_empty() {
             self.order.insert(service, order);
         }
     }
 
-    fn observe(&mut self, written: Instant, now: Instant) {
-        let latency = now.saturating_duration_since(written);
-        self.observed.push(Observed { written, latency });
+    fn observe(&mut self, number: u64, now: Instant) {
+        let Some(awaited) = self.awaited.remove(&number) else { return };
+        for address in awaited.addresses {
+            self.owners.remove(&address);
+        }
+        let latency = now.saturating_duration_since(awaited.due);
+        self.observed.push(Observed { due: awaited.due, latency });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Netlink messages, as far as an observer looks into them.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 /// Every message of nf_tables carries the subsystem's number in the upper byte of its type
 /// (`NFNL_SUBSYS_NFTABLES` of `include/uapi/linux/netfilter/nfnetlink.h`).
 const SUBSYSTEM: u16 = 10;
@@ -53,14 +55,20 @@ fn notice(kind: u16) -> Option<Notice> {
     }
 }
 
-/// Every word in network byte order that stands where an address could: attributes and the
-/// fields of concatenations begin at multiples of four bytes.
-pub(super) fn words(attributes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    attributes
-        .chunks_exact(4)
-        .filter_map(|bytes| bytes.first_chunk().copied())
-        .map(u32::from_be_bytes)
+/// Everything that stands where an address could: attributes and the fields of concatenations
+/// begin at multiples of four bytes.
+pub(super) fn addresses(attributes: &[u8]) -> impl Iterator<Item = IpAddr> + '_ {
+    let places = (0..attributes.len()).step_by(4);
+    places.filter_map(|place| attributes.get(place..)).flat_map(|rest| {
+        let v4 = rest.first_chunk::<4>().map(|bytes| Ipv4Addr::from(*bytes).into());
+        let v6 = rest.first_chunk::<16>().map(|bytes| Ipv6Addr::from(*bytes).into());
+        // Looked for in vain at most places.
+        v4.into_iter().chain(v6.filter(|_| rest.starts_with(&POD_PREFIX_V6)))
+    })
 }
+
+/// How addresses of pods begin (`POD_NETWORK_V6`).
+const POD_PREFIX_V6: [u8; 8] = [0xfd, 0x00, 0x00, 0x10, 0x01, 0x28, 0, 0];
 
 #[cfg(test)]
 pub(super) fn message(kind: u8, attributes: &[u8]) -> Vec<u8> {
@@ -76,6 +84,7 @@ pub(super) fn message(kind: u8, attributes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::pod_v6;
 
     #[test]
     fn messages_of_a_packet_are_told_apart() {
@@ -105,9 +114,11 @@ mod tests {
 
     #[test]
     fn an_address_is_found_where_attributes_have_it() {
-        assert_eq!(
-            words(&[0, 8, 0, 1, 10, 128, 0, 7, 9]).collect::<Vec<_>>(),
-            [0x0008_0001, 0x0a80_0007]
-        );
+        let found: Vec<_> = addresses(&[0, 8, 0, 1, 10, 128, 0, 7, 9]).collect();
+        assert_eq!(found, [IpAddr::from([0, 8, 0, 1]), IpAddr::from([10, 128, 0, 7])]);
+        let pod = pod_v6(7);
+        let attributes = [&[0, 20, 0, 1], &pod.octets()[..], &[0; 8]].concat();
+        let found: Vec<_> = addresses(&attributes).filter(IpAddr::is_ipv6).collect();
+        assert_eq!(found, [IpAddr::from(pod)]);
     }
 }

@@ -11,7 +11,10 @@ pub(super) fn value(value: f64, unit: Unit) -> String {
         }
         Unit::Bytes if value >= 10.0 * 1024.0 => format!("{:.1} KiB", value / 1024.0),
         Unit::Bytes => format!("{value:.0} B"),
+        // The share of one change.
+        Unit::Count if value < 100.0 && value.fract() > 0.0 => format!("{value:.1}"),
         Unit::Count => grouped(value),
+        Unit::Times => ratio(value),
         Unit::PerSecond => format!("{}/s", grouped(value)),
     }
 }
@@ -86,6 +89,8 @@ mod tests {
             (1_234_567.0, Unit::Count, "1,234,567"),
             (0.0, Unit::Count, "0"),
             (123.0, Unit::Count, "123"),
+            (2.25, Unit::Count, "2.2"),
+            (123.4, Unit::Count, "123"),
             (1_999.6, Unit::PerSecond, "2,000/s"),
         ] {
             assert_eq!(value(number, unit), expected);

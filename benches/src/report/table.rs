@@ -7,7 +7,8 @@ use super::{Figure, Report};
 use crate::arms::{ASKED, DIRECT, FLOOR, KUBE_PROXY, PORTOLAN};
 use crate::figures::{Metric, Size};
 use crate::scenarios::names::{
-    CHURN, COLD_START, CONNECT, CONNECT_AFFINITY, CONNECT_SERVICE, RELIST, WARM_RESTART,
+    CHURN, COLD_START, CONNECT, CONNECT_AFFINITY, CONNECT_SERVICE, DATAGRAM, DATAGRAM_PAST, RELIST,
+    WARM_RESTART,
 };
 
 /// The width of the first column.
@@ -77,7 +78,8 @@ fn is_shown(figure: &Figure) -> bool {
         Metric::Resident => [COLD_START, WARM_RESTART].contains(&scenario),
         Metric::ContextSwitches => scenario == CHURN,
         Metric::Ready => scenario == COLD_START,
-        Metric::PageFaults => false,
+        // The last column has it.
+        Metric::PageFaults | Metric::OverFloor => false,
     }
 }
 
@@ -104,13 +106,21 @@ fn line(name: &str, figure: &Figure, figures: &[&Figure], beside: bool) -> Strin
         let times = median.filter(|_| summary.median > 0.0).map(|it| ratio(it / summary.median));
         let _ = write!(text, "{shown:>12} {:>8}", times.unwrap_or_default());
     }
+    if let Some(asked) = summary.missed {
+        let _ = write!(text, "  FELL BEHIND: {} were asked for", value(asked, figure.unit));
+    }
     if matches!(figure.metric, Metric::Time | Metric::Rate) {
         let floor = [FLOOR, DIRECT, ASKED].iter().find_map(|arm| {
             Some((*arm, other(arm, floor_of(&figure.scenario))?)).filter(|(_, it)| *it > 0.0)
         });
         if let Some((arm, median)) = floor {
             let shown = format!("{arm} {}", value(median, figure.unit));
-            let _ = write!(text, " {shown:>16} {:>7}", ratio(summary.median / median));
+            let paired = figures.iter().find(|other| {
+                other.scenario == figure.scenario && other.metric == Metric::OverFloor
+            });
+            let over = paired.filter(|_| figure.metric == Metric::Time);
+            let over = over.map_or(summary.median / median, |over| over.summary.median);
+            let _ = write!(text, " {shown:>16} {:>7}", ratio(over));
         }
     }
     text
@@ -120,6 +130,7 @@ fn line(name: &str, figure: &Figure, figures: &[&Figure], beside: bool) -> Strin
 pub(super) fn floor_of(scenario: &str) -> &str {
     match scenario {
         CONNECT_SERVICE | CONNECT_AFFINITY => CONNECT,
+        DATAGRAM_PAST => DATAGRAM,
         other => other,
     }
 }

@@ -1,5 +1,6 @@
 //! Many changes at once, from the first event to the last commit.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -41,7 +42,8 @@ impl Run<'_> {
         for pod in observed {
             self.recorder().time(ROLLING_UPDATE, pod.latency);
         }
-        self.record_costs(ROLLING_UPDATE, session, observer, &before)
+        self.record_costs(ROLLING_UPDATE, session, observer, &before)?;
+        session.verify(ROLLING_UPDATE, cluster, &HashSet::new())
     }
 
     /// Two hundred services lose a pod at the same moment. The pods come up elsewhere
@@ -61,6 +63,7 @@ impl Run<'_> {
         let time = self.burst(session, observer, &edits, write)?;
         self.recorder().time(DRAIN, time);
         self.record_costs(DRAIN, session, observer, &before)?;
+        session.verify(DRAIN, cluster, &HashSet::new())?;
         for service in services {
             session.write(&cluster.scale_up(service))?;
         }
@@ -83,11 +86,14 @@ impl Run<'_> {
         })?;
         self.recorder().time(NAMESPACE_DELETED, time);
         self.record_costs(NAMESPACE_DELETED, session, observer, &before)?;
+        let without = gone.iter().map(|edit| edit.service).collect();
+        session.verify(NAMESPACE_DELETED, cluster, &without)?;
         session.store().put_all(objects)?;
         Ok(())
     }
 
-    /// From the first event to the last commit, or to where the last of the edits is seen.
+    /// From the first event to where the last of the edits is seen, or to the last commit
+    /// where they are not told apart.
     fn burst(
         &self,
         session: &Session<'_>,
@@ -96,14 +102,14 @@ impl Run<'_> {
         write: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<Duration> {
         let begin = Instant::now();
-        if observer.witness == Witness::Destinations {
-            edits.iter().for_each(|edit| observer.expect(edit));
+        if observer.witness == Witness::Generation {
             write()?;
-            let observed = observer.all(self.load.patience)?;
-            let last = observed.iter().map(|it| it.written + it.latency).max();
-            return Ok(last.context("nothing was observed")? - begin);
+            return self.last_commit_after(begin, session, observer);
         }
+        edits.iter().for_each(|edit| observer.expect(edit));
         write()?;
-        self.last_commit_after(begin, session, observer)
+        let observed = observer.all(self.load.patience)?;
+        let last = observed.iter().map(|it| it.due + it.latency).max();
+        Ok(last.context("nothing was observed")? - begin)
     }
 }

@@ -1,17 +1,19 @@
 //! Endpoints of many services change at a steady rate.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::Run;
 use super::names::CHURN;
 use crate::cluster::Cluster;
-use crate::figures::Metric;
 use crate::observe::Observer;
 use crate::session::Session;
 
 impl Run<'_> {
     /// Each change replaces one pod and is written at its own time, whether or not those
-    /// before have arrived. If the harness itself falls behind, that shows in the rate.
+    /// before have arrived. Its latency counts from that time, whenever it was written: if
+    /// the harness itself falls behind, changes wait for it as they would for a busy API
+    /// server, and the rate shows it.
     pub(super) fn churn(
         &mut self,
         session: &Session<'_>,
@@ -33,17 +35,19 @@ impl Run<'_> {
             }
             std::thread::sleep(due.saturating_sub(begin.elapsed()));
             let edit = cluster.replace_next(round);
-            observer.expect(&edit);
+            observer.expect_since(&edit, begin + due);
             session.write(&edit)?;
             round += 1;
         }
-        let took = begin.elapsed();
+        // The last change is due a moment before the end.
+        let took = begin.elapsed().max(duration);
         let observed = observer.all(self.load.patience)?;
         for change in &observed {
             self.recorder().time(CHURN, change.latency);
         }
-        let rate = observed.len() as f64 / took.as_secs_f64();
-        self.recorder().record(CHURN, Metric::Rate, rate);
-        self.record_costs(CHURN, session, observer, &before)
+        let reached = observed.len() as f64 / took.as_secs_f64();
+        self.recorder().rate_of(CHURN, reached, f64::from(rate));
+        self.record_costs(CHURN, session, observer, &before)?;
+        session.verify(CHURN, cluster, &HashSet::new())
     }
 }

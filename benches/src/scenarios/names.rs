@@ -13,6 +13,7 @@ pub(crate) const RECOVERED: &str = "changed after 410";
 pub(crate) const CONNECT: &str = "connect past the rules";
 pub(crate) const CONNECT_SERVICE: &str = "connect to a ClusterIP";
 pub(crate) const CONNECT_AFFINITY: &str = "connect with affinity";
+pub(crate) const DATAGRAM_PAST: &str = "ask over UDP past the rules";
 pub(crate) const DATAGRAM: &str = "ask over UDP";
 pub(crate) const PLAN_FULL: &str = "plan to kernel: everything";
 pub(crate) const PLAN_RESTART: &str = "plan to kernel: nothing new";
@@ -20,7 +21,7 @@ pub(crate) const PLAN_REPLACED: &str = "plan to kernel: replaced";
 pub(crate) const PLAN_SCALED: &str = "plan to kernel: scaled";
 
 /// What every run has to give of each arm.
-pub(crate) const OF_EVERY_RUN: [&str; 14] = [
+pub(crate) const OF_EVERY_RUN: [&str; 15] = [
     COLD_START,
     WARM_RESTART,
     REPLACED,
@@ -34,6 +35,7 @@ pub(crate) const OF_EVERY_RUN: [&str; 14] = [
     CONNECT,
     CONNECT_SERVICE,
     CONNECT_AFFINITY,
+    DATAGRAM_PAST,
     DATAGRAM,
 ];
 

@@ -1,20 +1,24 @@
 //! From plans to the kernel, in this process: what the backend costs by itself, beside the
 //! floor. This is where DESIGN's "from plan to committed" is measured.
 
-use std::time::{Duration, Instant};
+mod fits;
+mod floor;
+mod meter;
 
 use anyhow::{Context as _, anyhow};
 use portolan_core::{Backend as _, SyncReport, Update};
-use portolan_netlink::nftables::Connection;
-use portolan_nft::{NftBackend, NftOptions, cleanup, first_transaction};
+use portolan_nft::{NftBackend, NftOptions, cleanup};
 
+pub(crate) use self::fits::fits;
+use self::floor::{Floor, Sent};
+use self::meter::{Cost, Meter};
 use super::names::{PLAN_FULL, PLAN_REPLACED, PLAN_RESTART, PLAN_SCALED};
-use crate::allocations;
 use crate::arguments::Load;
 use crate::arms::{FLOOR, PORTOLAN};
-use crate::cluster::{Cluster, Edit, Spec};
+use crate::cluster::{Cluster, Edit};
 use crate::feed::{Feed, environment};
 use crate::figures::{Figures, Metric, Recorder, Size};
+use crate::freed::wait_until_freed;
 use crate::progress::Progress;
 
 /// One run at one size.
@@ -23,53 +27,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) run: u32,
     pub(crate) figures: &'a mut Figures,
     pub(crate) progress: &'a Progress,
-}
-
-/// Services whose bytes are room for what is not counted.
-const SPARE: u32 = 50;
-
-/// Sends the first transaction of a cluster as the agent would.
-///
-/// # Errors
-///
-/// If it is larger than this process may send. The agent would say so in its log and try
-/// again, and would be waited for in vain.
-pub(crate) fn fits(load: &Load) -> anyhow::Result<()> {
-    // Those for the traffic, and what the agent knows of its node.
-    let spec = Spec { services: load.spec.services + SPARE, ..load.spec.clone() };
-    let feed = Feed::new(&Cluster::new(&spec))?;
-    let options = NftOptions::default();
-    let mut batch = first_transaction(&feed.plans(), &environment()?, &options);
-    let sent = Connection::open()?.commit(&mut batch);
-    let services = load.spec.services;
-    sent.with_context(|| format!("{services} services cannot be measured by this user"))?;
-    cleanup(&options.table)?;
-    Ok(())
-}
-
-/// What is measured of one call.
-struct Meter {
-    begin: Instant,
-    allocations: Option<u64>,
-}
-
-/// What one call cost.
-#[derive(Clone, Copy)]
-struct Cost {
-    time: Duration,
-    /// Of this thread, which is the only one that works meanwhile; nothing if nobody counts.
-    allocations: Option<u64>,
-}
-
-impl Meter {
-    fn start() -> Meter {
-        Meter { allocations: allocations::so_far(), begin: Instant::now() }
-    }
-
-    fn stop(self) -> Cost {
-        let time = self.begin.elapsed();
-        Cost { time, allocations: allocations::since(self.allocations) }
-    }
 }
 
 impl Plan<'_> {
@@ -83,11 +40,14 @@ impl Plan<'_> {
         let mut cluster = Cluster::new(&self.load.spec);
         let mut feed = Feed::new(&cluster)?;
         say("plans go to the kernel");
-        let mut backend = self.full(&feed)?;
+        let mut floor = Floor::new()?;
+        let mut backend = self.full(&feed, &mut floor)?;
         self.restart(&feed)?;
+        floor.follow(&feed.plans(), &environment()?)?;
         let changes = self.load.changes;
         let replaced: Vec<Edit> = (0..changes).map(|round| cluster.replace_next(round)).collect();
-        self.changes(PLAN_REPLACED, &mut feed, &mut backend, &replaced)?;
+        let mut both = Both { backend: &mut backend, floor: &mut floor };
+        self.changes(PLAN_REPLACED, &mut feed, &mut both, &replaced)?;
         let mut scaled = Vec::new();
         // Up and down belong together.
         for service in
@@ -95,28 +55,25 @@ impl Plan<'_> {
         {
             scaled.extend([cluster.scale_up(service), cluster.scale_down(service)]);
         }
-        self.changes(PLAN_SCALED, &mut feed, &mut backend, &scaled)?;
+        self.changes(PLAN_SCALED, &mut feed, &mut both, &scaled)?;
         cleanup(&NftOptions::default().table)?;
         Ok(())
     }
 
     /// To a kernel that has nothing, in turn with the bare transaction.
-    fn full(&mut self, feed: &Feed) -> anyhow::Result<NftBackend> {
+    fn full(&mut self, feed: &Feed, floor: &mut Floor) -> anyhow::Result<NftBackend> {
         let (options, environment, plans) = (NftOptions::default(), environment()?, feed.plans());
         cleanup(&options.table)?;
-        let mut connection = Connection::open()?;
-        let mut batch = first_transaction(&plans, &environment, &options);
-        let begin = Instant::now();
-        let receipt = connection.commit(&mut batch)?;
-        self.recorder(FLOOR).time(PLAN_FULL, begin.elapsed());
-        self.recorder(FLOOR).count(PLAN_FULL, Metric::Bytes, receipt.bytes as u64);
-        drop(batch);
-        cleanup(&options.table)?;
+        floor.clear()?;
+        wait_until_freed()?;
+        let early = goes_first(self.run).then(|| floor.full(&plans, &environment)).transpose()?;
         let mut backend = NftBackend::open(options)?;
         let meter = Meter::start();
         let report = backend.converge(&mut plans.iter(), &environment);
         let cost = meter.stop();
+        let sent = early.map_or_else(|| floor.full(&plans, &environment), Ok)?;
         self.line(PLAN_FULL, cost, &report.map_err(|error| anyhow!(error))?);
+        self.floor_line(PLAN_FULL, cost, &sent);
         Ok(backend)
     }
 
@@ -131,26 +88,41 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// From the event, read already, to the commit. The floor is the kernel's part of it.
+    /// From the event, read already, to the commit; in turn with the same operations, encoded
+    /// beforehand.
     fn changes(
         &mut self,
         scenario: &'static str,
         feed: &mut Feed,
-        backend: &mut NftBackend,
+        both: &mut Both<'_>,
         edits: &[Edit],
     ) -> anyhow::Result<()> {
         let updates: anyhow::Result<Vec<Vec<Update>>> =
             edits.iter().map(|edit| feed.updates(edit)).collect();
-        for updates in updates? {
+        for (round, updates) in (0..).zip(updates?) {
+            updates.iter().cloned().for_each(|update| feed.ahead.apply(update));
+            let mut batch = Some(both.floor.encode(&feed.ahead.take_changes())?);
+            let mut send = |floor: &mut Floor| batch.take().map(|it| floor.send(it)).transpose();
+            let early = if goes_first(round) { send(both.floor)? } else { None };
             let meter = Meter::start();
             updates.into_iter().for_each(|update| feed.index.apply(update));
-            let report = backend.apply(&feed.index.take_changes());
+            let report = both.backend.apply(&feed.index.take_changes());
             let cost = meter.stop();
+            let sent = early.map_or_else(|| send(both.floor), |sent| Ok(Some(sent)))?;
             let report = report.map_err(|error| anyhow!(error)).context(scenario)?;
             self.line(scenario, cost, &report);
-            self.recorder(FLOOR).time(scenario, report.kernel);
+            self.floor_line(scenario, cost, &sent.context("nothing was sent")?);
         }
         Ok(())
+    }
+
+    /// The floor, and how many times that a call took which was made right before or after.
+    fn floor_line(&mut self, scenario: &'static str, cost: Cost, sent: &Sent) {
+        let mut recorder = self.recorder(FLOOR);
+        recorder.time(scenario, sent.time);
+        recorder.count(scenario, Metric::Bytes, sent.bytes as u64);
+        let over = cost.time.as_secs_f64() / sent.time.as_secs_f64();
+        self.recorder(PORTOLAN).record(scenario, Metric::OverFloor, over);
     }
 
     fn line(&mut self, scenario: &'static str, cost: Cost, report: &SyncReport) {
@@ -169,4 +141,16 @@ impl Plan<'_> {
         let size = Size { services: spec.services, endpoints: spec.endpoints };
         Recorder { figures: self.figures, size, arm, run: self.run }
     }
+}
+
+/// Who is measured, and what it is measured by.
+struct Both<'a> {
+    backend: &'a mut NftBackend,
+    floor: &'a mut Floor,
+}
+
+/// Whether the floor comes before the agent: what follows finds warmer caches, and less free
+/// memory.
+fn goes_first(round: u32) -> bool {
+    round.is_multiple_of(2)
 }

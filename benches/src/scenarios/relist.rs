@@ -10,15 +10,14 @@ use super::Run;
 use super::names::{RECOVERED, RELIST};
 use crate::cluster::Cluster;
 use crate::observe::Observer;
-use crate::process::Usage;
 use crate::session::Session;
 
 const RESOURCES: [Resource; 2] = [Resource::Services, Resource::EndpointSlices];
 /// So long without work means that the lists have been dealt with.
 const IDLE: Duration = Duration::from_millis(400);
 /// How often that is looked at, and the processor time of idling in between.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-const IDLE_CPU: Duration = Duration::from_micros(500);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const IDLE_CPU: Duration = Duration::from_micros(100);
 
 impl Run<'_> {
     /// Nothing has changed: the cost is processor time and memory, and no operation. Then
@@ -33,7 +32,7 @@ impl Run<'_> {
         let before = self.calm(session, observer)?;
         let begin = Instant::now();
         self.expire(session)?;
-        let idle_since = self.idle(session, before.usage)?;
+        let idle_since = self.idle(session)?;
         self.recorder().time(RELIST, idle_since.saturating_duration_since(begin));
         self.record_costs(RELIST, session, observer, &before)?;
 
@@ -74,24 +73,28 @@ impl Run<'_> {
                 self.arm.name,
                 session.output()
             );
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(LOOK_EVERY);
         }
         Ok(())
     }
 
-    /// Since when the process has had nothing to do.
-    pub(super) fn idle(&self, session: &Session<'_>, before: Usage) -> anyhow::Result<Instant> {
+    /// Since when the process has had nothing to do. To look takes this process one system
+    /// call, because it works on the same processors.
+    pub(super) fn idle(&self, session: &Session<'_>) -> anyhow::Result<Instant> {
         let begin = Instant::now();
-        let (mut last, mut since) = (before, begin);
-        while since.elapsed() < IDLE {
+        let (mut last, mut since) = (session.cpu()?, begin);
+        loop {
             std::thread::sleep(LOOK_EVERY);
-            let now = session.usage()?;
-            if now.since(&last).cpu > IDLE_CPU {
-                since = Instant::now();
+            let looked = Instant::now();
+            let now = session.cpu()?;
+            if now.saturating_sub(last) > IDLE_CPU {
+                since = looked;
             }
-            ensure!(begin.elapsed() < self.load.patience, "{} is never idle", self.arm.name);
+            if looked - since >= IDLE {
+                return Ok(since);
+            }
+            ensure!(looked - begin < self.load.patience, "{} is never idle", self.arm.name);
             last = now;
         }
-        Ok(since)
     }
 }

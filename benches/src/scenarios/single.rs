@@ -14,7 +14,7 @@ use crate::session::Session;
 /// What was used and sent before a scenario.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
-    pub(super) usage: Usage,
+    usage: Usage,
     sent: Option<Sent>,
 }
 
@@ -33,7 +33,7 @@ impl Run<'_> {
             let time = self.apply(session, observer, &edit)?;
             self.recorder().time(REPLACED, time);
         }
-        self.record_costs(REPLACED, session, observer, &before)
+        self.record_costs_of(REPLACED, self.single_changes(), session, observer, &before)
     }
 
     /// A service gains a pod, and another time loses one.
@@ -54,7 +54,7 @@ impl Run<'_> {
             let time = self.apply(session, observer, &edit)?;
             self.recorder().time(SCALED, time);
         }
-        self.record_costs(SCALED, session, observer, &before)
+        self.record_costs_of(SCALED, self.single_changes(), session, observer, &before)
     }
 
     /// Writes an edit and waits for the kernel to have it. New addresses are recognised
@@ -114,12 +114,12 @@ impl Run<'_> {
         match observer.witness {
             // What was not awaited is not seen there.
             Witness::Destinations => {
-                self.idle(session, session.usage()?)?;
+                self.idle(session)?;
             }
             _ => observer.settled(&self.calm_of(&|| session.works()))?,
         }
         observer.forget();
-        observer.take_counts();
+        observer.take_counts()?;
         // To tell what it sent costs it processor time.
         let sent = session.sent()?;
         Ok(Before { sent, usage: session.usage()? })
@@ -133,25 +133,34 @@ impl Run<'_> {
         observer: &Observer,
         before: &Before,
     ) -> anyhow::Result<()> {
+        self.record_costs_of(scenario, 1, session, observer, before)
+    }
+
+    /// The same for each of so many changes: arms have different numbers of them.
+    fn record_costs_of(
+        &mut self,
+        scenario: &'static str,
+        changes: u32,
+        session: &Session<'_>,
+        observer: &Observer,
+        before: &Before,
+    ) -> anyhow::Result<()> {
         let used = session.usage()?.since(&before.usage);
         let sent = session.sent()?;
-        let counts = observer.take_counts();
-        if counts.overruns > 0 {
-            self.say(&format!("{} overruns of notifications: counts are too low", counts.overruns));
-        }
+        let counts = observer.take_counts()?;
         let mut recorder = self.recorder();
-        recorder.usage(scenario, &used);
+        recorder.usage_of(scenario, &used, changes);
         if observer.witness != Witness::Destinations {
-            recorder.count(scenario, Metric::Transactions, counts.transactions);
+            recorder.share(scenario, Metric::Transactions, counts.transactions, changes);
         }
         if observer.witness == Witness::Notifications {
-            recorder.count(scenario, Metric::Operations, counts.operations);
+            recorder.share(scenario, Metric::Operations, counts.operations, changes);
         }
         if let (Some(sent), Some(earlier)) = (sent, before.sent) {
             let sent = sent.since(earlier);
-            recorder.count(scenario, Metric::Bytes, sent.bytes);
+            recorder.share(scenario, Metric::Bytes, sent.bytes, changes);
             if observer.witness == Witness::Destinations {
-                recorder.count(scenario, Metric::Operations, sent.operations);
+                recorder.share(scenario, Metric::Operations, sent.operations, changes);
             }
         }
         Ok(())

@@ -1,9 +1,10 @@
 //! From the start of the process to a kernel that has everything, API server included.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::Run;
 use super::names::{COLD_START, WARM_RESTART};
+use crate::ask::Sent;
 use crate::figures::Metric;
 use crate::observe::Contents;
 use crate::session::{Session, Started};
@@ -29,6 +30,18 @@ impl Run<'_> {
         self.say("warm restart");
         session.stop()?;
         let started = session.start(!self.arm.tells_readiness)?;
+        if let Some(sent) = started.sent {
+            let none = sent == Sent::default() && started.transactions.unwrap_or_default() == 0;
+            ensure!(
+                none,
+                "a restart on a kernel that has everything sent {} operations and {} bytes in {} \
+                 transactions\n{}",
+                sent.operations,
+                sent.bytes,
+                started.transactions.unwrap_or_default(),
+                session.output()
+            );
+        }
         let over = started.kernel.max(started.ready);
         let over = over.context("a restart that neither sent nor said anything")?;
         self.recorder().time(WARM_RESTART, over);

@@ -91,6 +91,20 @@ impl NftBackend {
         Ok(self.disturbance.look(&mut self.connection, state, table, now)?)
     }
 
+    /// The transaction that [`Backend::apply`] would send, for the caller to send. The backend
+    /// takes it as done. What an apply costs beyond sending it is the backend's own share.
+    ///
+    /// # Errors
+    ///
+    /// [`NftError::NotConverged`] before the first convergence, and after a failure.
+    pub fn transaction(&mut self, changes: &[Change]) -> Result<Batch, NftError> {
+        let state = self.state.as_mut().ok_or(NftError::NotConverged)?;
+        let deltas = apply(state, changes);
+        let mut batch = Batch::new(None);
+        write(&deltas, state, &self.options.table, &mut batch);
+        Ok(batch)
+    }
+
     /// Sends what separates the kernel from what it should be. Refused if others had a
     /// transaction since our last one.
     fn commit(

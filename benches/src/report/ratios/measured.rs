@@ -43,6 +43,10 @@ impl Guard {
         format!("{}{part} / {below}", self.scenario)
     }
 
+    fn has_own_floor(&self) -> bool {
+        matches!(self.below, Below::Floor(scenario) if scenario == self.scenario)
+    }
+
     /// Nothing, if one of both was not measured.
     pub(super) fn value(&self, figures: &[Figure], size: Size) -> Option<f64> {
         let own = |metric| find(figures, size, self.scenario, PORTOLAN, metric);
@@ -52,7 +56,11 @@ impl Guard {
             Below::Own(scenario) => find(figures, size, scenario, PORTOLAN, Metric::Time),
         }?;
         match self.part {
-            Part::Time => over(own(Metric::Time)?, below),
+            Part::Time => {
+                // Of pairs, where floor and agent took turns.
+                let paired = self.has_own_floor().then(|| own(Metric::OverFloor)).flatten();
+                paired.map(|it| it.summary.median).or_else(|| over(own(Metric::Time)?, below))
+            }
             Part::P99 => divide(own(Metric::Time)?.summary.p99, below.summary.median),
             Part::Cpu => over(own(Metric::Cpu)?, below),
             Part::CpuOfOne => {

@@ -39,9 +39,25 @@ fn every_scenario_gives_a_figure_and_what_changes_nothing_sends_nothing() {
             let time = median(&report, scenario, "portolan", "time");
             assert!(time.is_some_and(|time| time > 0.0), "{scenario}: {time:?}");
         }
-        for (scenario, arm) in [("plan to kernel: everything", "floor"), ("ask over UDP", "direct")]
+        for (scenario, arm, metric) in [
+            ("plan to kernel: everything", "floor", "time"),
+            ("plan to kernel: replaced", "floor", "time"),
+            ("plan to kernel: scaled", "floor", "time"),
+            ("plan to kernel: scaled", "portolan", "over-floor"),
+            ("connect past the rules", "direct", "rate"),
+            ("connect to a ClusterIP", "portolan", "rate"),
+            ("ask over UDP", "direct", "time"),
+            ("ask over UDP", "portolan", "rate"),
+        ] {
+            assert!(median(&report, scenario, arm, metric).is_some(), "{scenario}, {arm}");
+        }
+        // Both send the same, but for the generation that the agent builds upon.
+        for scenario in
+            ["everything", "replaced", "scaled"].map(|it| format!("plan to kernel: {it}"))
         {
-            assert!(median(&report, scenario, arm, "time").is_some(), "{scenario}, {arm}");
+            let bytes = |arm| median(&report, &scenario, arm, "bytes").unwrap();
+            let more = bytes("portolan") - bytes("floor");
+            assert!((0.0..=8.0).contains(&more), "{scenario}: {more}");
         }
         for (scenario, metric, expected) in [
             ("warm restart", "transactions", 0.0),

@@ -7,7 +7,7 @@ use portolan_bench::Arguments;
 use serde_json::Value;
 
 /// What is measured of the running agent, as tables and baselines name it.
-pub(crate) const OF_AGENT: [&str; 14] = [
+pub(crate) const OF_AGENT: [&str; 15] = [
     "cold start",
     "warm restart",
     "endpoint replaced",
@@ -21,6 +21,7 @@ pub(crate) const OF_AGENT: [&str; 14] = [
     "connect past the rules",
     "connect to a ClusterIP",
     "connect with affinity",
+    "ask over UDP past the rules",
     "ask over UDP",
 ];
 
