@@ -88,7 +88,7 @@ fn more_of_what_is_counted_and_a_lower_rate_fail_the_run_and_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let baseline = baseline(directory.path());
     for (scenario, metric, times, name) in [
-        ("endpoint replaced", "cpu", 4.0, "processor time of one"),
+        ("endpoint replaced", "cpu", 4.0, "processor time"),
         ("sustained churn", "cpu", 4.0, "processor time of one"),
         ("cold start", "cpu", 4.0, "processor time"),
         ("cold start", "peak-resident", 1.25, "peak of resident memory"),
