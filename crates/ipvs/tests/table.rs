@@ -77,7 +77,7 @@ fn change(backend: &mut Dataplane, cluster: &mut Cluster, costs: &mut Costs, cha
     for update in replaced {
         costs.replaced.time(|| backend.apply(&cluster.take(update)));
     }
-    costs.let_go.time(|| backend.is_disturbed().map(|_| SyncReport::default()));
+    costs.let_go.time(|| Ok(backend.is_disturbed().map(|_| SyncReport::default())?));
     let back: Vec<Update> = (0..changes).map(|round| cluster.scaled_down(round)).collect();
     for update in back {
         backend.apply(&cluster.take(update)).unwrap();

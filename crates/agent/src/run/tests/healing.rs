@@ -19,8 +19,14 @@ async fn is_asked_within(agent: &Harness, seconds: u32) -> bool {
         settle().await;
         advance(Duration::from_secs(1)).await;
     }
-    settle().await;
-    !agent.kernel.asked.is_empty()
+    // The backend has a thread of its own, and a busy machine runs it when it likes.
+    for _ in 0..200 {
+        settle().await;
+        if !agent.kernel.asked.is_empty() {
+            return true;
+        }
+    }
+    false
 }
 
 #[tokio::test(start_paused = true)]
