@@ -191,9 +191,11 @@ impl Arguments {
     pub(crate) fn wants(&self, scenario: &str) -> bool {
         match scenario {
             names::CHURN => self.churn_rate > 0 && self.churn_seconds > 0,
-            names::CONNECT | names::CONNECT_SERVICE | names::CONNECT_AFFINITY | names::DATAGRAM => {
-                self.connections > 0
-            }
+            names::CONNECT
+            | names::CONNECT_SERVICE
+            | names::CONNECT_AFFINITY
+            | names::DATAGRAM_PAST
+            | names::DATAGRAM => self.connections > 0,
             names::ROLLING_UPDATE => self.deployment > 0,
             _ => true,
         }
