@@ -17,6 +17,11 @@ pub(super) struct Build {
 }
 
 impl Build {
+    /// Whether it is what the tests' lane `bench` builds: its dependencies are not optimised.
+    pub(super) fn is_lane_s(&self) -> bool {
+        self.profile == "bench-ci"
+    }
+
     pub(super) fn of_environment() -> Build {
         let said = |name| std::env::var(name).unwrap_or_default();
         Build { commit: said(COMMIT), profile: said(PROFILE) }

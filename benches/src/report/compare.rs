@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use super::build::Build;
 use super::limits::Kind;
 use super::ratios::Ratio;
 use super::{Report, format, write};
@@ -49,7 +50,7 @@ impl Baseline {
     /// What a run measured, with limits that other machines keep within.
     pub(crate) fn of(report: &Report) -> Baseline {
         let compared = report.ratios.iter().filter(|it| Kind::COMPARED.contains(&it.kind));
-        let values = compared.map(|ratio| (ratio.name.clone(), Limit::of(ratio)));
+        let values = compared.map(|ratio| (ratio.name.clone(), Limit::of(ratio, &report.build)));
         let reasons = Kind::COMPARED.map(|kind| (kind, kind.reason().to_owned()));
         Baseline {
             about: ABOUT.to_owned(),
@@ -117,10 +118,12 @@ fn judge(measured: Option<&Ratio>, limit: &Limit) -> &'static str {
 }
 
 impl Limit {
-    fn of(ratio: &Ratio) -> Limit {
+    fn of(ratio: &Ratio, build: &Build) -> Limit {
         // Digits beyond these differ from run to run.
         let rounded = |value: f64| (value * 1000.0).round() / 1000.0;
-        let most = ratio.kind.most(ratio.value).min(ratio.target.unwrap_or(f64::INFINITY));
+        // A target is for builds as users have them; growth is that of any build.
+        let target = ratio.target.filter(|_| ratio.kind == Kind::Growth || !build.is_lane_s());
+        let most = ratio.kind.most(ratio.value).min(target.unwrap_or(f64::INFINITY));
         Limit { kind: ratio.kind, value: rounded(ratio.value), most: rounded(most) }
     }
 }
