@@ -94,11 +94,11 @@ fn what_is_worse_by_more_than_its_margin_fails_and_is_named() {
     let floor = "plan to kernel: everything / floor, at 1000 services";
     let operations = "plan to kernel: everything: operations, at 1000 services";
     for (slower, sent, expected) in [
-        (1.2, 1_010, &[][..]),
-        (1.25, 1_000, &[floor]),
+        (1.4, 1_010, &[][..]),
+        (1.5, 1_000, &[floor]),
         (0.1, 500, &[]),
         (1.0, 1_011, &[operations]),
-        (1.25, 1_011, &[floor, operations]),
+        (1.5, 1_011, &[floor, operations]),
     ] {
         let comparison = compare(&report(slower, sent), &baseline);
         let mut failed = comparison.failed.clone();
