@@ -69,13 +69,11 @@ impl Paths {
         let there = self.routing.rules()?;
         let missing = self.rules.iter().filter(|rule| !there.contains(rule));
         let others = there.iter().filter(|rule| !self.rules.contains(rule));
-        let (former, superfluous): (Vec<PolicyRule>, Vec<PolicyRule>) =
-            others.copied().partition(|rule| self.is_former(rule));
+        let superfluous = others.filter(|rule| !self.is_former(rule));
         let operations: Vec<Operation> = missing
             .map(|rule| Operation::AddRule(*rule))
-            .chain(superfluous.into_iter().map(Operation::DeleteRule))
+            .chain(superfluous.map(|rule| Operation::DeleteRule(*rule)))
             .collect();
-        self.former_rules = former;
         let refused = self.execute(&operations)?;
         let refused = refused.iter().filter_map(|index| operations.get(*index));
         self.refused_rules = refused
@@ -86,6 +84,13 @@ impl Paths {
             .collect();
         let routes = self.routing.routes(self.table)?;
         self.routes = routes.into_iter().map(|route| route.network).collect();
+        Ok(())
+    }
+
+    /// Finds out which marks an earlier process gave; changes nothing.
+    pub(crate) fn look_for_former_marks(&mut self) -> Result<(), NetlinkError> {
+        let there = self.routing.rules()?;
+        self.former_rules = there.into_iter().filter(|rule| self.is_former(rule)).collect();
         Ok(())
     }
 

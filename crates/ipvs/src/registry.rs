@@ -34,6 +34,8 @@ pub(crate) struct Registry {
     table: String,
     /// Of connections that the table hands over.
     mark: u32,
+    /// Of those that an earlier process handed over, or 0.
+    former_marks: u32,
     bytes_sent: u64,
     /// Transactions since they were last asked for.
     transactions: u32,
@@ -46,6 +48,7 @@ impl Registry {
             connection: Connection::open()?,
             table: options.registry.clone(),
             mark: 1 << (options.mark_bit & 31),
+            former_marks: 0,
             bytes_sent: 0,
             transactions: 0,
         })
@@ -62,11 +65,17 @@ impl Registry {
         self.bytes_sent
     }
 
+    /// The rules that [`Registry::create`] makes let in what has one of these marks, too.
+    pub(crate) const fn let_in(&mut self, former_marks: u32) {
+        self.former_marks = former_marks;
+    }
+
     /// Makes what is not there of the tables, their sets and rules.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
         for family in Family::ALL {
-            if !self.exists(family)? {
+            // Adding a table that exists switches it on.
+            if !self.is_awake(family)? {
                 let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
                 let table = Table { name: self.table.clone(), comment, dormant: false };
                 batch.add_table(family, &table);
@@ -74,7 +83,7 @@ impl Registry {
             if !self.has_set(family)? {
                 batch.add_set(family, &self.table, &set(family));
             }
-            let guard = guard(family, &self.table, self.mark);
+            let guard = guard(family, &self.table, self.mark | self.former_marks);
             if !guard.is_there(&mut self.connection)? {
                 guard.write(&mut self.connection, &mut batch)?;
             }
@@ -82,10 +91,11 @@ impl Registry {
         self.commit(&mut batch)
     }
 
-    /// Whether the kernel has the rules. Without the set it has none.
+    /// Whether the kernel has the rules and heeds them. Without the set it has none.
     pub(crate) fn is_guarded(&mut self) -> Result<bool, NetlinkError> {
         for family in Family::ALL {
-            if !guard(family, &self.table, self.mark).is_there(&mut self.connection)? {
+            let guard = guard(family, &self.table, self.mark | self.former_marks);
+            if !guard.is_there(&mut self.connection)? || !self.is_awake(family)? {
                 return Ok(false);
             }
         }
@@ -99,6 +109,12 @@ impl Registry {
 
     fn exists(&mut self, family: Family) -> Result<bool, NetlinkError> {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
+    }
+
+    /// Whether the table is there and not switched off (`flags dormant`).
+    fn is_awake(&mut self, family: Family) -> Result<bool, NetlinkError> {
+        let tables = self.connection.tables(family)?;
+        Ok(tables.iter().any(|table| table.name == self.table && !table.dormant))
     }
 
     /// Whether there is a table with the set.
@@ -177,8 +193,8 @@ impl Registry {
     }
 }
 
-const fn guard(family: Family, table: &str, mark: u32) -> Guard<'_> {
-    Guard { family, table, servers: SET, mark }
+const fn guard(family: Family, table: &str, marks: u32) -> Guard<'_> {
+    Guard { family, table, servers: SET, marks }
 }
 
 fn set(family: Family) -> Set {

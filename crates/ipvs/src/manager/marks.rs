@@ -49,6 +49,8 @@ impl Manager {
 
     /// The table looks for none of their marks any more.
     pub(crate) fn forget_former_marks(&mut self) -> Result<(), IpvsError> {
-        Ok(self.paths.forget_former_marks()?)
+        self.paths.forget_former_marks()?;
+        self.registry.let_in(0);
+        Ok(self.registry.create()?)
     }
 }

@@ -26,6 +26,9 @@ impl Manager {
     pub(super) fn observe(&mut self) -> Result<(), IpvsError> {
         // Whom IPVS does not obey needs none of the rest.
         let servers = self.ipvs.servers()?;
+        self.paths.look_for_former_marks()?;
+        // Until the table gives ours, those are what it hands over.
+        self.registry.let_in(self.paths.former_marks());
         self.registry.create()?;
         self.paths.create()?;
         self.incomplete = false;

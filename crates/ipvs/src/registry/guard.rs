@@ -58,8 +58,8 @@ pub(super) struct Guard<'a> {
     pub(super) table: &'a str,
     /// The set of all virtual servers.
     pub(super) servers: &'a str,
-    /// The bit of the connection's mark that says that it was handed over.
-    pub(super) mark: u32,
+    /// The bits of the connection's mark of which one says that it was handed over.
+    pub(super) marks: u32,
 }
 
 impl Guard<'_> {
@@ -116,7 +116,7 @@ impl Guard<'_> {
     fn rule(&self, begin: Vec<Expression>, end: Expression) -> Rule {
         let not_handed_over = vec![
             Expression::CtLoad { key: CtKey::Mark, register: FIRST },
-            masked(self.mark),
+            masked(self.marks),
             compare(Comparison::Equal, &[0; 4]),
         ];
         rule([begin, not_handed_over, self.is_for_a_server()].concat(), end)

@@ -1,7 +1,11 @@
 //! The register in a network namespace of its own.
 
+use std::net::{TcpListener, TcpStream};
+
 use portolan_lab::namespaced;
-use portolan_netlink::nftables::Chain;
+use portolan_netlink::nftables::{
+    BaseChain, Chain, ChainKind, CtKey, Expression, Hook, Policy, Register, Rule,
+};
 
 use super::*;
 
@@ -53,20 +57,66 @@ fn rules_that_others_changed_are_mended_and_others_are_not_written_again() {
         assert_eq!(registry.take_transactions(), 1);
         registry.create().unwrap();
         assert_eq!(registry.take_transactions(), 0);
-        let chain = Chain { name: "theirs".to_owned(), base: None, comment: None };
-        let disturbances: [fn(&mut Batch, &Chain); 2] = [
-            |batch, _| batch.flush_chain(Family::Ip6, "ours", "input"),
-            |batch, chain| batch.add_chain(Family::Ip, "ours", chain),
+        let disturbances: [fn(&mut Batch); 3] = [
+            |batch| batch.flush_chain(Family::Ip6, "ours", "input"),
+            |batch| {
+                let chain = Chain { name: "theirs".to_owned(), base: None, comment: None };
+                batch.add_chain(Family::Ip, "ours", &chain);
+            },
+            |batch| {
+                let table = Table { name: "ours".to_owned(), dormant: true, ..Table::default() };
+                batch.add_table(Family::Ip, &table);
+            },
         ];
         for disturb in disturbances {
             let mut batch = Batch::new(None);
-            disturb(&mut batch, &chain);
+            disturb(&mut batch);
             Connection::open().unwrap().commit(&mut batch).unwrap();
             assert!(!registry.is_guarded().unwrap());
             registry.create().unwrap();
             assert!(registry.is_guarded().unwrap());
         }
+        registry.let_in(0);
+        assert!(registry.is_guarded().unwrap(), "as it was");
         registry.mark <<= 1;
         assert!(!registry.is_guarded().unwrap(), "another mark");
+    });
+}
+
+/// Gives what this node sends a mark, as the table does that hands it over.
+fn mark_connections(mark: u32) {
+    let (name, hook) = ("marking".to_owned(), Hook::Output);
+    let (kind, policy) = (ChainKind::Filter, Policy::Accept);
+    let base = Some(BaseChain { kind, hook, priority: -150, policy });
+    let expressions = vec![
+        Expression::Immediate { register: Register::Word(0), value: mark.to_ne_bytes().to_vec() },
+        Expression::CtSet { key: CtKey::Mark, register: Register::Word(0) },
+    ];
+    let mut batch = Batch::new(None);
+    batch.add_table(Family::Ip, &Table { name: name.clone(), ..Table::default() });
+    batch.add_chain(Family::Ip, &name, &Chain { name: name.clone(), base, comment: None });
+    batch.add_rule(Family::Ip, &name, &name, &Rule { expressions, comment: None });
+    Connection::open().unwrap().commit(&mut batch).unwrap();
+}
+
+#[test]
+fn what_an_earlier_process_marked_is_let_in_until_its_mark_is_forgotten() {
+    let name =
+        "registry::tests::what_an_earlier_process_marked_is_let_in_until_its_mark_is_forgotten";
+    namespaced(name, || {
+        let mut registry = opened();
+        let former = registry.mark << 1;
+        mark_connections(former);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        for (former_marks, is_let_in) in [(former, true), (0, false), (former, true)] {
+            registry.let_in(former_marks);
+            registry.create().unwrap();
+            let key = ServerKey::Address { protocol: 6, address };
+            registry.add(&[(key, String::new())]).unwrap();
+            assert!(registry.is_guarded().unwrap());
+            let connected = TcpStream::connect(address);
+            assert_eq!(connected.is_ok(), is_let_in, "{former_marks:#x}: {connected:?}");
+        }
     });
 }
