@@ -1,9 +1,6 @@
 //! Elements on their way to the kernel.
 
-use super::uapi::{
-    ELEMENT_CATCH_ALL, ELEMENT_INTERVAL_END, USERDATA_MAX, element, element_list, flag, list,
-    message,
-};
+use super::uapi::{ELEMENT_INTERVAL_END, USERDATA_MAX, element, element_list, flag, list, message};
 use super::userdata;
 use super::{Batch, Data, Family};
 use crate::wire::encoder::Encoder;
@@ -66,14 +63,6 @@ impl<'batch, 'name> ElementWriter<'batch, 'name> {
     /// Writes an element. A deletion needs the key alone and ignores the rest.
     pub fn push(&mut self, key: &[u8], data: Option<Data<'_>>, comment: Option<&str>) {
         self.write(&Element { key, data, comment, ..Element::default() });
-        self.batch.count_element();
-    }
-
-    /// Writes the element for all keys that have none of their own (`*` in nft). Linux
-    /// before 5.13 has none such and refuses the batch.
-    pub fn push_catch_all(&mut self, data: Option<Data<'_>>, comment: Option<&str>) {
-        let flags = ELEMENT_CATCH_ALL;
-        self.write(&Element { flags, data, comment, ..Element::default() });
         self.batch.count_element();
     }
 
@@ -148,9 +137,7 @@ impl<'batch, 'name> ElementWriter<'batch, 'name> {
 
 impl Element<'_> {
     fn encode(&self, operation: ElementOperation, userdata: &[u8], encoder: &mut Encoder) {
-        if self.flags & ELEMENT_CATCH_ALL == 0 {
-            Data::Bytes(self.key).encode(element::KEY, encoder);
-        }
+        Data::Bytes(self.key).encode(element::KEY, encoder);
         if let Some(key_end) = self.key_end {
             Data::Bytes(key_end).encode(element::KEY_END, encoder);
         }

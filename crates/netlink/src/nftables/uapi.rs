@@ -62,8 +62,6 @@ pub(crate) const GENERATION_ID: u16 = 1;
 pub(crate) const TABLE_DORMANT: u32 = 1;
 /// `NFT_SET_ELEM_INTERVAL_END`
 pub(crate) const ELEMENT_INTERVAL_END: u32 = 1;
-/// `NFT_SET_ELEM_CATCHALL`, Linux 5.13.
-pub(crate) const ELEMENT_CATCH_ALL: u32 = 2;
 /// `NFT_DATA_VERDICT`, the data type of verdict maps.
 pub(crate) const DATA_TYPE_VERDICT: u32 = 0xffff_ff00;
 /// `NFT_USERDATA_MAXLEN`
