@@ -34,6 +34,8 @@ pub struct NftBackend {
     batch: Batch,
     /// What was observed before plans were known.
     ahead: Option<Observation>,
+    /// How the tables are divided, from the first convergence on.
+    partition: Option<Partition>,
     /// `None` until the first convergence, and after a failure.
     state: Option<State>,
     /// Convergences that the kernel refused, in a row.
@@ -52,6 +54,7 @@ impl NftBackend {
             connection,
             batch: Batch::new(None),
             ahead: None,
+            partition: None,
             state: None,
             refusals: 0,
             disturbance: Disturbance::new(),

@@ -235,6 +235,20 @@ impl Container {
             ..Set::default()
         }
     }
+
+    /// Whether a set of the kernel is declared as this container is, whatever its size.
+    pub(crate) fn is_declared_by(self, family: Family, set: &Set) -> bool {
+        // Comments are for people, and old kernels do not keep them.
+        set.size.is_some_and(|size| {
+            Set { comment: None, ..set.clone() }
+                == Set { comment: None, ..self.declaration(family, size) }
+        })
+    }
+
+    /// Whether it is one of the maps that endpoints are divided into.
+    pub(crate) const fn is_part(self) -> bool {
+        matches!(self, Container::Endpoints(EntryKind::Address, Pool::Cluster, _))
+    }
 }
 
 /// The field type of an address of a family.

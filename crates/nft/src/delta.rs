@@ -124,9 +124,11 @@ impl Delta {
             let mut adder = Adder::new(batch, family, table, *container);
             elements.iter().for_each(|element| adder.add(element));
         }
-        for container in self.fill_elements.keys() {
-            let mut adder = Adder::new(batch, family, table, *container);
-            inventory.of(*container, &mut |element| adder.add(&element));
+        let filled: Vec<Container> = self.fill_elements.keys().copied().collect();
+        let sources = inventory.sources(&filled);
+        for container in filled {
+            let mut adder = Adder::new(batch, family, table, container);
+            inventory.of(container, &sources, &mut |element| adder.add(&element));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use portolan_core::Family;
-use portolan_netlink::nftables::{self, Rule, Set, Table};
+use portolan_netlink::nftables::{self, Rule, Table};
 
 use crate::container::{Container, size_for};
 use crate::delta::Delta;
@@ -28,6 +28,9 @@ pub(crate) fn diff(
     table: &str,
 ) -> (Delta, HashMap<Container, u32>) {
     let (mut delta, mut observed) = begin(observed, table);
+    // Others may have made further parts; what is in a map goes with it.
+    let wanted: BTreeSet<Container> = desired.containers().collect();
+    observed.elements.retain(|container, _| wanted.contains(container));
     let missing = match_elements(&mut observed.elements, inventory);
     let (sizes, rebuilt) =
         diff_structure(desired, &mut observed, &mut delta, &|container, there| {
@@ -161,11 +164,11 @@ fn diff_containers(
     for container in desired.containers() {
         let there = observed.sets.remove(container.name());
         let room = room(container, observed.elements.get(&container));
-        let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));
-        let keep = keep.and_then(|set| {
+        let is_divided_anew = container.is_part() && desired.parts != observed.parts;
+        let is_sound = !is_divided_anew && !observed.spoilt.contains(&container);
+        let keep = there.as_ref().filter(|_| is_sound).and_then(|set| {
             let size = set.size.filter(|size| usize::try_from(*size).is_ok_and(|it| it >= room))?;
-            let wanted = container.declaration(desired.settings.family, size);
-            same_declaration(set, &wanted).then_some(size)
+            container.is_declared_by(desired.settings.family, set).then_some(size)
         });
         let size = keep.unwrap_or_else(|| size_for(container, desired.count(container)));
         sizes.insert(container, size);
@@ -182,11 +185,6 @@ fn diff_containers(
     let foreign = std::mem::take(&mut observed.sets).into_keys();
     delta.delete_sets.extend(foreign.filter(|name| !goes_with_its_rule(name)));
     (sizes, rebuilt)
-}
-
-fn same_declaration(there: &Set, wanted: &Set) -> bool {
-    // Comments are for people, and old kernels do not keep them.
-    Set { comment: None, ..there.clone() } == Set { comment: None, ..wanted.clone() }
 }
 
 /// Makes, changes and removes chains.

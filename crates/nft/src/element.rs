@@ -179,6 +179,35 @@ pub(crate) fn count_own_elements(
     }
 }
 
+/// Hands out the parts of a family's map of endpoints in which a service has elements, one as
+/// often as there are frontends with some in it.
+pub(crate) fn parts_of(
+    service: &PlacedService,
+    family: Family,
+    partition: Partition,
+    emit: &mut dyn FnMut(Container),
+) {
+    let parts = partition.of(family);
+    for port in service.plan.ports.iter().filter(|it| it.family == family) {
+        for (frontend, _) in in_parts(port) {
+            let key = frontend_key(port, frontend);
+            let part = parts.of(EntryKind::Address, Pool::Cluster, &key);
+            emit(Container::Endpoints(EntryKind::Address, Pool::Cluster, part));
+        }
+    }
+}
+
+/// The frontends of a port that have elements in the map of endpoints that is divided, with
+/// the pool of which they have them.
+pub(crate) fn in_parts(port: &PortPlan) -> impl Iterator<Item = (&Frontend, Pool)> {
+    let frontends = port.frontends.iter().filter(|_| port.affinity.is_none());
+    let by_address = frontends.filter(|it| entry_kind(it) == EntryKind::Address);
+    by_address.filter_map(|frontend| {
+        let [inside, _] = pools(frontend);
+        Some((frontend, inside?))
+    })
+}
+
 fn range_elements(port: &PortPlan, frontend: &Frontend, emit: &mut dyn FnMut(Container, Element)) {
     for range in restriction(port, frontend).unwrap_or_default() {
         let key = frontend_key(port, frontend).with_client(range.network());

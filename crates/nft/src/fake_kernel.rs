@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use portolan_core::Family;
 use portolan_netlink::nftables::{Expression, OwnedVerdict, Rule, Set};
 
 use crate::container::Container;
@@ -63,13 +64,13 @@ impl FakeKernel {
     }
 
     /// The table as a listing shows it.
-    pub(crate) fn observe(&self) -> Option<ObservedTable> {
+    pub(crate) fn observe(&self, family: Family) -> Option<ObservedTable> {
         self.exists.then(|| ObservedTable {
             is_dormant: false,
             spoilt: BTreeSet::new(),
             chains: self.chains.clone(),
             sets: self.sets.clone(),
-            parts: parts(&self.sets),
+            parts: parts(family, &self.sets),
             elements: self.elements.iter().map(|(it, all)| (*it, observed(*it, all))).collect(),
         })
     }
@@ -88,11 +89,13 @@ impl FakeKernel {
     }
 
     fn fill_elements(&mut self, delta: &Delta, inventory: Inventory<'_>) {
+        let filled: Vec<Container> = delta.fill_elements.keys().copied().collect();
+        let sources = inventory.sources(&filled);
         for (container, count) in &delta.fill_elements {
             let size = self.sets.get(container.name()).and_then(|set| set.size).unwrap_or(0);
             let elements = self.elements.entry(*container).or_default();
             assert!(elements.is_empty(), "{container:?} is filled twice");
-            inventory.of(*container, &mut |Element { key, value, comment }| {
+            inventory.of(*container, &sources, &mut |Element { key, value, comment }| {
                 let element = ObservedElement { value, comment };
                 assert!(elements.insert(key, element).is_none(), "{container:?} has {key:?}");
             });

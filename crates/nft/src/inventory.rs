@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use portolan_core::{Family, ObjectName};
 
 use crate::container::Container;
-use crate::element::{Element, Selection, own_elements, shared_element};
+use crate::element::{Element, Selection, own_elements, parts_of, shared_element};
 use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::structure::FamilySettings;
@@ -30,19 +30,54 @@ pub(crate) struct Inventory<'a> {
 impl Inventory<'_> {
     /// Hands out all elements, no key of a container twice.
     pub(crate) fn all(&self, visit: &mut dyn FnMut(Container, Element)) {
-        self.select(None, visit);
+        self.select(None, &mut self.services.values(), visit);
+    }
+
+    /// Finds out which services have elements in which part of the map of endpoints, in one
+    /// walk, for whoever is to fill these containers.
+    pub(crate) fn sources(&self, containers: &[Container]) -> Sources<'_> {
+        let mut sources = Sources::default();
+        if containers.iter().filter(|container| container.is_part()).count() < 2 {
+            return sources;
+        }
+        let family = self.settings.family;
+        for service in self.services.values() {
+            parts_of(service, family, self.partition, &mut |part| {
+                let services: &mut Vec<&PlacedService> = sources.0.entry(part).or_default();
+                if services.last().is_none_or(|last| !std::ptr::eq(*last, service)) {
+                    services.push(service);
+                }
+            });
+        }
+        sources
     }
 
     /// Hands out the elements of one container.
-    pub(crate) fn of(&self, container: Container, visit: &mut dyn FnMut(Element)) {
-        self.select(Some(container), &mut |_, element| visit(element));
+    pub(crate) fn of(
+        &self,
+        container: Container,
+        sources: &Sources<'_>,
+        visit: &mut dyn FnMut(Element),
+    ) {
+        let mut visit = |_, element| visit(element);
+        match sources.0.get(&container) {
+            Some(services) => {
+                self.select(Some(container), &mut services.iter().copied(), &mut visit);
+            }
+            None => self.select(Some(container), &mut self.services.values(), &mut visit),
+        }
     }
 
-    fn select(&self, container: Option<Container>, visit: &mut dyn FnMut(Container, Element)) {
+    fn select(
+        &self,
+        container: Option<Container>,
+        services: &mut dyn Iterator<Item = &PlacedService>,
+        visit: &mut dyn FnMut(Container, Element),
+    ) {
         let family = self.settings.family;
         let selection = Selection { family: Some(family), container };
         let is_shared = container.is_some_and(Container::is_shared);
-        for service in self.services.values().filter(|_| !is_shared) {
+        for service in services.filter(|_| !is_shared) {
             own_elements(service, self.partition, selection, &mut |_, container, element| {
                 visit(container, element);
             });
@@ -59,3 +94,8 @@ impl Inventory<'_> {
         }
     }
 }
+
+/// The services that have elements in each part of a divided map. Empty where it is whole, or
+/// only one part is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Sources<'a>(HashMap<Container, Vec<&'a PlacedService>>);

@@ -75,7 +75,8 @@ pub struct NftOptions {
     /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has.
     /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
     pub ipvs_bit: u8,
-    /// How many endpoints one map is made for. Where a start finds more, it makes several:
+    /// How many endpoints one map is made for. Where the first convergence of a process finds
+    /// more, it makes several:
     /// what the kernel does with a map as a whole grows with the square of its size.
     pub endpoints_per_map: usize,
     /// Bits of the connection mark that an earlier process gave to what IPVS has; none is

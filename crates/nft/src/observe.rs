@@ -8,7 +8,7 @@ use portolan_netlink::nftables::{Connection, Data, ElementView, Set, Verdict};
 
 use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
-use crate::element::{Value, client_prefix, entry_kind, frontend_key, pools};
+use crate::element::{Value, client_prefix, draws, entry_kind, frontend_key, pools};
 use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
 use crate::observed_elements::ObservedElements;
@@ -60,14 +60,17 @@ pub(crate) fn observe_structure(
     for set in connection.sets(kernel, table)? {
         observed.sets.insert(set.name.clone(), set);
     }
-    observed.parts = parts(&observed.sets);
+    observed.parts = parts(family, &observed.sets);
     Ok(Some(observed))
 }
 
-/// How the map of endpoints is divided in a table with these sets.
-pub(crate) fn parts(sets: &BTreeMap<String, Set>) -> Parts {
-    let name = |part| Container::Endpoints(EntryKind::Address, Pool::Cluster, part).name();
-    let there = |part: &u16| sets.contains_key(name(*part));
+/// How the map of endpoints is divided in a family's table with these sets. Others may have
+/// put one of their own under a name of ours.
+pub(crate) fn parts(family: Family, sets: &BTreeMap<String, Set>) -> Parts {
+    let there = |part: &u16| {
+        let container = Container::Endpoints(EntryKind::Address, Pool::Cluster, *part);
+        sets.get(container.name()).is_some_and(|set| container.is_declared_by(family, set))
+    };
     Parts::ALL.numbers().filter(there).last().map_or(Parts::ONE, Parts::with)
 }
 
@@ -152,10 +155,7 @@ pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) ->
             }
             let kind = entry_kind(frontend);
             let slots = match port.affinity {
-                None => {
-                    let part = observed.parts.of(kind, side, &key);
-                    slots(observed, key, Container::Endpoints(kind, side, part))
-                }
+                None => slots(observed, key, endpoints_of(observed, key, kind, side)),
                 Some(_) => seated_slots(observed, key, kind, side),
             };
             if !slots.endpoints.is_empty() {
@@ -164,6 +164,15 @@ pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) ->
         }
     }
     Slots::default()
+}
+
+/// The map that a frontend's verdict leads to, and where there is none, that which ours would.
+fn endpoints_of(observed: &ObservedTable, key: Key, kind: EntryKind, side: Pool) -> Container {
+    let [inside, outside] =
+        observed.value(Container::Verdicts(kind), &key).map_or([None, None], draws);
+    let draw = if side == Pool::Cluster { inside } else { outside };
+    let part = draw.map_or_else(|| observed.parts.of(kind, side, &key), |draw| draw.part);
+    Container::Endpoints(kind, side, part)
 }
 
 fn slots(observed: &ObservedTable, key: Key, container: Container) -> Slots {

@@ -4,9 +4,10 @@
 //! in pieces of 32 KiB and walks from the first element to the beginning of each
 //! (`nft_hash_walk`, net/netfilter/nft_set_hash.c), so that a listing of 500,000 elements walks
 //! over 170 million. And a rule that comes to use a map walks over all of it
-//! (`nf_tables_bind_set`, net/netfilter/nf_tables_api.c). So the one map that grows with the
-//! cluster is divided: each of its parts has the endpoints of some frontends, and chains of
-//! its own that look into it.
+//! (`nf_tables_bind_set`, net/netfilter/nf_tables_api.c). So the map that has nearly all
+//! elements of nearly all clusters is divided: each of its parts has the endpoints of some
+//! frontends, and chains of its own that look into it. Those of frontends with session
+//! affinity, of NodePorts and of clients confined to this node are not.
 //!
 //! A table keeps its number of parts, whatever becomes of its services, until a start finds
 //! that it has become far too small.
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use portolan_core::{Family, Pool, ServicePlan};
 
 use crate::chain_name::EntryKind;
-use crate::element::{entry_kind, pools};
+use crate::element::in_parts;
 use crate::key::Key;
 
 /// The most parts that there are.
@@ -96,16 +97,12 @@ impl Partition {
         there: &dyn Fn(Family) -> Option<Parts>,
     ) -> Partition {
         let (mut v4, mut v6) = (0, 0);
-        for port in plans.iter().flat_map(|plan| &plan.ports).filter(|it| it.affinity.is_none()) {
+        for port in plans.iter().flat_map(|plan| &plan.ports) {
             let count = match port.family {
                 Family::V4 => &mut v4,
                 Family::V6 => &mut v6,
             };
-            for frontend in port.frontends.iter().filter(|it| entry_kind(it) == EntryKind::Address)
-            {
-                let [inside, _] = pools(frontend);
-                *count += inside.map_or(0, |pool| port.pool(pool).len());
-            }
+            *count += in_parts(port).map(|(_, pool)| port.pool(pool).len()).sum::<usize>();
         }
         let parts = |family, count| {
             let wanted = Parts::for_elements(count, each);

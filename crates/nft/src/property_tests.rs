@@ -52,7 +52,7 @@ impl Machine {
             self.kernel.entry(family).or_default();
         }
         let observed: BTreeMap<Family, Option<ObservedTable>> =
-            self.kernel.iter().map(|(family, kernel)| (*family, kernel.observe())).collect();
+            self.kernel.iter().map(|(family, kernel)| (*family, kernel.observe(*family))).collect();
         let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
         let partition = Partition::new(plans, self.options.endpoints_per_map, &there);
         let services: HashMap<ObjectName, PlacedService> = plans
@@ -130,7 +130,11 @@ impl Machine {
     }
 
     fn chains(&self) -> usize {
-        self.kernel.values().filter_map(FakeKernel::observe).map(|it| it.chains.len()).sum()
+        self.kernel
+            .iter()
+            .filter_map(|(it, kernel)| kernel.observe(*it))
+            .map(|it| it.chains.len())
+            .sum()
     }
 }
 
@@ -214,8 +218,8 @@ proptest! {
         prop_assert_eq!(machine.meaning(), fresh.meaning());
         for (family, kernel) in &fresh.kernel {
             // Chains that nothing needs any more may stay.
-            let there = machine.kernel[family].observe().unwrap().chains;
-            for (name, chain) in kernel.observe().unwrap().chains {
+            let there = machine.kernel[family].observe(*family).unwrap().chains;
+            for (name, chain) in kernel.observe(*family).unwrap().chains {
                 prop_assert_eq!(there.get(&name), Some(&chain), "{}", name);
             }
         }

@@ -9,7 +9,7 @@ use portolan_core::{Family, ObjectName};
 use crate::chain_name::ServingChain;
 use crate::container::{Container, size_for};
 use crate::element::{Value, count_own_elements, shared_addresses};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Sources};
 use crate::partition::{Partition, Parts};
 use crate::slots::PlacedService;
 use crate::structure::{Chain, FamilySettings};
@@ -72,7 +72,8 @@ impl State {
             let settings = table.settings.clone();
             let inventory = Inventory { settings: &settings, services, shared, partition };
             for container in table.containers().filter(|container| container.is_shared()) {
-                inventory.of(container, &mut |_| table.enter(container, 1, None));
+                let mut enter = |_| table.enter(container, 1, None);
+                inventory.of(container, &Sources::default(), &mut enter);
             }
             table.declare_sizes();
         }

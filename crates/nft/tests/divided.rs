@@ -5,12 +5,14 @@ mod common;
 #[path = "common/mixed_services.rs"]
 mod mixed_services;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use portolan_core::{Backend as _, Change, ServicePlan, SyncReport};
 use portolan_lab::namespaced;
-use portolan_netlink::nftables::{Batch, Connection, Family};
+use portolan_netlink::nftables::{
+    Batch, Connection, Data, ElementView, Family, Field, Set, SetData,
+};
 use portolan_nft::{KernelTable, NftBackend, NftOptions, inspect};
 
 use self::mixed_services::mixed_services;
@@ -43,6 +45,30 @@ fn serving(table: &str) -> KernelTable {
 fn maps(table: &str) -> BTreeSet<String> {
     let sets = Connection::open().unwrap().sets(Family::Ip, table).unwrap();
     sets.into_iter().map(|set| set.name).filter(|name| name.starts_with("endpoints")).collect()
+}
+
+/// Who is in which slot, by the bytes of keys and values, whichever map it is in.
+fn slots(table: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut connection = Connection::open().unwrap();
+    let mut slots = BTreeMap::new();
+    for map in maps(table) {
+        let visit = &mut |element: ElementView<'_>| {
+            let Some(Data::Bytes(endpoint)) = element.data else { unreachable!("{element:?}") };
+            slots.insert(element.key.to_vec(), endpoint.to_vec());
+        };
+        connection.elements(Family::Ip, table, &map, visit).unwrap();
+    }
+    slots
+}
+
+/// The same plans with the endpoints of each pool in the opposite order.
+fn reversed(plans: &[Arc<ServicePlan>]) -> Vec<Arc<ServicePlan>> {
+    let reverse = |plan: &Arc<ServicePlan>| {
+        let mut plan = (**plan).clone();
+        plan.ports.iter_mut().for_each(|port| port.cluster.reverse());
+        Arc::new(plan)
+    };
+    plans.iter().map(reverse).collect()
 }
 
 fn appear(plans: &[Arc<ServicePlan>]) -> Vec<Change> {
@@ -89,10 +115,12 @@ fn maps_that_became_far_too_large_are_divided_by_the_next_start_and_everybody_ke
         assert_eq!(maps("portolan").len(), 1);
         backend.apply(&appear(&plans[2..])).unwrap();
         assert_eq!(maps("portolan").len(), 1, "a change divides nothing");
-        let before = serving("portolan");
-        let (mut backend, report) = converge(&plans, "portolan", 20);
+        let report = backend.converge(&mut plans.iter(), &common::environment()).unwrap();
+        assert_eq!(report, SyncReport::default(), "nor does the same process ever");
+        let before = (serving("portolan"), slots("portolan"));
+        let (mut backend, report) = converge(&reversed(&plans), "portolan", 20);
         assert!(report.added > 100 && maps("portolan").len() >= 16, "{report:?}");
-        assert_eq!(serving("portolan"), before);
+        assert_eq!((serving("portolan"), slots("portolan")), before);
         assert_eq!(backend.apply(&appear(&plans)).unwrap(), SyncReport::default());
         let (_, report) = converge(&plans, "portolan", 20);
         assert_eq!(report, SyncReport::default());
@@ -121,5 +149,37 @@ fn a_map_that_somebody_deletes_comes_back_alone() {
         let all: usize = before.frontends.iter().map(|it| it.endpoints.len()).sum();
         assert!(report.added > 10 && report.added < all / 2, "{report:?} of {all}");
         assert_eq!((maps("portolan"), serving("portolan")), (maps_before, before));
+    });
+}
+
+#[test]
+fn maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot() {
+    let name = "maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot";
+    namespaced(name, || {
+        let plans = mixed_services(60);
+        let slotted = vec![Field::Ipv4Address, Field::Protocol, Field::Port, Field::Slot];
+        let endpoint = vec![Field::Ipv4Address, Field::Port];
+        for (key, is_as_ours) in [(vec![Field::Ipv4Address], false), (slotted, true)] {
+            converge(&plans, "portolan", usize::MAX);
+            let before = slots("portolan");
+            let mut batch = Batch::new(None);
+            let map = Set {
+                name: "endpoints-part-63".to_owned(),
+                key,
+                data: Some(SetData::Fields(endpoint.clone())),
+                size: Some(64),
+                ..Set::default()
+            };
+            batch.add_set(Family::Ip, "portolan", &map);
+            Connection::open().unwrap().commit(&mut batch).unwrap();
+            let (_, report) = converge(&reversed(&plans), "portolan", usize::MAX);
+            if !is_as_ours {
+                assert_eq!((report.added, report.deleted), (0, 1), "{report:?}");
+                assert_eq!(maps("portolan").len(), 1);
+            }
+            assert_eq!(slots("portolan"), before, "{is_as_ours}");
+            let (_, report) = converge(&plans, "portolan", usize::MAX);
+            assert_eq!(report, SyncReport::default());
+        }
     });
 }

@@ -14,7 +14,7 @@ use crate::delta::Delta;
 use crate::diff::diff;
 use crate::error::NftError;
 use crate::observe::{observe, occupied};
-use crate::partition::{Partition, Parts};
+use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::state::State;
 use crate::structure::FamilySettings;
@@ -95,10 +95,7 @@ impl NftBackend {
         let start = Instant::now();
         let Observation { generation, tables: mut observed } = self.observe_anew()?;
         self.disturbance.reading(generation);
-        let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
-        let there: &dyn Fn(Family) -> Option<Parts> =
-            if self.refusals >= PATIENCE { &|_| None } else { &there };
-        let partition = Partition::new(plans, self.options.endpoints_per_map, there);
+        let partition = self.partition(plans, &observed);
         let services = place(plans, &observed);
         let settings = Family::BOTH
             .map(|family| FamilySettings::new(family, environment, &self.options))
@@ -123,10 +120,22 @@ impl NftBackend {
         let first = self.commit(&deltas, &state)?;
         let second = self.remove_unused(&removals, &state)?;
         self.disturbance.mended(start.elapsed());
+        self.partition = Some(partition);
         self.state = Some(state);
         // The first transaction is far larger than those that follow.
         self.batch = Batch::new(None);
         Ok([first, second].into_iter().sum())
+    }
+
+    /// How the tables are to be divided: a process stays with what it began with.
+    fn partition(
+        &self,
+        plans: &[Arc<ServicePlan>],
+        observed: &HashMap<Family, Option<ObservedTable>>,
+    ) -> Partition {
+        let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
+        self.partition
+            .unwrap_or_else(|| Partition::new(plans, self.options.endpoints_per_map, &there))
     }
 
     /// Removes chains that nothing leads to. Kernels that free the elements of a deleted map

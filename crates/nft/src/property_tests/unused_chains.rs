@@ -14,7 +14,7 @@ fn chains_that_nobody_needs_go_away_once_they_are_many() {
         machine.apply(&serve(&mut index, 0..count));
         assert!(machine.chains() < 100, "{} chains after {count} scalings", machine.chains());
     }
-    let observed = machine.kernel[&Family::V4].observe().unwrap();
+    let observed = machine.kernel[&Family::V4].observe(Family::V4).unwrap();
     assert!(observed.chains.contains_key(
         &ServingChain::ClusterIp(Draw { slots: 199, affinity: None, part: 0 }).to_string()
     ));
