@@ -48,13 +48,14 @@ impl Kind {
         let above_floor = |times: f64| 1.0 + (value - 1.0).max(0.0) * times;
         match self {
             Kind::Backend => above_floor(3.0),
-            Kind::Traffic => value * 2.5,
+            Kind::Traffic => value * 2.0,
             // What is hardly above its floor is above it by chance.
             Kind::Kernel => above_floor(4.0).max(value * 1.3),
-            Kind::Process | Kind::Burst => value * 3.0,
+            Kind::Process => value * 2.5,
+            Kind::Burst => value * 3.0,
             // Less than before is chance.
-            Kind::Growth => value.max(1.0) * 1.9,
-            Kind::Rate => value * 1.25,
+            Kind::Growth => value.max(1.0) * 1.5,
+            Kind::Rate => value * 1.1,
             Kind::Memory => value * 1.2,
             Kind::Count => value * 1.01,
             Kind::KubeProxy => f64::INFINITY,
@@ -74,7 +75,7 @@ impl Kind {
                  differs by several percent"
             }
             Kind::Process => {
-                "3 * value: the agent, the API server and the observer share \
+                "2.5 * value: the agent, the API server and the observer share \
                  processors, and the scheduler places them; memory and processor caches have a \
                  say in what is over a floor of microseconds"
             }
@@ -83,14 +84,14 @@ impl Kind {
                  the longest of the waits are the scheduler's"
             }
             Kind::Traffic => {
-                "2.5 * value: of medians, which differed by half in two runs of one commit; a round trip is a few wake-ups, which the \
+                "2 * value: of medians, which differed by half in two runs of one commit; a round trip is a few wake-ups, which the \
                  processor's sleep and the scheduler have a say in"
             }
             Kind::Growth => {
-                "1.9 * value, or 1.9 if that is more, and never twice: both sizes of a run are measured one after the other"
+                "1.5 * value, or 1.5 if that is more, and never twice: both sizes of a run are measured one after the other"
             }
             Kind::Rate => {
-                "1.25 * value: the harness writes on the same processors, and may be late for a moment"
+                "1.1 * value: the harness writes on the same processors, and may be late for a moment"
             }
             Kind::Memory => {
                 "1.2 * value, of the most of all runs: the allocator keeps more with more \
@@ -125,13 +126,13 @@ mod tests {
     fn a_limit_is_of_what_is_above_the_floor() {
         for (kind, value, expected) in [
             (Kind::Backend, 1.3, 1.9),
-            (Kind::Process, 51.0, 153.0),
+            (Kind::Process, 51.0, 127.5),
             (Kind::Kernel, 1.25, 2.0),
             (Kind::Kernel, 1.0, 1.3),
             (Kind::Burst, 1.2, 3.6),
-            (Kind::Growth, 0.8, 1.9),
-            (Kind::Traffic, 0.8, 2.0),
-            (Kind::Growth, 1.2, 2.28),
+            (Kind::Growth, 0.8, 1.5),
+            (Kind::Traffic, 0.8, 1.6),
+            (Kind::Growth, 1.2, 1.8),
             (Kind::Count, 0.0, 0.0),
             (Kind::Count, 200.0, 202.0),
             (Kind::Memory, 50e6, 60e6),
