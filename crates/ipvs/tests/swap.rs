@@ -14,6 +14,8 @@ mod objects;
 mod ports;
 #[path = "swap/schedulers.rs"]
 mod schedulers;
+#[path = "../../nft/tests/common/tracking.rs"]
+mod tracking;
 #[path = "swap/trouble.rs"]
 mod trouble;
 #[path = "swap/turned_away.rs"]

@@ -35,7 +35,7 @@ pub(super) fn mirror() -> Result<String> {
     }
 }
 
-/// The mirror in lines such as `'http://HOST/debian/dists/bookworm/InRelease' NAME 0`: the
+/// The mirror in lines such as `'MIRROR/dists/bookworm/InRelease' NAME 0`: the
 /// first called `debian`, as nearly all are, else the first with a suite of that name.
 fn first_mirror(addresses: &str) -> Option<&str> {
     let mirrors = || {
@@ -130,22 +130,22 @@ mod tests {
 
     #[test]
     fn the_mirror_is_that_of_the_main_archive() {
-        let addresses = "'http://vendor.test/linux/dists/stable/InRelease' name 0\n\
-                         'http://mirror.test/debian-security/dists/bookworm-security/InRelease' name 0\n\
-                         'http://mirror.test/debian/dists/bookworm/InRelease' name 0\n\
-                         'http://mirror.test/debian/dists/bookworm/main/binary-amd64/Packages.xz' name 0\n";
-        assert_eq!(first_mirror(addresses), Some("http://mirror.test/debian"));
+        let addresses = "'VENDOR/linux/dists/stable/InRelease' name 0\n\
+                         'MIRROR/debian-security/dists/bookworm-security/InRelease' name 0\n\
+                         'MIRROR/debian/dists/bookworm/InRelease' name 0\n\
+                         'MIRROR/debian/dists/bookworm/main/binary-amd64/Packages.xz' name 0\n";
+        assert_eq!(first_mirror(addresses), Some("MIRROR/debian"));
     }
 
     #[test]
     fn a_mirror_of_another_name_is_known_by_its_suite() {
-        let addresses = "'http://mirror.test/cache/dists/sid/InRelease' name 0\n";
-        assert_eq!(first_mirror(addresses), Some("http://mirror.test/cache"));
+        let addresses = "'MIRROR/cache/dists/sid/InRelease' name 0\n";
+        assert_eq!(first_mirror(addresses), Some("MIRROR/cache"));
     }
 
     #[test]
     fn another_distribution_has_no_mirror_of_debian() {
-        assert_eq!(first_mirror("'http://a.test/ubuntu/dists/noble/InRelease' name 0\n"), None);
+        assert_eq!(first_mirror("'MIRROR/ubuntu/dists/noble/InRelease' name 0\n"), None);
         assert_eq!(first_mirror("E: it is broken\n"), None);
     }
 

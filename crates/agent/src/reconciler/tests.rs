@@ -37,6 +37,14 @@ impl Scene {
         Scene { reconciler: Reconciler::new(config(), read), now: Instant::now() }
     }
 
+    /// After the first sync.
+    fn synced() -> Scene {
+        let mut scene = Scene::new();
+        scene.list();
+        scene.succeed();
+        scene
+    }
+
     fn receive(&mut self, event: SourceEvent) {
         self.reconciler.receive(event, self.now);
     }

@@ -7,13 +7,10 @@ use std::time::{Duration, Instant};
 
 use portolan_lab::{Outcome, Probe, Protocol};
 use portolan_netlink::conntrack::{Conntrack, Flow};
-use portolan_netlink::nftables::{
-    BaseChain, Batch, Chain, ChainKind, Connection, CtKey, Expression, Hook, Policy, Register,
-    Rule, Table,
-};
 
 use crate::namespaced;
 use crate::scene::{Addresses, FAMILIES, PATIENCE, Scene, address, ip, is_translated};
+use crate::tracking::track;
 
 const TCP: u8 = 6;
 const PORT: u16 = 8080;
@@ -47,22 +44,6 @@ fn write_service(scene: &Scene, count: u16) {
     scene.write("web.yaml", &(service + &slice));
 }
 
-/// Somebody else's rules, which make the kernel track connections.
-fn track(scene: &Scene) {
-    let (family, name) = (scene.addresses.family, "somebody-else".to_owned());
-    let mut batch = Batch::new(None);
-    batch.add_table(family, &Table { name: name.clone(), ..Table::default() });
-    let ask = Expression::CtLoad { key: CtKey::Status, register: Register::Word(0) };
-    for (chain, hook) in [("in", Hook::Prerouting), ("out", Hook::Output)] {
-        let (kind, policy) = (ChainKind::Filter, Policy::Accept);
-        let base = Some(BaseChain { kind, hook, priority: 0, policy });
-        batch.add_chain(family, &name, &Chain { name: chain.to_owned(), base, comment: None });
-        let rule = Rule { expressions: vec![ask.clone()], comment: None };
-        batch.add_rule(family, &name, chain, &rule);
-    }
-    scene.lab.node().run(|| Connection::open().unwrap().commit(&mut batch).unwrap());
-}
-
 impl Scene {
     /// The flows of those who wait for an answer of somebody.
     fn flows_to(&self, destination: SocketAddr) -> Vec<Flow> {
@@ -94,7 +75,7 @@ fn a_client_that_was_there_before_the_service_is_connected_by_its_next_packet() 
 fn come_early(addresses: &'static Addresses, agent: Agent) {
     let spec = addresses.hosts().server(ip(addresses.endpoints[0]), Protocol::Tcp, PORT);
     let scene = Scene::new(addresses, &spec);
-    track(&scene);
+    scene.lab.node().run(|| track(scene.addresses.family));
     let mut process = None;
     if agent == Agent::BeforeTheClients {
         process = Some(scene.start_agent());

@@ -6,6 +6,8 @@
 mod early;
 mod gone;
 mod scene;
+#[path = "../../../nft/tests/common/tracking.rs"]
+mod tracking;
 mod udp;
 
 use portolan_lab::namespaced_as_superuser as namespaced;

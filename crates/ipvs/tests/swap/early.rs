@@ -10,15 +10,13 @@ use portolan_ipvs::Mode;
 use portolan_lab::{Outcome, Probe, Protocol, Refusal, Topology, namespaced_as_superuser};
 use portolan_netlink::conntrack::{Conntrack, Flow};
 use portolan_netlink::ipvs::{Destination, Ipvs, Operation, Server, ServerKey};
-use portolan_netlink::nftables::{
-    BaseChain, Batch, Chain, ChainKind, Connection, CtKey, ElementOperation, Expression, Family,
-    Hook, Policy, Register, Rule, Table,
-};
+use portolan_netlink::nftables::{Batch, Connection, ElementOperation, Family};
 
 use crate::node::Node;
 use crate::objects::{
     NODE_PORT, TCP_PORT, balancer, client_pod, node_address, outside, pod, service, slice,
 };
+use crate::tracking::track;
 
 const TCP: u8 = 6;
 const LONG: Duration = Duration::from_secs(600);
@@ -30,22 +28,6 @@ const PORT: u16 = 40_000;
 
 const fn family(v6: bool) -> Family {
     if v6 { Family::Ip6 } else { Family::Ip }
-}
-
-/// Somebody else's rules, which make the kernel track connections.
-fn track(topology: &Topology, v6: bool) {
-    let (family, name) = (family(v6), "somebody-else".to_owned());
-    let mut batch = Batch::new(None);
-    batch.add_table(family, &Table { name: name.clone(), ..Table::default() });
-    let ask = Expression::CtLoad { key: CtKey::Status, register: Register::Word(0) };
-    for (chain, hook) in [("in", Hook::Prerouting), ("out", Hook::Output)] {
-        let (kind, policy) = (ChainKind::Filter, Policy::Accept);
-        let base = Some(BaseChain { kind, hook, priority: 0, policy });
-        batch.add_chain(family, &name, &Chain { name: chain.to_owned(), base, comment: None });
-        let rule = Rule { expressions: vec![ask.clone()], comment: None };
-        batch.add_rule(family, &name, chain, &rule);
-    }
-    topology.node().run(|| Connection::open().unwrap().commit(&mut batch).unwrap());
 }
 
 /// Forgets the flow of a client that waits for an answer of nobody, as the agent does after
@@ -109,12 +91,12 @@ fn begin_early(v6: bool, begun: Begun) {
     };
     let node = match begun {
         Begun::BeforeTheBackend => Node::start_after(v6, Mode::Ipvs, LONG, |topology| {
-            track(topology, v6);
+            topology.node().run(|| track(family(v6)));
             begin(topology);
         }),
         Begun::BeforeTheService => {
             let mut node = without_service(v6);
-            track(&node.topology, v6);
+            node.topology.node().run(|| track(family(v6)));
             begin(&node.topology);
             node.update(Update::ServiceApplied(service(v6)));
             node.update(Update::EndpointSliceApplied(slice(v6)));

@@ -29,16 +29,9 @@ fn from(from: BackendKind) -> Result<Switched, SwitchError> {
     Ok(Switched { from, draining: None })
 }
 
-fn synced() -> Scene {
-    let mut scene = Scene::new();
-    scene.list();
-    scene.succeed();
-    scene
-}
-
 #[test]
 fn the_backend_changes_with_all_plans_and_who_asked_hears_when_it_is_done() {
-    let mut scene = synced();
+    let mut scene = Scene::synced();
     let mut answer = scene.request(BackendKind::Ipvs);
     // What came meanwhile is in it.
     scene.receive(services(vec![service("web", 1), service("api", 2)]));
@@ -55,7 +48,7 @@ fn the_backend_changes_with_all_plans_and_who_asked_hears_when_it_is_done() {
 
 #[test]
 fn who_asked_hears_what_stays_with_the_old_backend() {
-    let mut scene = synced();
+    let mut scene = Scene::synced();
     let mut answer = scene.request(BackendKind::Ipvs);
     scene.switch();
     let left = Draining { backend: "ipvs".to_owned(), connections: 7, ..Draining::default() };
@@ -67,7 +60,7 @@ fn who_asked_hears_what_stays_with_the_old_backend() {
 
 #[test]
 fn a_backend_that_refuses_leaves_the_old_one_which_is_converged() {
-    let mut scene = synced();
+    let mut scene = Scene::synced();
     let mut answer = scene.request(BackendKind::Ipvs);
     scene.switch();
     scene.finish(Err(WorkError::Backend("no IPVS".into())));

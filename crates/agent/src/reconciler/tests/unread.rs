@@ -21,16 +21,9 @@ fn unread() -> Result<Done, WorkError> {
     Err(WorkError::Unread("no answer".into()))
 }
 
-fn synced() -> Scene {
-    let mut scene = Scene::new();
-    scene.list();
-    scene.succeed();
-    scene
-}
-
 #[test]
 fn a_kernel_that_cannot_be_read_keeps_no_change_waiting() {
-    let mut scene = synced();
+    let mut scene = Scene::synced();
     scene.look(unread());
     assert_eq!(scene.waiting_seconds(), None);
     let status = scene.reconciler.status();
@@ -41,7 +34,7 @@ fn a_kernel_that_cannot_be_read_keeps_no_change_waiting() {
 
 #[test]
 fn only_the_third_failure_in_a_row_to_read_the_kernel_is_one_of_the_sync() {
-    let mut scene = synced();
+    let mut scene = Scene::synced();
     for result in [unread(), unread(), Ok(checked(false)), unread(), unread()] {
         scene.look(result);
         assert!(!scene.is_compared_after(1));
@@ -59,7 +52,7 @@ fn only_the_third_failure_in_a_row_to_read_the_kernel_is_one_of_the_sync() {
 #[test]
 fn what_a_look_leaves_in_doubt_and_a_panic_are_failures_of_the_sync_at_once() {
     for error in [WorkError::Backend("no luck".into()), WorkError::Panicked("oh".to_owned())] {
-        let mut scene = synced();
+        let mut scene = Scene::synced();
         scene.look(Err(error));
         assert_eq!(scene.reconciler.status().failures, 1);
         assert!(scene.is_compared_after(1));
