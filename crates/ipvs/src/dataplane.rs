@@ -24,7 +24,6 @@ use portolan_core::{
 use portolan_nft::{NftBackend, NftOptions, Pace};
 
 use self::ways::unseen;
-use crate::error::IpvsError;
 use crate::manager::Manager;
 use crate::mode::Mode;
 use crate::options::IpvsOptions;
@@ -86,7 +85,12 @@ impl Dataplane {
         &mut self,
         work: impl FnOnce(&mut Manager) -> Result<R, E>,
     ) -> Result<Option<R>, E> {
-        self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs).map(work).transpose()
+        self.ipvs().map(work).transpose()
+    }
+
+    /// IPVS, if that has the new connections.
+    fn ipvs(&mut self) -> Option<&mut Manager> {
+        self.manager.as_mut().filter(|_| self.mode == Mode::Ipvs)
     }
 
     /// The table, which is told that transactions of the register are ours.
@@ -153,11 +157,8 @@ impl Backend for Dataplane {
     }
 
     fn apply(&mut self, changes: &[Change]) -> Result<SyncReport, BackendError> {
-        let has_ipvs = self.with_ipvs(|manager| {
-            manager.change(changes);
-            Ok::<(), IpvsError>(())
-        })?;
-        let Some(()) = has_ipvs else { return self.table().apply(changes) };
+        let Some(manager) = self.ipvs() else { return self.table().apply(changes) };
+        manager.change(changes);
         let before = self.settle()?;
         let table = self.table().apply(&resetting_changes(changes))?;
         let after = self.with_ipvs(Manager::finish)?.unwrap_or_default();

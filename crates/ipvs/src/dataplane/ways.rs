@@ -189,11 +189,8 @@ impl Dataplane {
 
     /// Tries again what could not be done for a reason that may be gone.
     pub(super) fn try_again(&mut self) -> Result<(), BackendError> {
-        let has_ipvs = self.with_ipvs(|manager| {
+        if let Some(manager) = self.ipvs() {
             manager.try_schedulers_again();
-            Ok::<(), IpvsError>(())
-        })?;
-        if has_ipvs.is_some() {
             self.settle()?;
             self.with_ipvs(Manager::finish)?;
         }

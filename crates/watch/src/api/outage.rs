@@ -11,6 +11,7 @@ use tower::BoxError;
 use tower::util::{MapErrLayer, MapRequestLayer};
 
 use super::token_file::TokenFile;
+
 /// No answer came, not even a refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach the API server at {server}")]
