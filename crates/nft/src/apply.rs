@@ -106,7 +106,7 @@ fn enter(
 /// Counts who shares an address, and turns over those that nobody shared before or shares
 /// any more.
 fn share(
-    counts: &mut HashMap<(Container, IpAddr), usize>,
+    counts: &mut BTreeMap<(Container, IpAddr), usize>,
     changes: BTreeMap<(Container, IpAddr), isize>,
     turnovers: &mut Turnovers,
 ) {

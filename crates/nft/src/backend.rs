@@ -2,7 +2,7 @@
 
 mod converge;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -206,7 +206,7 @@ pub fn first_transaction(
 ) -> Batch {
     let settings = Family::BOTH.map(|it| FamilySettings::new(it, environment, options)).into();
     let partition = Partition::new(plans, options.endpoints_per_map, &|_| None);
-    let mut state = State::new(place(plans, &HashMap::new()), settings, partition);
+    let mut state = State::new(place(plans, &BTreeMap::new()), settings, partition);
     let delta = |family| (family, catch_up(&mut state, family, None, &options.table));
     let deltas = Family::BOTH.map(delta).into();
     let mut batch = Batch::new(None);

@@ -26,7 +26,7 @@ pub(crate) fn diff(
     observed: Option<ObservedTable>,
     inventory: Inventory<'_>,
     table: &str,
-) -> (Delta, HashMap<Container, u32>) {
+) -> (Delta, BTreeMap<Container, u32>) {
     let (mut delta, mut observed) = begin(observed, table);
     // Others may have made further parts; what is in a map goes with it.
     let wanted: BTreeSet<Container> = desired.containers().collect();
@@ -68,7 +68,7 @@ fn begin(observed: Option<ObservedTable>, table: &str) -> (Delta, ObservedTable)
 /// lack: an element whose value differs stays in both, for the kernel refuses to change one
 /// in place. Containers that hold nothing are left out.
 fn match_elements(
-    observed: &mut HashMap<Container, ObservedElements>,
+    observed: &mut BTreeMap<Container, ObservedElements>,
     inventory: Inventory<'_>,
 ) -> BTreeMap<Container, Vec<Element>> {
     observed.retain(|_, elements| !elements.is_empty());
@@ -93,7 +93,7 @@ fn diff_structure(
     observed: &mut ObservedTable,
     delta: &mut Delta,
     room: Room<'_>,
-) -> (HashMap<Container, u32>, BTreeSet<Container>) {
+) -> (BTreeMap<Container, u32>, BTreeSet<Container>) {
     let (sizes, rebuilt) = diff_containers(desired, observed, delta, room);
     let chains: Vec<Chain> = desired.all_chains().collect();
     diff_chains(&chains, observed, &rebuilt, desired.settings.family, delta);
@@ -158,8 +158,8 @@ fn diff_containers(
     observed: &mut ObservedTable,
     delta: &mut Delta,
     room: Room<'_>,
-) -> (HashMap<Container, u32>, BTreeSet<Container>) {
-    let mut sizes = HashMap::new();
+) -> (BTreeMap<Container, u32>, BTreeSet<Container>) {
+    let mut sizes = BTreeMap::new();
     let mut rebuilt = BTreeSet::new();
     for container in desired.containers() {
         let there = observed.sets.remove(container.name());

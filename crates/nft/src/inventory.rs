@@ -3,8 +3,8 @@
 //! All of them at once would take more memory than everything else that is known of a
 //! cluster; nobody needs more than one at a time.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portolan_core::{Family, ObjectName};
 
@@ -20,9 +20,9 @@ pub(crate) struct Inventory<'a> {
     /// What the table's rules depend on; lists the addresses that take NodePorts.
     pub(crate) settings: &'a FamilySettings,
     /// The services of all families.
-    pub(crate) services: &'a HashMap<ObjectName, PlacedService>,
+    pub(crate) services: &'a BTreeMap<ObjectName, PlacedService>,
     /// How many ports share an address of a set, in all families.
-    pub(crate) shared: &'a HashMap<(Container, IpAddr), usize>,
+    pub(crate) shared: &'a BTreeMap<(Container, IpAddr), usize>,
     /// How the maps of endpoints are divided.
     pub(crate) partition: Partition,
 }
@@ -82,9 +82,13 @@ impl Inventory<'_> {
                 visit(container, element);
             });
         }
-        for (container, ip) in self.shared.keys() {
-            if Family::of(*ip) == family && selection.has(*container) {
-                visit(*container, shared_element(*container, *ip));
+        for container in
+            [Container::ClusterIps, Container::Hairpin].into_iter().filter(|it| selection.has(*it))
+        {
+            let [first, last] = addresses(family);
+            let all = (container, first)..=(container, last);
+            for (_, ip) in self.shared.range(all).map(|(shared, _)| *shared) {
+                visit(container, shared_element(container, ip));
             }
         }
         if selection.has(Container::NodePortIps) {
@@ -95,7 +99,15 @@ impl Inventory<'_> {
     }
 }
 
+/// The first and the last address of a family.
+fn addresses(family: Family) -> [IpAddr; 2] {
+    match family {
+        Family::V4 => [Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into()],
+        Family::V6 => [Ipv6Addr::from(u128::MIN).into(), Ipv6Addr::from(u128::MAX).into()],
+    }
+}
+
 /// The services that have elements in each part of a divided map. Empty where it is whole, or
 /// only one part is asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Sources<'a>(HashMap<Container, Vec<&'a PlacedService>>);
+pub(crate) struct Sources<'a>(BTreeMap<Container, Vec<&'a PlacedService>>);

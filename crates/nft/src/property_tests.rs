@@ -2,7 +2,7 @@
 
 mod unused_chains;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use portolan_core::{
@@ -55,7 +55,7 @@ impl Machine {
             self.kernel.iter().map(|(family, kernel)| (*family, kernel.observe(*family))).collect();
         let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
         let partition = Partition::new(plans, self.options.endpoints_per_map, &there);
-        let services: HashMap<ObjectName, PlacedService> = plans
+        let services: BTreeMap<ObjectName, PlacedService> = plans
             .iter()
             .map(|plan| {
                 let placed = PlacedService::new(plan.clone(), &|port, pool| {

@@ -1,6 +1,6 @@
 //! The ruleset that plans make, without a kernel: as nft text, and as nft JSON.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub fn render<'a>(
     let plans: Vec<_> = plans.into_iter().cloned().collect();
     let partition = Partition::new(&plans, options.endpoints_per_map, &|_| None);
     let place = |plan: Arc<ServicePlan>| (plan.name.clone(), PlacedService::fresh(plan));
-    let services: HashMap<_, _> = plans.into_iter().map(place).collect();
+    let services: BTreeMap<_, _> = plans.into_iter().map(place).collect();
     let settings = Family::BOTH.map(|family| FamilySettings::new(family, environment, options));
     let state = State::new(services, settings.into(), partition);
     let table = |family: &Family| {

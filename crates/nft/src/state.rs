@@ -1,7 +1,7 @@
 //! What the kernel holds, as far as we know: kept in step with every transaction, so that
 //! no change needs a listing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use portolan_core::{Family, ObjectName};
@@ -19,13 +19,13 @@ use crate::table::require;
 #[derive(Debug)]
 pub(crate) struct State {
     /// The services by name, with the slots of their endpoints.
-    pub(crate) services: HashMap<ObjectName, PlacedService>,
+    pub(crate) services: BTreeMap<ObjectName, PlacedService>,
     /// How many ports share an address of a set.
-    pub(crate) shared: HashMap<(Container, IpAddr), usize>,
+    pub(crate) shared: BTreeMap<(Container, IpAddr), usize>,
     /// How their maps of endpoints are divided.
     pub(crate) partition: Partition,
     /// The tables.
-    pub(crate) families: HashMap<Family, FamilyState>,
+    pub(crate) families: BTreeMap<Family, FamilyState>,
 }
 
 /// One family's table.
@@ -36,27 +36,27 @@ pub(crate) struct FamilyState {
     /// How its map of endpoints is divided.
     pub(crate) parts: Parts,
     /// The declared size of each container.
-    pub(crate) sizes: HashMap<Container, u32>,
+    pub(crate) sizes: BTreeMap<Container, u32>,
     /// The elements in each container.
-    pub(crate) counts: HashMap<Container, usize>,
+    pub(crate) counts: BTreeMap<Container, usize>,
     /// The serving chains that exist.
     pub(crate) chains: BTreeSet<ServingChain>,
     /// How many elements lead to a chain.
-    pub(crate) references: HashMap<ServingChain, usize>,
+    pub(crate) references: BTreeMap<ServingChain, usize>,
 }
 
 impl State {
     /// The state of a kernel that has the tables which placed services make in these
     /// settings. The sizes are those of fresh tables.
     pub(crate) fn new(
-        services: HashMap<ObjectName, PlacedService>,
+        services: BTreeMap<ObjectName, PlacedService>,
         settings: Vec<FamilySettings>,
         partition: Partition,
     ) -> State {
         let family =
             |it: FamilySettings| (it.family, FamilyState::new(partition.of(it.family), it));
         let families = settings.into_iter().map(family).collect();
-        let mut state = State { services, shared: HashMap::new(), partition, families };
+        let mut state = State { services, shared: BTreeMap::new(), partition, families };
         let State { services, shared, families, .. } = &mut state;
         for service in services.values() {
             shared_addresses(service, &mut |container, ip| {
@@ -93,10 +93,10 @@ impl FamilyState {
         FamilyState {
             settings,
             parts,
-            sizes: HashMap::new(),
-            counts: HashMap::new(),
+            sizes: BTreeMap::new(),
+            counts: BTreeMap::new(),
             chains: BTreeSet::from([ServingChain::Reject]),
-            references: HashMap::new(),
+            references: BTreeMap::new(),
         }
     }
 

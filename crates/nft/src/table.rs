@@ -1,6 +1,6 @@
 //! A family's table as we want it, and as it is observed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use portolan_core::Family;
 use portolan_netlink::nftables::{BaseChain, Rule, Set};
@@ -82,7 +82,7 @@ pub(crate) struct ObservedTable {
     /// How the map of endpoints is divided.
     pub(crate) parts: Parts,
     /// The elements of our containers.
-    pub(crate) elements: HashMap<Container, ObservedElements>,
+    pub(crate) elements: BTreeMap<Container, ObservedElements>,
 }
 
 /// A chain as the kernel has it.

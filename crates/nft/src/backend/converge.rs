@@ -1,6 +1,6 @@
 //! Converging: the kernel is observed, and what is missing or too much is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,14 +33,14 @@ const PATIENCE: u32 = 2;
 pub(super) struct Observation {
     /// The generation of the ruleset before it was read.
     generation: u32,
-    tables: HashMap<Family, Option<ObservedTable>>,
+    tables: BTreeMap<Family, Option<ObservedTable>>,
 }
 
 impl NftBackend {
     /// Reads our tables.
     pub(super) fn observe(&mut self) -> Result<Observation, NftError> {
         let generation = self.connection.generation()?;
-        let mut tables = HashMap::new();
+        let mut tables = BTreeMap::new();
         for family in Family::BOTH {
             let table = observe(&mut self.connection, family, &self.options.table)?;
             tables.insert(family, table);
@@ -131,7 +131,7 @@ impl NftBackend {
     fn partition(
         &self,
         plans: &[Arc<ServicePlan>],
-        observed: &HashMap<Family, Option<ObservedTable>>,
+        observed: &BTreeMap<Family, Option<ObservedTable>>,
     ) -> Partition {
         let there = |family| Some(observed.get(&family)?.as_ref()?.parts);
         self.partition
@@ -177,8 +177,8 @@ pub(super) fn catch_up(
 /// Gives endpoints the slots that the kernel has them in.
 pub(super) fn place(
     plans: &[Arc<ServicePlan>],
-    observed: &HashMap<Family, Option<ObservedTable>>,
-) -> HashMap<ObjectName, PlacedService> {
+    observed: &BTreeMap<Family, Option<ObservedTable>>,
+) -> BTreeMap<ObjectName, PlacedService> {
     let place = |plan: &Arc<ServicePlan>| {
         let placed = PlacedService::new(plan.clone(), &|port, pool| {
             let table = observed.get(&port.family).and_then(Option::as_ref);
