@@ -34,6 +34,10 @@ pub struct Arguments {
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..))]
     pub endpoints: u32,
 
+    /// Services differ in how many endpoints they have, from one to nearly twice as many
+    #[arg(long)]
+    pub vary_endpoints: bool,
+
     /// How often everything is measured; the arms take turns, and medians count
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..))]
     pub runs: u32,
@@ -210,6 +214,7 @@ impl Arguments {
             spec: Spec {
                 services,
                 endpoints: self.endpoints,
+                vary_endpoints: self.vary_endpoints,
                 shares: if self.plain { Shares::PLAIN } else { self.shares },
                 zones: self.zones,
                 deployment: self.deployment,

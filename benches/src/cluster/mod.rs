@@ -18,6 +18,7 @@ mod slice;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -42,8 +43,10 @@ pub(crate) const SLICE_ENDPOINTS: usize = 100;
 pub(crate) struct Spec {
     /// Services, those for the traffic left out.
     pub(crate) services: u32,
-    /// Endpoints of each service.
+    /// Endpoints of each service, or in the mean.
     pub(crate) endpoints: u32,
+    /// Whether services differ in how many endpoints they have.
+    pub(crate) vary_endpoints: bool,
     /// What part of the services has which features.
     pub(crate) shares: Shares,
     /// Zones that nodes are spread over.
@@ -141,13 +144,28 @@ impl Cluster {
         if let Some(pods) = self.edited.get(&service) {
             return pods.clone();
         }
-        let first = service * self.spec.endpoints;
-        let count = match self.deployment() == Some(service) {
-            true => self.spec.deployment,
-            false => self.spec.endpoints,
-        };
-        let pods: Vec<u32> = (first..first + count).collect();
+        let pods: Vec<u32> = self.first_pods(service).collect();
         pods.chunks(SLICE_ENDPOINTS).map(<[u32]>::to_vec).collect()
+    }
+
+    /// The pods that a service is made with. Where services differ, two that follow one another
+    /// have as many together as if they did not.
+    fn first_pods(&self, service: u32) -> Range<u32> {
+        let Spec { services, endpoints, vary_endpoints, deployment, .. } = self.spec;
+        let first = service * endpoints;
+        if self.deployment() == Some(service) {
+            return first..first + deployment;
+        }
+        let pair = service / 2;
+        if !vary_endpoints || endpoints == 0 || pair * 2 + 1 == services {
+            return first..first + endpoints;
+        }
+        let between =
+            first - (service % 2) * endpoints + shares::spread(pair, 2 * endpoints - 1) + 1;
+        match service % 2 {
+            0 => first..between,
+            _ => between..first + endpoints,
+        }
     }
 }
 

@@ -74,6 +74,13 @@ impl Shares {
     }
 }
 
+/// A number below `limit` for each number, every stretch of them spread evenly over all.
+pub(super) fn spread(number: u32, limit: u32) -> u32 {
+    let [multiplier, ..] = MULTIPLIERS;
+    let place = u64::from(number.wrapping_add(1).wrapping_mul(multiplier));
+    u32::try_from((place * u64::from(limit)) >> u32::BITS).unwrap_or_default()
+}
+
 fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(part) if (0.0..=1.0).contains(&part) => Ok(part),

@@ -12,6 +12,7 @@ fn cluster(shares: Shares) -> Cluster {
     Cluster::new(&Spec {
         services: 200,
         endpoints: 7,
+        vary_endpoints: false,
         shares,
         zones: 3,
         deployment: 250,
@@ -218,11 +219,28 @@ fn a_target_with_a_second_port_has_a_second_frontend() {
 }
 
 #[test]
+fn services_differ_in_their_endpoints_where_that_is_asked_for_and_share_no_pod() {
+    for services in [200, 201] {
+        let mut spec = cluster(Shares::PLAIN).spec;
+        (spec.services, spec.vary_endpoints) = (services, true);
+        let cluster = Cluster::new(&spec);
+        let counts: Vec<usize> = (0..services).map(|it| cluster.pods(it).concat().len()).collect();
+        assert_eq!(
+            counts.iter().collect::<HashSet<_>>(),
+            (1..=13).collect::<Vec<_>>().iter().collect()
+        );
+        let all: Vec<u32> = (0..=services).flat_map(|it| cluster.pods(it).concat()).collect();
+        assert_eq!(all, (0..services * 7 + 250).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn rounds_touch_every_service_before_one_again() {
     for services in [20, 1_000, 7_919, 15_838] {
         let spec = Spec {
             services,
             endpoints: 1,
+            vary_endpoints: false,
             shares: Shares::PLAIN,
             zones: 1,
             deployment: 0,

@@ -20,8 +20,10 @@ use crate::chain_name::EntryKind;
 use crate::element::in_parts;
 use crate::key::Key;
 
-/// The most parts that there are.
-const MOST: u16 = 64;
+/// The most parts that there are. Every endpoint count has chains of its own in each part, and
+/// the kernel walks over all chains for every transaction (`nf_tables_commit`,
+/// net/netfilter/nf_tables_api.c): benches/COSTS.md, "Restart", has what 8, 16 and 64 cost.
+const MOST: u16 = 16;
 
 /// How many times as many elements as it was made for a part may have before the table is
 /// divided anew, which sends all of them again.
@@ -130,18 +132,18 @@ mod tests {
 
     #[test]
     fn there_are_as_many_parts_as_it_takes_and_a_power_of_two() {
-        let cases = [(0, 1), (100, 1), (101, 2), (300, 4), (401, 8), (1_000_000, 64)];
+        let cases = [(0, 1), (100, 1), (101, 2), (300, 4), (401, 8), (1_000_000, 16)];
         for (count, parts) in cases {
             assert_eq!(Parts::for_elements(count, 100), Parts(parts), "{count} elements");
         }
-        for (last, parts) in [(0, 1), (1, 2), (2, 4), (7, 8), (63, 64), (u16::MAX, 64)] {
+        for (last, parts) in [(0, 1), (1, 2), (2, 4), (7, 8), (15, 16), (u16::MAX, 16)] {
             assert_eq!(Parts::with(last), Parts(parts), "part {last}");
         }
     }
 
     #[test]
     fn a_table_is_divided_anew_only_when_its_parts_are_far_too_large() {
-        for (wanted, there, parts) in [(1, 1, 1), (4, 1, 1), (8, 1, 8), (8, 2, 2), (1, 64, 64)] {
+        for (wanted, there, parts) in [(1, 1, 1), (4, 1, 1), (8, 1, 8), (8, 2, 2), (1, 16, 16)] {
             assert_eq!(Parts(wanted).beside(Parts(there)), Parts(parts), "{wanted} {there}");
         }
     }
@@ -170,8 +172,8 @@ mod tests {
     fn the_part_of_a_frontend_never_changes() {
         let keys = [("10.96.0.1", 443), ("10.96.0.10", 53), ("fd00:96::a", 53)]
             .map(|(ip, port)| Key::frontend(Some(ip.parse().unwrap()), Protocol::Tcp, port));
-        let parts = |kind, side| keys.map(|key| Parts(64).of(kind, side, &key));
-        assert_eq!(parts(EntryKind::Address, Pool::Cluster), [1, 2, 53]);
+        let parts = |kind, side| keys.map(|key| Parts::ALL.of(kind, side, &key));
+        assert_eq!(parts(EntryKind::Address, Pool::Cluster), [1, 2, 5]);
         assert_eq!(parts(EntryKind::Address, Pool::Local), [0, 0, 0]);
         assert_eq!(parts(EntryKind::NodePort, Pool::Cluster), [0, 0, 0]);
     }

@@ -164,7 +164,7 @@ fn maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot
             let before = slots("portolan");
             let mut batch = Batch::new(None);
             let map = Set {
-                name: "endpoints-part-63".to_owned(),
+                name: "endpoints-part-15".to_owned(),
                 key,
                 data: Some(SetData::Fields(endpoint.clone())),
                 size: Some(64),
