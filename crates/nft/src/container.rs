@@ -164,6 +164,11 @@ impl Container {
         matches!(self, Container::Endpoints(..))
     }
 
+    /// Whether values are endpoints, and keys end in the number of a slot or seat.
+    pub(crate) const fn holds_endpoints(self) -> bool {
+        matches!(self, Container::Endpoints(..) | Container::SeatedEndpoints(..))
+    }
+
     /// Whether elements belong to no single service.
     pub(crate) const fn is_shared(self) -> bool {
         matches!(self, Container::ClusterIps | Container::Hairpin | Container::NodePortIps)

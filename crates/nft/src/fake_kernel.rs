@@ -88,6 +88,15 @@ impl FakeKernel {
         keys.into_iter().step_by(every).for_each(|key| drop(elements.remove(&key)));
     }
 
+    /// Changes the value of an element as another program might, or deletes it without one.
+    pub(crate) fn edit(&mut self, container: Container, key: Key, value: Option<Value>) {
+        let elements = self.elements.get_mut(&container).expect("edited container has elements");
+        match value {
+            Some(value) => elements.get_mut(&key).expect("edited element exists").value = value,
+            None => drop(elements.remove(&key).expect("deleted element exists")),
+        }
+    }
+
     fn fill_elements(&mut self, delta: &Delta, inventory: Inventory<'_>) {
         let filled: Vec<Container> = delta.fill_elements.keys().copied().collect();
         let sources = inventory.sources(&filled);
@@ -172,7 +181,7 @@ impl FakeKernel {
 }
 
 fn observed(container: Container, all: &HashMap<Key, ObservedElement>) -> ObservedElements {
-    let mut elements = ObservedElements::new(container.has_slots());
+    let mut elements = ObservedElements::new(container.holds_endpoints());
     all.iter().for_each(|(key, element)| elements.insert(*key, element.clone()));
     elements
 }

@@ -37,6 +37,7 @@ mod life;
 mod lower;
 mod observe;
 mod observed_elements;
+mod occupied;
 mod pace;
 mod partition;
 #[cfg(test)]

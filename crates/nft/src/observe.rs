@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use portolan_core::{EndpointAddress, Family, Pool, PortPlan};
+use portolan_core::{EndpointAddress, Family, Pool};
 use portolan_netlink::NetlinkError;
 use portolan_netlink::nftables::{Connection, Data, ElementView, Set, Verdict};
 
 use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
-use crate::element::{Value, client_prefix, draws, entry_kind, frontend_key, pools};
+use crate::element::{Value, client_prefix};
 use crate::key::{Key, endpoint_from_kernel};
 use crate::lower::kernel_family;
 use crate::observed_elements::ObservedElements;
 use crate::partition::Parts;
-use crate::slots::Slots;
 use crate::table::{ObservedChain, ObservedElement, ObservedTable};
 
 /// Reads a family's table; `None` if there is none.
@@ -97,7 +96,7 @@ impl<'a> Reader<'a> {
     /// All elements, as the kernel lists them.
     fn list(&mut self) -> Result<ObservedElements, NetlinkError> {
         let (container, family) = (self.container, kernel_family(self.family));
-        let mut elements = ObservedElements::new(container.has_slots());
+        let mut elements = ObservedElements::new(container.holds_endpoints());
         let mut is_spoilt = false;
         let visit = &mut |view: ElementView<'_>| {
             is_spoilt |= view.key.is_empty();
@@ -144,42 +143,6 @@ fn value(container: Container, key: Key, view: &ElementView<'_>) -> Value {
     }
 }
 
-/// Who is in the slots of a port's pool, as far as the kernel's table tells: the slots of
-/// the first frontend that uses the pool.
-pub(crate) fn occupied(observed: &ObservedTable, port: &PortPlan, pool: Pool) -> Slots {
-    for frontend in &port.frontends {
-        let key = frontend_key(port, frontend);
-        for (used, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
-            if used != Some(pool) {
-                continue;
-            }
-            let kind = entry_kind(frontend);
-            let slots = match port.affinity {
-                None => slots(observed, key, endpoints_of(observed, key, kind, side)),
-                Some(_) => seated_slots(observed, key, kind, side),
-            };
-            if !slots.endpoints.is_empty() {
-                return slots;
-            }
-        }
-    }
-    Slots::default()
-}
-
-/// The map that a frontend's verdict leads to, and where there is none, that which ours would.
-fn endpoints_of(observed: &ObservedTable, key: Key, kind: EntryKind, side: Pool) -> Container {
-    let [inside, outside] =
-        observed.value(Container::Verdicts(kind), &key).map_or([None, None], draws);
-    let draw = if side == Pool::Cluster { inside } else { outside };
-    let part = draw.map_or_else(|| observed.parts.of(kind, side, &key), |draw| draw.part);
-    Container::Endpoints(kind, side, part)
-}
-
-fn slots(observed: &ObservedTable, key: Key, container: Container) -> Slots {
-    let slot = |slot| slot_endpoint(observed, &key, container, slot);
-    Slots { endpoints: (0u32..).map_while(slot).collect(), seats: Vec::new() }
-}
-
 /// Who is in a slot.
 pub(crate) fn slot_endpoint(
     observed: &ObservedTable,
@@ -193,12 +156,6 @@ pub(crate) fn slot_endpoint(
     }
 }
 
-fn seated_slots(observed: &ObservedTable, key: Key, kind: EntryKind, side: Pool) -> Slots {
-    let find = |slot| seated_endpoint(observed, &key, kind, side, slot);
-    let (endpoints, seats) = (0u32..).map_while(find).unzip();
-    Slots { endpoints, seats }
-}
-
 /// Who is in a slot of a frontend with session affinity, and in which seat.
 pub(crate) fn seated_endpoint(
     observed: &ObservedTable,
@@ -207,10 +164,22 @@ pub(crate) fn seated_endpoint(
     side: Pool,
     slot: u32,
 ) -> Option<(EndpointAddress, u32)> {
-    let slot = frontend.with_slot(FIRST_SLOT.checked_add(slot)?);
-    let Value::Seat(seat) = observed.value(Container::Seats(kind, side), &slot)? else {
-        return None;
-    };
+    let seat = seat_of_slot(observed, frontend, kind, side, slot)?;
     let container = Container::SeatedEndpoints(kind, side);
     Some((slot_endpoint(observed, frontend, container, seat)?, seat))
+}
+
+/// The seat that a slot of a frontend with session affinity leads to.
+pub(crate) fn seat_of_slot(
+    observed: &ObservedTable,
+    frontend: &Key,
+    kind: EntryKind,
+    side: Pool,
+    slot: u32,
+) -> Option<u32> {
+    let slot = frontend.with_slot(FIRST_SLOT.checked_add(slot)?);
+    match observed.value(Container::Seats(kind, side), &slot) {
+        Some(Value::Seat(seat)) => Some(seat),
+        _ => None,
+    }
 }

@@ -1,7 +1,7 @@
 //! The elements of one container as the kernel has them, kept small.
 //!
-//! Nearly all elements of a table are endpoints in slots. They are kept by frontend, in a
-//! list of endpoints each: a sixth of what they take one by one.
+//! Nearly all elements of a table are endpoints in slots or seats. They are kept by frontend, in
+//! a list of endpoints each: a sixth of what they take one by one. Here seats are slots too.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -66,6 +66,11 @@ impl ObservedElements {
             self.slots.get(&frontend)?.get(slot).copied().flatten().map(Value::Endpoint)
         });
         listed.or_else(|| self.others.get(key).map(|there| there.value))
+    }
+
+    /// How far the list of a frontend's slots goes; there may be others beyond.
+    pub(crate) fn listed_slots(&self, frontend: &Key) -> usize {
+        self.slots.get(frontend).map_or(0, Vec::len)
     }
 
     /// Takes an element out if it is there with this value and comment; says whether it was.

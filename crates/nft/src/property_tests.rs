@@ -1,5 +1,6 @@
 //! Random lives of a cluster, against a table in memory that refuses what the kernel does.
 
+mod holes;
 mod unused_chains;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use crate::element::Value;
 use crate::fake_kernel::FakeKernel;
 use crate::key::Key;
 use crate::life::{environment, update};
-use crate::observe::occupied;
+use crate::occupied::Occupied;
 use crate::partition::{Partition, Parts};
 use crate::slots::PlacedService;
 use crate::state::State;
@@ -60,7 +61,7 @@ impl Machine {
             .map(|plan| {
                 let placed = PlacedService::new(plan.clone(), &|port, pool| {
                     let table = observed.get(&port.family).and_then(Option::as_ref);
-                    table.map(|table| occupied(table, port, pool)).unwrap_or_default()
+                    table.map(|table| Occupied::observe(table, port, pool)).unwrap_or_default()
                 });
                 (plan.name.clone(), placed)
             })

@@ -13,6 +13,7 @@ use portolan_core::{
     Update,
 };
 use portolan_lab::{Outcome, Probe, Topology, TopologySpec, namespaced};
+use portolan_netlink::nftables::{Batch, Connection, ElementOperation, ElementView, Family};
 use portolan_nft::{NftBackend, NftOptions};
 
 const SECONDS: u32 = 2;
@@ -163,6 +164,47 @@ fn a_client_keeps_its_endpoint_while_others_come_and_go_and_the_agent_restarts()
         let no_pods = Environment { local_pods_v4: Default::default(), ..lab.environment.clone() };
         lab.topology.node().run(|| lab.backend.adapt(&no_pods).unwrap());
         assert_eq!(only(lab.ask(1, portolan_lab::Protocol::Tcp, 8)), kept);
+    });
+}
+
+/// Has others delete the elements of a seat, or of a slot, of all frontends.
+fn delete(v6: bool, map: &str, number: u32) {
+    let family = if v6 { Family::Ip6 } else { Family::Ip };
+    let mut connection = Connection::open().unwrap();
+    let mut batch = Batch::new(None);
+    for map in [map.to_owned(), format!("node-port-{map}")] {
+        let mut keys = Vec::new();
+        let visit = &mut |element: ElementView<'_>| keys.push(element.key.to_vec());
+        connection.elements(family, "portolan", &map, visit).unwrap();
+        keys.retain(|key| key.ends_with(&number.to_ne_bytes()));
+        assert!(!keys.is_empty());
+        let mut writer = batch.elements(family, "portolan", &map, ElementOperation::Delete);
+        keys.iter().for_each(|key| writer.push(key, None, None));
+    }
+    connection.commit(&mut batch).unwrap();
+}
+
+#[test]
+fn a_client_keeps_its_endpoint_whichever_element_others_delete() {
+    in_both_families("a_client_keeps_its_endpoint_whichever_element_others_delete", |mut lab| {
+        let sticky = |service: &mut Service| service.session_affinity = Some(long());
+        // So that seats are not in the order of addresses.
+        lab.serve(sticky, &[3, 4]);
+        lab.serve(sticky, &[1, 2, 3, 4]);
+        let kept: Vec<IpAddr> = (1..13).map(|number| lab.settle(number)).collect();
+        assert!(BTreeSet::from_iter(&kept).len() > 1, "{kept:?}");
+        let first_slot = 1 << 24;
+        for (map, number) in
+            [("affinity-seats", first_slot), ("affinity-seats", 1), ("affinity-endpoints", 1)]
+        {
+            lab.topology.node().run(|| delete(lab.v6, map, number));
+            let report = lab.restart();
+            assert_eq!(report.deleted, 0, "{map} {number}: {report:?}");
+            for (client, kept) in (1..13).zip(&kept) {
+                let answer = only(lab.ask(client, portolan_lab::Protocol::Tcp, 2));
+                assert_eq!(answer, *kept, "{client} {map} {number}");
+            }
+        }
     });
 }
 

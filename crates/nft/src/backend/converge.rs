@@ -13,7 +13,8 @@ use super::NftBackend;
 use crate::delta::Delta;
 use crate::diff::diff;
 use crate::error::NftError;
-use crate::observe::{observe, occupied};
+use crate::observe::observe;
+use crate::occupied::Occupied;
 use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::state::State;
@@ -182,7 +183,7 @@ pub(super) fn place(
     let place = |plan: &Arc<ServicePlan>| {
         let placed = PlacedService::new(plan.clone(), &|port, pool| {
             let table = observed.get(&port.family).and_then(Option::as_ref);
-            table.map(|table| occupied(table, port, pool)).unwrap_or_default()
+            table.map(|table| Occupied::observe(table, port, pool)).unwrap_or_default()
         });
         (plan.name.clone(), placed)
     };
