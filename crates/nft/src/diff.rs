@@ -32,6 +32,16 @@ pub(crate) fn diff(
     let wanted: BTreeSet<Container> = desired.containers().collect();
     observed.elements.retain(|container, _| wanted.contains(container));
     let missing = match_elements(&mut observed.elements, inventory);
+    if desired.parts != observed.parts {
+        let is_spoilt = |it: &Container| {
+            let wrong = observed.elements.get(it).map_or(0, ObservedElements::len);
+            let right = desired.count(*it).saturating_sub(missing.get(it).map_or(0, Vec::len));
+            it.is_part() && wrong > right
+        };
+        // Made for more endpoints than it is to hold, most of which have to go. Where others
+        // added or deleted maps, those that are left hold what they should.
+        observed.spoilt.extend(missing.keys().copied().filter(is_spoilt));
+    }
     let (sizes, rebuilt) =
         diff_structure(desired, &mut observed, &mut delta, &|container, there| {
             there.map_or(0, ObservedElements::len) + desired.count(container)
@@ -164,9 +174,8 @@ fn diff_containers(
     for container in desired.containers() {
         let there = observed.sets.remove(container.name());
         let room = room(container, observed.elements.get(&container));
-        let is_divided_anew = container.is_part() && desired.parts != observed.parts;
-        let is_sound = !is_divided_anew && !observed.spoilt.contains(&container);
-        let keep = there.as_ref().filter(|_| is_sound).and_then(|set| {
+        let keep = there.as_ref().filter(|_| !observed.spoilt.contains(&container));
+        let keep = keep.and_then(|set| {
             let size = set.size.filter(|size| usize::try_from(*size).is_ok_and(|it| it >= room))?;
             container.is_declared_by(desired.settings.family, set).then_some(size)
         });

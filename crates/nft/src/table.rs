@@ -72,8 +72,8 @@ pub(crate) fn require(serving: &mut BTreeSet<ServingChain>, chain: ServingChain)
 pub(crate) struct ObservedTable {
     /// It is switched off: its base chains see no packets.
     pub(crate) is_dormant: bool,
-    /// Containers with an element that cannot be deleted by its key: one for all keys that
-    /// have none of their own (`*`).
+    /// Containers to be made again, however they are declared, such as one with an element that
+    /// cannot be deleted by its key: one for all keys that have none of their own (`*`).
     pub(crate) spoilt: BTreeSet<Container>,
     /// Chains by name.
     pub(crate) chains: BTreeMap<String, ObservedChain>,

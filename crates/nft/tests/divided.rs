@@ -80,6 +80,39 @@ fn appear(plans: &[Arc<ServicePlan>]) -> Vec<Change> {
     plans.iter().map(change).collect()
 }
 
+/// The key of our maps.
+fn slotted() -> Vec<Field> {
+    vec![Field::Ipv4Address, Field::Protocol, Field::Port, Field::Slot]
+}
+
+/// Has others add a map that is declared as ours, but for its key.
+fn add_map(name: &str, key: Vec<Field>) {
+    let map = Set {
+        name: name.to_owned(),
+        key,
+        data: Some(SetData::Fields(vec![Field::Ipv4Address, Field::Port])),
+        size: Some(64),
+        ..Set::default()
+    };
+    let mut batch = Batch::new(None);
+    batch.add_set(Family::Ip, "portolan", &map);
+    Connection::open().unwrap().commit(&mut batch).unwrap();
+}
+
+/// Has others delete maps, and the rules of the chains that use them; returns how many rules.
+fn delete_maps(maps: &[String]) -> usize {
+    let mut connection = Connection::open().unwrap();
+    let rules = connection.rules(Family::Ip, "portolan").unwrap();
+    let uses = |rule: &str| maps.iter().any(|map| rule.contains(&format!("{map:?}")));
+    let users = rules.iter().filter(|listed| uses(&format!("{:?}", listed.rule)));
+    let users: BTreeSet<&str> = users.map(|listed| listed.chain.as_str()).collect();
+    let mut batch = Batch::new(None);
+    users.iter().for_each(|chain| batch.flush_chain(Family::Ip, "portolan", chain));
+    maps.iter().for_each(|map| batch.delete_set(Family::Ip, "portolan", map));
+    connection.commit(&mut batch).unwrap();
+    rules.iter().filter(|listed| users.contains(listed.chain.as_str())).count()
+}
+
 #[test]
 fn endpoints_in_several_maps_serve_as_they_do_in_one() {
     namespaced("endpoints_in_several_maps_serve_as_they_do_in_one", || {
@@ -133,18 +166,7 @@ fn a_map_that_somebody_deletes_comes_back_alone() {
         let plans = mixed_services(60);
         converge(&plans, "portolan", 100);
         let (maps_before, before) = (maps("portolan"), serving("portolan"));
-        let mut connection = Connection::open().unwrap();
-        let map = "endpoints-part-1";
-        let chains = connection.rules(Family::Ip, "portolan").unwrap().into_iter();
-        let users: BTreeSet<String> = chains
-            .filter(|listed| format!("{:?}", listed.rule).contains(&format!("{map:?}")))
-            .map(|listed| listed.chain)
-            .collect();
-        assert!(!users.is_empty());
-        let mut batch = Batch::new(None);
-        users.iter().for_each(|chain| batch.flush_chain(Family::Ip, "portolan", chain));
-        batch.delete_set(Family::Ip, "portolan", map);
-        connection.commit(&mut batch).unwrap();
+        assert!(delete_maps(&["endpoints-part-1".to_owned()]) > 0);
         let (_, report) = converge(&plans, "portolan", 100);
         let all: usize = before.frontends.iter().map(|it| it.endpoints.len()).sum();
         assert!(report.added > 10 && report.added < all / 2, "{report:?} of {all}");
@@ -157,21 +179,10 @@ fn maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot
     let name = "maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot";
     namespaced(name, || {
         let plans = mixed_services(60);
-        let slotted = vec![Field::Ipv4Address, Field::Protocol, Field::Port, Field::Slot];
-        let endpoint = vec![Field::Ipv4Address, Field::Port];
-        for (key, is_as_ours) in [(vec![Field::Ipv4Address], false), (slotted, true)] {
+        for (key, is_as_ours) in [(vec![Field::Ipv4Address], false), (slotted(), true)] {
             converge(&plans, "portolan", usize::MAX);
             let before = slots("portolan");
-            let mut batch = Batch::new(None);
-            let map = Set {
-                name: "endpoints-part-15".to_owned(),
-                key,
-                data: Some(SetData::Fields(endpoint.clone())),
-                size: Some(64),
-                ..Set::default()
-            };
-            batch.add_set(Family::Ip, "portolan", &map);
-            Connection::open().unwrap().commit(&mut batch).unwrap();
+            add_map("endpoints-part-15", key);
             let (_, report) = converge(&reversed(&plans), "portolan", usize::MAX);
             if !is_as_ours {
                 assert_eq!((report.added, report.deleted), (0, 1), "{report:?}");
@@ -180,6 +191,33 @@ fn maps_of_others_under_names_of_ours_divide_nothing_and_nobody_loses_their_slot
             assert_eq!(slots("portolan"), before, "{is_as_ours}");
             let (_, report) = converge(&plans, "portolan", usize::MAX);
             assert_eq!(report, SyncReport::default());
+        }
+    });
+}
+
+#[test]
+fn maps_that_others_add_or_delete_have_no_other_made_again() {
+    namespaced("maps_that_others_add_or_delete_have_no_other_made_again", || {
+        let plans = mixed_services(60);
+        for (endpoints_per_map, parts) in [(200, 2), (100, 4), (50, 8)] {
+            let table = || (maps("portolan"), slots("portolan"), serving("portolan"));
+            let (mut backend, _) = converge(&plans, "portolan", endpoints_per_map);
+            let before = table();
+            assert_eq!(before.0.len(), parts);
+            add_map("endpoints-part-9", slotted());
+            let report = backend.converge(&mut plans.iter(), &common::environment()).unwrap();
+            assert_eq!((report.added, report.deleted), (0, 1), "{parts}: {report:?}");
+            assert_eq!(table(), before);
+
+            let upper: Vec<String> =
+                (parts / 2..parts).map(|part| format!("endpoints-part-{part}")).collect();
+            let rules = delete_maps(&upper);
+            let gone = before.1.len() - slots("portolan").len();
+            let report = backend.converge(&mut plans.iter(), &common::environment()).unwrap();
+            let added = rules + gone + upper.len();
+            assert_eq!((report.added, report.deleted), (added, 0), "{parts}: {report:?}");
+            assert_eq!(table(), before);
+            portolan_nft::cleanup("portolan").unwrap();
         }
     });
 }
