@@ -194,10 +194,13 @@ impl FamilyState {
 
     /// Chains that nothing led to before this transaction, once they are many.
     fn unused_chains(&self) -> BTreeSet<ServingChain> {
-        // A chain leads to two others at the most.
         let kept = UNUSED_CHAINS_KEPT * self.parts.numbers().count();
         let kept = kept.min(MOST_UNUSED_CHAINS_KEPT);
-        if self.chains.len() <= 3 * self.references.len() + kept {
+        // Without the rejection, which is always there.
+        let there = self.chains.len().saturating_sub(1);
+        // Most frontends take two: where that is enough, not even the references are walked over.
+        let taken = || self.references.keys().map(|chain| chain.chains_taken()).sum::<usize>();
+        if there <= 2 * self.references.len() + kept || there <= taken() + kept {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);
