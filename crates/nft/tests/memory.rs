@@ -84,14 +84,23 @@ fn plans() -> Vec<Arc<ServicePlan>> {
 #[test]
 fn the_first_transaction_is_made_without_a_list_of_its_elements() {
     let plans = plans();
-    let before = HELD.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let batch = first_transaction(&plans, &Environment::default(), &NftOptions::default());
-    let taken = MOST.load(Ordering::Relaxed) - before;
     let endpoints = usize::from(SERVICES) * usize::from(ENDPOINTS);
-    assert!(batch.operations() > endpoints);
-    // The transaction itself, whose buffer may be twice as large as it is, and who is in
-    // which slot. A list of the elements would take another 100 bytes and more for each.
-    let most = 2 * batch.len_bytes() + 30 * endpoints;
-    assert!(taken <= most, "{taken} bytes for {} and {endpoints} endpoints", batch.len_bytes());
+    let mut operations = Vec::new();
+    // In one map, and in sixteen.
+    for endpoints_per_map in [16_384, 1_000] {
+        let options = NftOptions { endpoints_per_map, ..NftOptions::default() };
+        let before = HELD.load(Ordering::Relaxed);
+        MOST.store(before, Ordering::Relaxed);
+        let batch = first_transaction(&plans, &Environment::default(), &options);
+        let taken = MOST.load(Ordering::Relaxed) - before;
+        assert!(batch.operations() > endpoints);
+        // The transaction itself, whose buffer may be twice as large as it is, and who is in
+        // which slot. A list of the elements would take another 100 bytes and more for each.
+        let most = 2 * batch.len_bytes() + 30 * endpoints;
+        let bytes = batch.len_bytes();
+        assert!(taken <= most, "{taken} bytes for {bytes}, {endpoints_per_map} to a map");
+        operations.push(batch.operations());
+    }
+    let [whole, divided] = operations[..] else { unreachable!() };
+    assert!(divided >= whole + 15, "{divided} and {whole} operations: nothing is divided");
 }
