@@ -1,5 +1,6 @@
-//! The chains that serve frontends. A chain is shared by all frontends that need the same,
-//! so there are as many as there are different endpoint counts, not services.
+//! The chains that serve frontends. A chain is shared by all frontends that need the same, so how
+//! many there are follows the different endpoint counts in each part of the map of endpoints, not
+//! the services.
 
 mod strays;
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //!
 //! Every transaction of any program raises the generation of the ruleset by one. If it is
 //! not where our own transactions left it, the chains, rules and declarations of our tables
-//! are compared, which takes a listing of a few dozen objects. Elements are too many for
-//! that: they are compared by converging, once in a while and only after such a change.
+//! are compared, which takes a listing of a few dozen objects, and of a few dozen more for each
+//! further part of the map of endpoints. Elements are too many for that: they are compared by
+//! converging, once in a while and only after such a change.
 
 use std::time::{Duration, Instant};
 

@@ -7,8 +7,10 @@
 //! ```
 //!
 //! One table per family holds a constant number of chains, a few more for each different
-//! number of endpoints, and a few sized maps. A service is a handful of elements: a pod
-//! replaced by another is one element changed, whatever the size of the cluster.
+//! number of endpoints, and a few sized maps. In a large cluster the largest of these is divided
+//! into several, each with chains of its own for the numbers of endpoints in it. A service is a
+//! handful of elements: a pod replaced by another is one element changed, whatever the size of
+//! the cluster.
 //!
 //! Nothing in this crate knows Kubernetes, and nothing runs the `nft` program.
 #![forbid(unsafe_code)]
@@ -76,9 +78,10 @@ pub struct NftOptions {
     /// The bit of the packet mark and of the connection mark, 0 to 31, of what IPVS has.
     /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
     pub ipvs_bit: u8,
-    /// How many endpoints one map is made for. Where the first convergence of a process finds
-    /// more, it makes several:
-    /// what the kernel does with a map as a whole grows with the square of its size.
+    /// How many endpoints one map is made for. A new table that is to have more gets several maps,
+    /// for the cost of a listing grows with the square of a map's size. In a table that is there,
+    /// the first convergence of a process makes more maps only if those that it finds would have
+    /// more than four times as many each.
     pub endpoints_per_map: usize,
     /// Bits of the connection mark that an earlier process gave to what IPVS has; none is
     /// usual. Packets of such connections are handed to IPVS too.

@@ -1,16 +1,16 @@
 //! Into how many maps the endpoints are divided.
 //!
-//! What the kernel does with a map as a whole costs more than the map is larger. It lists one
-//! in pieces of 32 KiB and walks from the first element to the beginning of each
-//! (`nft_hash_walk`, net/netfilter/nft_set_hash.c), so that a listing of 500,000 elements walks
-//! over 170 million. And a rule that comes to use a map walks over all of it
-//! (`nf_tables_bind_set`, net/netfilter/nf_tables_api.c). So the map that has nearly all
+//! The kernel lists a map in pieces of 32 KiB and walks from the first element to the beginning of
+//! each (`nft_hash_walk`, net/netfilter/nft_set_hash.c), so that the cost of a listing grows with
+//! the square of the map's size: one of 500,000 elements walks over 170 million. And for a rule
+//! that comes to use a map it walks over all of it once (`nf_tables_bind_set`,
+//! net/netfilter/nf_tables_api.c). So the map that has nearly all
 //! elements of nearly all clusters is divided: each of its parts has the endpoints of some
 //! frontends, and chains of its own that look into it. Those of frontends with session
 //! affinity, of NodePorts and of clients confined to this node are not.
 //!
-//! A table keeps its number of parts, whatever becomes of its services, until a start finds
-//! that it has become far too small.
+//! A new table gets as many parts as its endpoints take. It keeps that number, whatever becomes of
+//! its services, until a start finds that it has become far too small.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ use crate::key::Key;
 /// net/netfilter/nf_tables_api.c): benches/COSTS.md, "Restart", has what 8, 16 and 64 cost.
 const MOST: u16 = 16;
 
-/// How many times as many elements as it was made for a part may have before the table is
-/// divided anew, which sends all of them again.
+/// How many times as many elements as a part is made for the parts of a table that is there may
+/// have, or its only map, before a start divides it anew, which sends all of them again.
 const TOLERANCE: u16 = 4;
 
 /// The number of parts of one family's map of endpoints: a power of two.
@@ -63,7 +63,9 @@ impl Parts {
     /// The part that has the endpoints of a frontend: always zero but in the map for ClusterIPs
     /// and external addresses, and everyone or those inside, which is the large one.
     ///
-    /// A restart finds them again by it, so it must not change.
+    /// A restart finds who is in which slot by the chain that a verdict leads to, so that nobody
+    /// would lose a slot if this came to choose another part. But all endpoints would be sent
+    /// again, and those of a frontend whose verdict somebody deleted are looked for here.
     pub(crate) fn of(self, kind: EntryKind, side: Pool, frontend: &Key) -> u16 {
         if (kind, side) != (EntryKind::Address, Pool::Cluster) {
             return 0;
