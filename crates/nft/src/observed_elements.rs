@@ -68,9 +68,10 @@ impl ObservedElements {
         listed.or_else(|| self.others.get(key).map(|there| there.value))
     }
 
-    /// How far the list of a frontend's slots goes; there may be others beyond.
-    pub(crate) fn listed_slots(&self, frontend: &Key) -> usize {
-        self.slots.get(frontend).map_or(0, Vec::len)
+    /// Who is in a frontend's slots, as far as they are kept in a list: others may be in slots
+    /// that are empty here, or beyond.
+    pub(crate) fn listed_slots(&self, frontend: &Key) -> &[Option<EndpointAddress>] {
+        self.slots.get(frontend).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Takes an element out if it is there with this value and comment; says whether it was.

@@ -51,9 +51,7 @@ impl Occupied {
                 }
                 if port.affinity.is_none() {
                     let container = endpoints_of(observed, key, kind, side);
-                    occupied.enter_slots(wanted.len(), |slot| {
-                        slot_endpoint(observed, &key, container, slot)
-                    });
+                    occupied.enter_plain_slots(wanted.len(), observed, &key, container);
                     continue;
                 }
                 let seats = Seats { observed, key, kind, side };
@@ -81,6 +79,22 @@ impl Occupied {
         for (number, slot) in (0u32..).zip(&mut self.slots) {
             *slot = slot.or_else(|| find(number));
         }
+    }
+
+    /// Enters who is in so many slots of a frontend without session affinity.
+    fn enter_plain_slots(
+        &mut self,
+        count: usize,
+        observed: &ObservedTable,
+        frontend: &Key,
+        container: Container,
+    ) {
+        let elements = observed.elements.get(&container);
+        let listed = elements.map_or(&[][..], |elements| elements.listed_slots(frontend));
+        self.enter_slots(count, |slot| {
+            let listed = listed.get(usize::try_from(slot).ok()?).copied().flatten();
+            listed.or_else(|| slot_endpoint(observed, frontend, container, slot))
+        });
     }
 
     /// Enters who is in so many slots, and which seats these lead to. The seats of further slots
@@ -159,7 +173,7 @@ impl Seats<'_> {
     fn listed(self) -> usize {
         let elements =
             self.observed.elements.get(&Container::SeatedEndpoints(self.kind, self.side));
-        elements.map_or(0, |elements| elements.listed_slots(&self.key))
+        elements.map_or(0, |elements| elements.listed_slots(&self.key).len())
     }
 }
 
