@@ -7,25 +7,23 @@
 //!
 //! Rules beside the set keep from these servers what the table does not hand over.
 
+mod element;
 mod guard;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use portolan_netlink::NetlinkError;
 use portolan_netlink::ipvs::ServerKey;
 use portolan_netlink::nftables::{
-    Batch, Connection, ElementOperation, Family, Field, Receipt, Set, Table, clip_comment,
+    Batch, Connection, ElementOperation, Family, Receipt, Table, clip_comment,
 };
+use tracing::debug;
 
+use self::element::{Element, SET, decode, encode, set};
 use self::guard::Guard;
 use crate::options::IpvsOptions;
-
-const SET: &str = "virtual-servers";
-/// What the set has room for. Kernels of old allocate all of it at once.
-const SIZE: u32 = 1 << 18;
 
 /// The set of our virtual servers, in both families.
 #[derive(Debug)]
@@ -70,36 +68,76 @@ impl Registry {
         self.former_marks = former_marks;
     }
 
-    /// Makes what is not there of the tables, their sets and rules.
+    /// Makes what is not there of the tables, their sets and rules, whatever others have made
+    /// of them.
     pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
+        if self.is_dormant()? {
+            // A transaction that switches a table on may neither add nor delete base chains
+            // (`nf_tables_addchain`, `nf_tables_updtable`, v6.9).
+            return self.make_anew();
+        }
+        match self.mend() {
+            Err(NetlinkError::Refused(refusal)) => {
+                debug!(%refusal, "the register of virtual servers is made anew");
+                self.make_anew()
+            }
+            mended => mended,
+        }
+    }
+
+    /// Makes what is not there. Others may have made what does not let itself be deleted.
+    fn mend(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new(None);
         for family in Family::ALL {
-            // Adding a table that exists switches it on.
-            if !self.is_awake(family)? {
-                let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
-                let table = Table { name: self.table.clone(), comment, dormant: false };
-                batch.add_table(family, &table);
+            if !self.exists(family)? {
+                batch.add_table(family, &self.declaration());
             }
             if !self.has_set(family)? {
                 batch.add_set(family, &self.table, &set(family));
             }
             let guard = guard(family, &self.table, self.mark | self.former_marks);
             if !guard.is_there(&mut self.connection)? {
-                guard.write(&mut self.connection, &mut batch)?;
+                guard.delete_all(&mut self.connection, &mut batch)?;
+                guard.write(&mut batch);
             }
         }
         self.commit(&mut batch)
+    }
+
+    /// Deletes the tables and makes them again, with the servers that they have, in one
+    /// transaction.
+    fn make_anew(&mut self) -> Result<(), NetlinkError> {
+        let mut batch = Batch::new(None);
+        for family in Family::ALL {
+            let servers = self.elements(family)?;
+            if self.exists(family)? {
+                batch.delete_table(family, &self.table);
+            }
+            batch.add_table(family, &self.declaration());
+            batch.add_set(family, &self.table, &set(family));
+            guard(family, &self.table, self.mark | self.former_marks).write(&mut batch);
+            let mut writer = batch.elements(family, &self.table, SET, ElementOperation::Add);
+            for (key, comment) in servers {
+                writer.push(&key, None, comment.as_deref());
+            }
+        }
+        self.commit(&mut batch)
+    }
+
+    fn declaration(&self) -> Table {
+        let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
+        Table { name: self.table.clone(), comment, dormant: false }
     }
 
     /// Whether the kernel has the rules and heeds them. Without the set it has none.
     pub(crate) fn is_guarded(&mut self) -> Result<bool, NetlinkError> {
         for family in Family::ALL {
             let guard = guard(family, &self.table, self.mark | self.former_marks);
-            if !guard.is_there(&mut self.connection)? || !self.is_awake(family)? {
+            if !guard.is_there(&mut self.connection)? {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(!self.is_dormant()?)
     }
 
     /// Whether there is such a table in one of the families.
@@ -111,10 +149,11 @@ impl Registry {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
     }
 
-    /// Whether the table is there and not switched off (`flags dormant`).
-    fn is_awake(&mut self, family: Family) -> Result<bool, NetlinkError> {
-        let tables = self.connection.tables(family)?;
-        Ok(tables.iter().any(|table| table.name == self.table && !table.dormant))
+    /// Whether one of the tables is there and switched off (`flags dormant`).
+    fn is_dormant(&mut self) -> Result<bool, NetlinkError> {
+        let is_dormant = |table: Table| table.name == self.table && table.dormant;
+        let [v4, v6] = Family::ALL.map(|family| self.connection.tables(family));
+        Ok(v4?.into_iter().chain(v6?).any(is_dormant))
     }
 
     /// Whether there is a table with the set.
@@ -126,13 +165,21 @@ impl Registry {
     pub(crate) fn servers(&mut self) -> Result<BTreeSet<ServerKey>, NetlinkError> {
         let mut servers = BTreeSet::new();
         for family in Family::ALL {
-            if self.exists(family)? {
-                self.connection.elements(family, &self.table, SET, &mut |element| {
-                    servers.extend(decode(family, element.key));
-                })?;
-            }
+            let elements = self.elements(family)?;
+            servers.extend(elements.into_iter().filter_map(|(key, _)| decode(family, &key)));
         }
         Ok(servers)
+    }
+
+    /// Those of a family as they are written, with their comments.
+    fn elements(&mut self, family: Family) -> Result<Vec<Element>, NetlinkError> {
+        let mut elements = Vec::new();
+        self.connection.elements(family, &self.table, SET, &mut |element| {
+            if decode(family, element.key).is_some() {
+                elements.push((element.key.to_vec(), element.comment.map(str::to_owned)));
+            }
+        })?;
+        Ok(elements)
     }
 
     /// These become ours.
@@ -195,45 +242,4 @@ impl Registry {
 
 const fn guard(family: Family, table: &str, marks: u32) -> Guard<'_> {
     Guard { family, table, servers: SET, marks }
-}
-
-fn set(family: Family) -> Set {
-    let address = match family {
-        Family::Ip6 => Field::Ipv6Address,
-        Family::Ip => Field::Ipv4Address,
-    };
-    Set {
-        name: SET.to_owned(),
-        key: vec![address, Field::Protocol, Field::Port],
-        size: Some(SIZE),
-        ..Set::default()
-    }
-}
-
-/// Address, protocol and port, each padded to 4 bytes; and whether it is IPv6.
-fn encode(key: &ServerKey) -> Option<(bool, Vec<u8>)> {
-    let ServerKey::Address { protocol, address } = key else { return None };
-    let mut bytes = match address.ip() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    let [high, low] = address.port().to_be_bytes();
-    bytes.extend([*protocol, 0, 0, 0, high, low, 0, 0]);
-    Some((address.is_ipv6(), bytes))
-}
-
-fn decode(family: Family, bytes: &[u8]) -> Option<ServerKey> {
-    let (ip, rest): (IpAddr, &[u8]) = match family {
-        Family::Ip6 => {
-            let (ip, rest) = bytes.split_first_chunk::<16>()?;
-            (Ipv6Addr::from(*ip).into(), rest)
-        }
-        Family::Ip => {
-            let (ip, rest) = bytes.split_first_chunk::<4>()?;
-            (Ipv4Addr::from(*ip).into(), rest)
-        }
-    };
-    let &[protocol, _, _, _, high, low, _, _] = rest else { return None };
-    let address = SocketAddr::new(ip, u16::from_be_bytes([high, low]));
-    Some(ServerKey::Address { protocol, address })
 }

@@ -75,8 +75,8 @@ impl Guard<'_> {
         Ok(there.len() == wanted.len() && wanted.iter().all(is_as_wanted))
     }
 
-    /// Makes them anew. No packet finds the table without them if it had them.
-    pub(super) fn write(
+    /// Deletes all chains of the table.
+    pub(super) fn delete_all(
         &self,
         connection: &mut Connection,
         batch: &mut Batch,
@@ -84,6 +84,12 @@ impl Guard<'_> {
         let there = connection.chains(self.family, self.table)?;
         there.iter().for_each(|it| batch.flush_chain(self.family, self.table, &it.name));
         there.iter().for_each(|it| batch.delete_chain(self.family, self.table, &it.name));
+        Ok(())
+    }
+
+    /// Makes the chains and rules where there are none, or none any more. No packet finds the
+    /// table without them if one transaction does both.
+    pub(super) fn write(&self, batch: &mut Batch) {
         let wanted = self.chains();
         wanted.iter().for_each(|(chain, _)| batch.add_chain(self.family, self.table, chain));
         for (chain, rules) in &wanted {
@@ -91,7 +97,6 @@ impl Guard<'_> {
                 batch.add_rule(self.family, self.table, &chain.name, rule);
             }
         }
-        Ok(())
     }
 
     fn chains(&self) -> Vec<(Chain, Vec<Rule>)> {
