@@ -44,6 +44,9 @@ pub(crate) struct Delta {
     /// transaction that an element of it no longer leads to a chain, so these belong to
     /// chains that were unused before it.
     pub(crate) remove_chains: Vec<String>,
+    /// Switch the table on, which others switched off. No transaction that does so may add or
+    /// delete base chains (`nf_tables_addchain`, `nf_tables_updtable`, v6.9).
+    pub(crate) wake_table: Option<Table>,
 }
 
 impl Delta {
@@ -55,6 +58,7 @@ impl Delta {
     /// Objects and elements that are added or changed.
     pub(crate) fn added(&self) -> usize {
         usize::from(self.add_table.is_some())
+            + usize::from(self.wake_table.is_some())
             + self.add_sets.len()
             + self.add_chains.len()
             + self.add_rules.len()
@@ -105,6 +109,10 @@ impl Delta {
         }
         for chain in &self.remove_chains {
             batch.delete_chain(kernel, table, chain);
+        }
+        if let Some(declaration) = &self.wake_table {
+            // Adding a table that exists switches it on.
+            batch.add_table(kernel, declaration);
         }
     }
 

@@ -66,10 +66,12 @@ pub(crate) fn has_structure(desired: &FamilyState, observed: ObservedTable, tabl
 
 fn begin(observed: Option<ObservedTable>, table: &str) -> (Delta, ObservedTable) {
     let mut delta = Delta::default();
-    if observed.as_ref().is_none_or(|observed| observed.is_dormant) {
-        // Adding a table that exists switches it on.
-        let comment = Some(TABLE_COMMENT.to_owned());
-        delta.add_table = Some(Table { name: table.to_owned(), comment, dormant: false });
+    let comment = Some(TABLE_COMMENT.to_owned());
+    let declaration = Table { name: table.to_owned(), comment, dormant: false };
+    match &observed {
+        None => delta.add_table = Some(declaration),
+        Some(observed) if observed.is_dormant => delta.wake_table = Some(declaration),
+        Some(_) => {}
     }
     (delta, observed.unwrap_or_default())
 }

@@ -103,29 +103,45 @@ impl NftBackend {
             .into();
         let mut state = State::new(services, settings, partition);
         let mut deltas = BTreeMap::new();
-        let mut removals = BTreeMap::new();
         for family in Family::BOTH {
             let there = observed.remove(&family).flatten();
             let is_anew = self.refusals >= PATIENCE && there.is_some();
             let there = there.filter(|_| !is_anew);
             let mut delta = catch_up(&mut state, family, there, &self.options.table);
             delta.delete_table = is_anew;
-            // A transaction of their own, see Delta::remove_chains.
-            let remove_chains = std::mem::take(&mut delta.remove_chains);
-            removals.insert(family, Delta { remove_chains, ..Delta::default() });
             deltas.insert(family, delta);
         }
         if over_others {
             self.disturbance.overtaken();
         }
-        let first = self.commit(&deltas, &state)?;
-        let second = self.remove_unused(&removals, &state)?;
+        let report = self.commit_one_by_one(deltas, &state)?;
         self.disturbance.mended(start.elapsed());
         self.partition = Some(partition);
         self.state = Some(state);
         // The first transaction is far larger than those that follow.
         self.batch = Batch::new(None);
-        Ok([first, second].into_iter().sum())
+        Ok(report)
+    }
+
+    /// Commits what cannot be one transaction, see [`Delta::remove_chains`] and
+    /// [`Delta::wake_table`]. Until the last of them no packet meets what others made of a table
+    /// that they switched off.
+    fn commit_one_by_one(
+        &mut self,
+        mut deltas: BTreeMap<Family, Delta>,
+        state: &State,
+    ) -> Result<SyncReport, NftError> {
+        let (mut removals, mut awakenings) = (BTreeMap::new(), BTreeMap::new());
+        for (family, delta) in &mut deltas {
+            let remove_chains = std::mem::take(&mut delta.remove_chains);
+            removals.insert(*family, Delta { remove_chains, ..Delta::default() });
+            let wake_table = delta.wake_table.take();
+            awakenings.insert(*family, Delta { wake_table, ..Delta::default() });
+        }
+        let first = self.commit(&deltas, state)?;
+        let second = self.remove_unused(&removals, state)?;
+        let third = self.commit_over_others(&awakenings, state)?;
+        Ok([first, second, third].into_iter().sum())
     }
 
     /// How the tables are to be divided: a process stays with what it began with.
