@@ -4,6 +4,8 @@
 
 #[path = "swap/early.rs"]
 mod early;
+#[path = "common/guarded_marks.rs"]
+mod guarded_marks;
 #[path = "swap/marks.rs"]
 mod marks;
 #[path = "swap/node.rs"]

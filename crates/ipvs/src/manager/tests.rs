@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod fake;
+mod marks;
 mod routes;
 mod schedulers;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use portolan_ipvs::Mode;
-use portolan_lab::namespaced_as_superuser;
+use portolan_lab::{NewConnections, namespaced_as_superuser};
 use portolan_netlink::route::{Operation, PolicyRule, Routing};
 
+use crate::guarded_marks::guarded_marks;
 use crate::node::{Clients, Node};
 
 const LONG: Duration = Duration::from_secs(600);
@@ -24,10 +25,14 @@ fn connections_outlive_another_mark_bit() {
             let mut node = Node::start(v6, Mode::Ipvs, LONG);
             let mut everybody = vec![Clients::connect(&node, 10, 5)];
             for bit in [12, 13, 30] {
-                node.set_mark_bit(bit, Mode::Ipvs);
                 let when = format!("with bit {bit}");
+                let new_connections = NewConnections::start(&node.topology, &node.frontends());
+                node.set_mark_bit(bit, Mode::Ipvs);
+                let (count, failures) = new_connections.stop();
+                assert_eq!(failures, Vec::<String>::new(), "of {count} new connections {when}");
                 everybody.iter_mut().for_each(|clients| clients.talk(&when));
                 assert_eq!(marks(&node), BTreeSet::from([1 << bit]));
+                assert_eq!(node.run(guarded_marks), BTreeSet::from([1 << bit]));
                 assert_eq!(node.restart(Mode::Ipvs), 0, "{when}");
                 everybody.iter_mut().for_each(|clients| clients.talk(&when));
                 assert!(node.is_new_connection_with_ipvs(), "{when}");
