@@ -112,9 +112,11 @@ impl Paths {
 
     /// No packet gets those marks any more.
     pub(crate) fn forget_former_marks(&mut self) -> Result<(), NetlinkError> {
-        let rules = std::mem::take(&mut self.former_rules);
-        let operations: Vec<Operation> = rules.into_iter().map(Operation::DeleteRule).collect();
-        self.execute(&operations).map(|_| ())
+        let rules = self.former_rules.iter().copied();
+        let operations: Vec<Operation> = rules.map(Operation::DeleteRule).collect();
+        self.execute(&operations)?;
+        self.former_rules.clear();
+        Ok(())
     }
 
     /// Whether the kernel has the rules, and the routes as we know them.
