@@ -14,6 +14,8 @@ mod node;
 mod objects;
 #[path = "swap/ports.rs"]
 mod ports;
+#[path = "swap/register.rs"]
+mod register;
 #[path = "swap/schedulers.rs"]
 mod schedulers;
 #[path = "../../nft/tests/common/tracking.rs"]
