@@ -79,9 +79,9 @@ pub struct NftOptions {
     /// Others must leave it alone. Not the same as [`NftOptions::masquerade_bit`].
     pub ipvs_bit: u8,
     /// How many endpoints one map is made for. A new table that is to have more gets several maps,
-    /// for the cost of a listing grows with the square of a map's size. In a table that is there,
-    /// the first convergence of a process makes more maps only if those that it finds would have
-    /// more than four times as many each.
+    /// 16 at the most, for the cost of a listing grows with the square of a map's size. In a
+    /// table that is there, the first convergence of a process makes more maps only if those
+    /// that it finds would have more than four times as many each.
     pub endpoints_per_map: usize,
     /// Bits of the connection mark that an earlier process gave to what IPVS has; none is
     /// usual. Packets of such connections are handed to IPVS too.

@@ -50,9 +50,11 @@ impl Parts {
         Parts((last.min(MOST - 1) + 1).next_power_of_two())
     }
 
-    /// These, where they are wanted, in a table that has `there`.
-    fn beside(self, there: Parts) -> Parts {
-        if self.0 / TOLERANCE <= there.0 { there } else { self }
+    /// As many as a table that has `there` is to have for so many elements.
+    fn beside(there: Parts, count: usize, each: usize) -> Parts {
+        let wanted = Parts::for_elements(count, each);
+        let bearable = each.saturating_mul(usize::from(TOLERANCE) * usize::from(there.0));
+        if wanted.0 <= there.0 || count <= bearable { there } else { wanted }
     }
 
     /// The numbers of the parts.
@@ -108,9 +110,9 @@ impl Partition {
             };
             *count += in_parts(port).map(|(_, pool)| port.pool(pool).len()).sum::<usize>();
         }
-        let parts = |family, count| {
-            let wanted = Parts::for_elements(count, each);
-            there(family).map_or(wanted, |there| wanted.beside(there))
+        let parts = |family, count| match there(family) {
+            Some(there) => Parts::beside(there, count, each),
+            None => Parts::for_elements(count, each),
         };
         Partition { v4: parts(Family::V4, v4), v6: parts(Family::V6, v6) }
     }
@@ -145,8 +147,19 @@ mod tests {
 
     #[test]
     fn a_table_is_divided_anew_only_when_its_parts_are_far_too_large() {
-        for (wanted, there, parts) in [(1, 1, 1), (4, 1, 1), (8, 1, 8), (8, 2, 2), (1, 16, 16)] {
-            assert_eq!(Parts(wanted).beside(Parts(there)), Parts(parts), "{wanted} {there}");
+        for (count, there, parts) in [
+            (1, 1, 1),
+            (400, 1, 1),
+            (401, 1, 8),
+            (800, 2, 2),
+            (1_600, 4, 4),
+            (1_601, 4, 16),
+            (3_201, 8, 16),
+            (1_000_000, 16, 16),
+            (1, 16, 16),
+        ] {
+            let found = Parts::beside(Parts(there), count, 100);
+            assert_eq!(found, Parts(parts), "{count} elements, {there} parts");
         }
     }
 
