@@ -4,10 +4,13 @@
 //! a seat's element names the endpoint that the slot's element no longer leads to, and other
 //! frontends of the same pool have the same slots and seats.
 
+mod findings;
+
 use std::collections::{HashMap, HashSet};
 
 use portolan_core::{EndpointAddress, Pool, PortPlan};
 
+use self::findings::Findings;
 use crate::chain_name::EntryKind;
 use crate::container::{Container, FIRST_SLOT};
 use crate::element::{Value, draws, entry_kind, frontend_key, pools};
@@ -41,105 +44,49 @@ impl From<&Slots> for Occupied {
 impl Occupied {
     /// What a table tells of a port's pool.
     pub(crate) fn observe(observed: &ObservedTable, port: &PortPlan, pool: Pool) -> Occupied {
-        let mut occupied = Occupied::default();
+        let mut findings = Findings::default();
         let wanted = port.pool(pool);
         for frontend in &port.frontends {
             let (key, kind) = (frontend_key(port, frontend), entry_kind(frontend));
             for (used, side) in pools(frontend).into_iter().zip([Pool::Cluster, Pool::Local]) {
-                if used != Some(pool) || occupied.has_all(wanted, port.affinity.is_some()) {
+                if used != Some(pool) || findings.has_all(wanted, port.affinity.is_some()) {
                     continue;
                 }
-                if port.affinity.is_none() {
-                    let container = endpoints_of(observed, key, kind, side);
-                    occupied.enter_plain_slots(wanted.len(), observed, &key, container);
+                if port.affinity.is_some() {
+                    Seats { observed, key, kind, side }.enter(wanted, &mut findings);
                     continue;
                 }
-                let seats = Seats { observed, key, kind, side };
-                occupied.enter_seated_slots(wanted.len(), seats);
-                if !occupied.has_all(wanted, true) {
-                    occupied.enter_seats(wanted, seats);
+                for container in endpoints_of(observed, key, kind, side) {
+                    let slots = plain_slots(observed, &key, container, wanted.len());
+                    findings.enter_slots(wanted.len(), &slots);
+                    if findings.has_all(wanted, false) {
+                        break;
+                    }
                 }
             }
         }
-        occupied
-    }
-
-    /// Whether nothing is left to be found out.
-    fn has_all(&self, wanted: &[EndpointAddress], with_seats: bool) -> bool {
-        let has_seat = |endpoint| self.seats.contains_key(endpoint);
-        self.slots.len() >= wanted.len()
-            && self.slots.iter().all(Option::is_some)
-            && (!with_seats || wanted.iter().all(has_seat))
-    }
-
-    /// Enters who is in so many slots; there are as many as there are endpoints, and further
-    /// ones can be used by nobody.
-    fn enter_slots(&mut self, count: usize, find: impl Fn(u32) -> Option<EndpointAddress>) {
-        self.slots.resize(count, None);
-        for (number, slot) in (0u32..).zip(&mut self.slots) {
-            *slot = slot.or_else(|| find(number));
-        }
-    }
-
-    /// Enters who is in so many slots of a frontend without session affinity.
-    fn enter_plain_slots(
-        &mut self,
-        count: usize,
-        observed: &ObservedTable,
-        frontend: &Key,
-        container: Container,
-    ) {
-        let elements = observed.elements.get(&container);
-        let listed = elements.map_or(&[][..], |elements| elements.listed_slots(frontend));
-        self.enter_slots(count, |slot| {
-            let listed = listed.get(usize::try_from(slot).ok()?).copied().flatten();
-            listed.or_else(|| slot_endpoint(observed, frontend, container, slot))
-        });
-    }
-
-    /// Enters who is in so many slots, and which seats these lead to. The seats of further slots
-    /// are entered as far as there are any, for their endpoints may move into these slots.
-    fn enter_seated_slots(&mut self, count: usize, of: Seats<'_>) {
-        let mut endpoints = Vec::with_capacity(count);
-        for slot in 0u32.. {
-            let seat = of.slot(slot);
-            if seat.is_none() && endpoints.len() >= count {
-                break;
-            }
-            let endpoint = seat.and_then(|seat| of.endpoint(seat));
-            if let Some(seat) = seat {
-                self.enter_seat(seat, endpoint);
-            }
-            endpoints.push(endpoint);
-        }
-        self.enter_slots(count, |slot| {
-            endpoints.get(usize::try_from(slot).ok()?).copied().flatten()
-        });
-    }
-
-    /// Enters the seats of those who are wanted, and seats without an endpoint, whichever slot
-    /// they belong to. Seats are given from zero on, so few are higher than there are endpoints.
-    fn enter_seats(&mut self, wanted: &[EndpointAddress], of: Seats<'_>) {
-        let wanted_here: HashSet<&EndpointAddress> = wanted.iter().collect();
-        let count = of.listed().saturating_add(wanted.len());
-        for seat in (0..FIRST_SLOT).take(count) {
-            match of.endpoint(seat) {
-                Some(endpoint) if wanted_here.contains(&endpoint) => {
-                    self.enter_seat(seat, Some(endpoint));
-                }
-                None if of.is_taken(seat) => self.enter_seat(seat, None),
-                _ => {}
-            }
-        }
-    }
-
-    fn enter_seat(&mut self, seat: u32, endpoint: Option<EndpointAddress>) {
-        match endpoint {
-            Some(endpoint) => _ = self.seats.entry(endpoint).or_insert(seat),
-            None => self.unknown_seats.push(seat),
-        }
+        findings.settle()
     }
 }
+
+/// Who is in the slots of a frontend without session affinity: in at least so many.
+fn plain_slots(
+    observed: &ObservedTable,
+    frontend: &Key,
+    container: Container,
+    count: usize,
+) -> Vec<Option<EndpointAddress>> {
+    let elements = observed.elements.get(&container);
+    let mut slots = elements.map_or(&[][..], |it| it.listed_slots(frontend)).to_vec();
+    slots.resize(count.max(slots.len()), None);
+    for (number, slot) in (0u32..).zip(&mut slots) {
+        *slot = slot.or_else(|| slot_endpoint(observed, frontend, container, number));
+    }
+    slots
+}
+
+/// A seat and who is in it, where that is known.
+type Seat = (u32, Option<EndpointAddress>);
 
 /// The seats of one frontend.
 #[derive(Clone, Copy)]
@@ -151,6 +98,46 @@ struct Seats<'a> {
 }
 
 impl Seats<'_> {
+    /// Enters what this frontend tells.
+    fn enter(self, wanted: &[EndpointAddress], findings: &mut Findings) {
+        let (slots, mut seats) = self.in_slots(wanted.len());
+        findings.enter_slots(wanted.len(), &slots);
+        let seated: HashSet<EndpointAddress> = seats.iter().filter_map(|(_, it)| *it).collect();
+        if !findings.has_all(wanted, false) || !wanted.iter().all(|it| seated.contains(it)) {
+            seats.extend(self.in_seats(wanted));
+        }
+        findings.enter_seats(&seats);
+    }
+
+    /// Who is in so many slots, and which seats these lead to. Further slots are looked into as
+    /// far as there are any, for their endpoints may move into these.
+    fn in_slots(self, count: usize) -> (Vec<Option<EndpointAddress>>, Vec<Seat>) {
+        let (mut slots, mut seats) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for slot in 0u32.. {
+            let seat = self.slot(slot);
+            if seat.is_none() && slots.len() >= count {
+                break;
+            }
+            let endpoint = seat.and_then(|seat| self.endpoint(seat));
+            seats.extend(seat.map(|seat| (seat, endpoint)));
+            slots.push(endpoint);
+        }
+        (slots, seats)
+    }
+
+    /// The seats of those who are wanted, and seats without an endpoint, whichever slot they
+    /// belong to. Seats are given from zero on, so few are higher than there are endpoints.
+    fn in_seats(self, wanted: &[EndpointAddress]) -> Vec<Seat> {
+        let wanted_here: HashSet<&EndpointAddress> = wanted.iter().collect();
+        let count = self.listed().saturating_add(wanted.len());
+        let seats = (0..FIRST_SLOT).take(count).map(|seat| (seat, self.endpoint(seat)));
+        let is_told = |(seat, endpoint): &Seat| match endpoint {
+            Some(endpoint) => wanted_here.contains(endpoint),
+            None => self.is_taken(*seat),
+        };
+        seats.filter(is_told).collect()
+    }
+
     /// The seat that a slot leads to.
     fn slot(self, slot: u32) -> Option<u32> {
         let seat = seat_of_slot(self.observed, &self.key, self.kind, self.side, slot);
@@ -177,11 +164,18 @@ impl Seats<'_> {
     }
 }
 
-/// The map that a frontend's verdict leads to, and where there is none, that which ours would.
-fn endpoints_of(observed: &ObservedTable, key: Key, kind: EntryKind, side: Pool) -> Container {
+/// The map that a frontend's verdict leads to, and that which ours would: others may have led the
+/// verdict elsewhere.
+fn endpoints_of(
+    observed: &ObservedTable,
+    key: Key,
+    kind: EntryKind,
+    side: Pool,
+) -> impl Iterator<Item = Container> {
     let [inside, outside] =
         observed.value(Container::Verdicts(kind), &key).map_or([None, None], draws);
-    let draw = if side == Pool::Cluster { inside } else { outside };
-    let part = draw.map_or_else(|| observed.parts.of(kind, side, &key), |draw| draw.part);
-    Container::Endpoints(kind, side, part)
+    let drawn = if side == Pool::Cluster { inside } else { outside }.map(|draw| draw.part);
+    let ours = observed.parts.of(kind, side, &key);
+    let parts = drawn.into_iter().chain((drawn != Some(ours)).then_some(ours));
+    parts.map(move |part| Container::Endpoints(kind, side, part))
 }

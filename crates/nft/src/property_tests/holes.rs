@@ -8,7 +8,7 @@ use portolan_core::{
 };
 
 use super::Machine;
-use crate::chain_name::EntryKind;
+use crate::chain_name::{Draw, EntryKind, ServingChain};
 use crate::container::{Container, FIRST_SLOT};
 use crate::element::Value;
 use crate::key::Key;
@@ -57,6 +57,15 @@ impl Scene {
         self.machine.converge(&plans, &Environment::default())
     }
 
+    /// Has others give an element another value: it is mended and no other is sent.
+    fn lead_elsewhere_and_back(&mut self, container: Container, key: Key, value: Value) {
+        if self.before[&container][&key].value != value {
+            let operations = self.restart_after(&[(container, key, Some(value))]);
+            assert_eq!(operations, 2, "{container:?} {key:?} {value:?}");
+            assert!(self.is_as_before(), "{container:?} {key:?} {value:?}");
+        }
+    }
+
     fn is_as_before(&self) -> bool {
         *self.machine.kernel[&Family::V4].elements() == self.before
     }
@@ -83,6 +92,15 @@ const SEATED: Container = Container::SeatedEndpoints(EntryKind::Address, Pool::C
 
 fn cluster_ip() -> Key {
     Key::frontend(Some([172, 30, 0, 1].into()), Protocol::Tcp, 80)
+}
+
+fn is_for_this_node(container: Container) -> bool {
+    matches!(
+        container,
+        Container::Endpoints(_, Pool::Local, _)
+            | Container::Seats(_, Pool::Local)
+            | Container::SeatedEndpoints(_, Pool::Local)
+    )
 }
 
 fn endpoint(number: u8) -> Value {
@@ -128,12 +146,56 @@ fn one_element_that_others_lead_elsewhere_leads_back_and_no_other_is_sent() {
     for mut scene in scenes() {
         for (container, key) in scene.all() {
             for value in [Value::Foreign, Value::Seat(0), Value::Seat(FIRST_SLOT + 1)] {
+                scene.lead_elsewhere_and_back(container, key, value);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_element_that_others_lead_where_another_leads_leads_back_as_another_frontend_says() {
+    for affinity in [false, true] {
+        for is_local in [false, true] {
+            let mut scene = Scene::new(affinity, ServiceType::NodePort, is_local);
+            for (container, key) in scene.all() {
+                let others: Vec<Value> =
+                    scene.before[&container].values().map(|there| there.value).collect();
+                // No other frontend leads clients outside to the endpoints of this node.
+                for value in others.into_iter().filter(|_| !is_for_this_node(container)) {
+                    scene.lead_elsewhere_and_back(container, key, value);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_that_the_only_frontend_has_twice_costs_one_element() {
+    for affinity in [false, true] {
+        let places = Scene::new(affinity, ServiceType::ClusterIP, false).all();
+        for (container, key) in places.into_iter().filter(|(it, _)| it.holds_endpoints()) {
+            for number in 7..11 {
+                let mut scene = Scene::new(affinity, ServiceType::ClusterIP, false);
+                let value = endpoint(number);
                 if scene.before[&container][&key].value != value {
                     let operations = scene.restart_after(&[(container, key, Some(value))]);
                     assert_eq!(operations, 2, "{container:?} {key:?} {value:?}");
-                    assert!(scene.is_as_before(), "{container:?} {key:?} {value:?}");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn slots_are_found_also_where_others_lead_a_frontend_to_another_part() {
+    for kind in [ServiceType::ClusterIP, ServiceType::NodePort] {
+        let mut scene = Scene::new(false, kind, false);
+        let verdicts = Container::Verdicts(EntryKind::Address);
+        let numbers = scene.machine.kernel[&Family::V4].observe(Family::V4).unwrap().parts;
+        assert!(numbers.numbers().count() > 1);
+        for part in numbers.numbers() {
+            let chain = ServingChain::ClusterIp(Draw { slots: 4, affinity: None, part });
+            scene.lead_elsewhere_and_back(verdicts, cluster_ip(), Value::Chain(chain));
         }
     }
 }
