@@ -23,7 +23,7 @@ pub(crate) struct Delta {
     pub(crate) add_table: Option<Table>,
     /// Chains whose rules go.
     pub(crate) flush_chains: Vec<String>,
-    /// Base chains that must be made again; their rules have gone.
+    /// Base chains that must go or be made again; their rules have gone.
     pub(crate) delete_chains: Vec<String>,
     /// Sets and maps that go; no rule uses them any more.
     pub(crate) delete_sets: Vec<String>,

@@ -1,16 +1,17 @@
 //! `desired` minus `observed`: the one way from what is to what should be.
 
+mod chains;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use portolan_core::Family;
-use portolan_netlink::nftables::{self, Rule, Table};
+use portolan_netlink::nftables::Table;
 
+pub(crate) use self::chains::{add_chain, add_rules, diff_chains, uses_any};
 use crate::container::{Container, size_for};
 use crate::delta::Delta;
 use crate::element::Element;
 use crate::inventory::Inventory;
 use crate::key::Key;
-use crate::lower::lower;
 use crate::observed_elements::ObservedElements;
 use crate::state::FamilyState;
 use crate::structure::Chain;
@@ -196,59 +197,4 @@ fn diff_containers(
     let foreign = std::mem::take(&mut observed.sets).into_keys();
     delta.delete_sets.extend(foreign.filter(|name| !goes_with_its_rule(name)));
     (sizes, rebuilt)
-}
-
-/// Makes, changes and removes chains.
-pub(crate) fn diff_chains(
-    desired: &[Chain],
-    observed: &ObservedTable,
-    rebuilt: &BTreeSet<Container>,
-    family: Family,
-    delta: &mut Delta,
-) {
-    let mut unknown: BTreeSet<&str> = observed.chains.keys().map(String::as_str).collect();
-    for chain in desired {
-        unknown.remove(chain.name.as_str());
-        let rules: Vec<Rule> = chain.rules.iter().map(|rule| lower(rule, family)).collect();
-        match observed.chains.get(&chain.name) {
-            None => add_chain(chain, rules, delta),
-            Some(there) if there.base != chain.base => {
-                delta.flush_chains.push(chain.name.clone());
-                delta.delete_chains.push(chain.name.clone());
-                add_chain(chain, rules, delta);
-            }
-            Some(there) if there.rules != rules || uses_any(chain, rebuilt) => {
-                if !there.rules.is_empty() {
-                    delta.flush_chains.push(chain.name.clone());
-                }
-                add_rules(chain, rules, delta);
-            }
-            Some(_) => {}
-        }
-    }
-    for name in unknown.into_iter().filter(|name| !goes_with_its_rule(name)) {
-        // Their rules may use sets that go.
-        if observed.chains.get(name).is_some_and(|there| !there.rules.is_empty()) {
-            delta.flush_chains.push(name.to_owned());
-        }
-        delta.remove_chains.push(name.to_owned());
-    }
-}
-
-/// Whether a rule of a chain looks into one of these containers.
-pub(crate) fn uses_any(chain: &Chain, containers: &BTreeSet<Container>) -> bool {
-    let mut used = chain.rules.iter().flatten().filter_map(|statement| statement.container());
-    used.any(|container| containers.contains(&container))
-}
-
-/// Enters a new chain into a delta.
-pub(crate) fn add_chain(chain: &Chain, rules: Vec<Rule>, delta: &mut Delta) {
-    let declaration = nftables::Chain { name: chain.name.clone(), base: chain.base, comment: None };
-    delta.add_chains.push(declaration);
-    add_rules(chain, rules, delta);
-}
-
-/// Enters the rules of a chain into a delta.
-pub(crate) fn add_rules(chain: &Chain, rules: Vec<Rule>, delta: &mut Delta) {
-    delta.add_rules.extend(rules.into_iter().map(|rule| (chain.name.clone(), rule)));
 }

@@ -1,5 +1,6 @@
 //! Random lives of a cluster, against a table in memory that refuses what the kernel does.
 
+mod base_chains;
 mod holes;
 mod unused_chains;
 

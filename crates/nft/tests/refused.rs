@@ -23,6 +23,11 @@ fn entangle(batch: &mut Batch) {
     batch.flush_chain(Family::Ip, TABLE, &chain.name);
     batch.delete_chain(Family::Ip, TABLE, &chain.name);
     batch.add_chain(Family::Ip, TABLE, &chain);
+    lead_to(batch, &chain.name);
+}
+
+/// A map that leads to a chain.
+fn lead_to(batch: &mut Batch, chain: &str) {
     let map = Set {
         name: "theirs".to_owned(),
         key: vec![Field::Ipv4Address],
@@ -33,7 +38,7 @@ fn entangle(batch: &mut Batch) {
     batch.add_set(Family::Ip, TABLE, &map);
     batch.elements(Family::Ip, TABLE, "theirs", ElementOperation::Add).push(
         &[9, 9, 9, 9],
-        Some(Data::Verdict(Verdict::Goto("nat-postrouting"))),
+        Some(Data::Verdict(Verdict::Goto(chain))),
         None,
     );
 }
@@ -101,8 +106,19 @@ fn misplace(batch: &mut Batch, name: &str) {
 
 type Edit = fn(&mut Batch);
 
+/// A base chain that drops everything, beside a map that leads to another chain.
+fn block(batch: &mut Batch) {
+    let (kind, hook, policy) = (ChainKind::Filter, Hook::Output, Policy::Drop);
+    let base = Some(BaseChain { kind, hook, priority: -77, policy });
+    for (name, base) in [("theirs", base), ("led-to", None)] {
+        let chain = Chain { name: name.to_owned(), base, comment: None };
+        batch.add_chain(Family::Ip, TABLE, &chain);
+    }
+    lead_to(batch, "led-to");
+}
+
 /// What others did before they switched the table off, and how many transactions mend it.
-const EDITS: [(&str, usize, Edit); 5] = [
+const EDITS: [(&str, usize, Edit); 6] = [
     ("nothing", 1, |_| {}),
     ("a base chain is gone", 2, |batch| delete_chain(batch, "nat-output")),
     ("a base chain has another priority", 2, |batch| {
@@ -110,7 +126,8 @@ const EDITS: [(&str, usize, Edit); 5] = [
         misplace(batch, "nat-output");
     }),
     ("there is another base chain", 2, |batch| misplace(batch, "theirs")),
-    ("all of that", 3, |batch| {
+    ("there are another base chain, and a chain that a map leads to", 3, block),
+    ("all of that", 2, |batch| {
         delete_chain(batch, "nat-output");
         misplace(batch, "nat-output");
         misplace(batch, "theirs");
