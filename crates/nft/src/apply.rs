@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use portolan_core::{Change, Family, ObjectName};
 use portolan_netlink::nftables::Rule;
 
-use crate::chain_name::ServingChain;
+use crate::chain_name::{EntryKind, ServingChain};
 use crate::container::{Container, size_for};
 use crate::delta::Delta;
 use crate::diff::{add_chain, add_rules, diff_elements, put, uses_any};
@@ -196,15 +196,21 @@ impl FamilyState {
     fn unused_chains(&self) -> BTreeSet<ServingChain> {
         let kept = UNUSED_CHAINS_KEPT * self.parts.numbers().count();
         let kept = kept.min(MOST_UNUSED_CHAINS_KEPT);
-        // Without the rejection, which is always there.
-        let there = self.chains.len().saturating_sub(1);
-        // Most frontends take two: where that is enough, not even the references are walked over.
-        let taken = || self.references.keys().map(|chain| chain.chains_taken()).sum::<usize>();
-        if there <= 2 * self.references.len() + kept || there <= taken() + kept {
+        // What elements lead to is used, and each of these leads to a chain that draws for none of
+        // the others. Where so many are enough, the rest of the used chains is not looked for.
+        let has_own_draw = |chain: &&ServingChain| {
+            use ServingChain::{ClusterIp, External};
+            matches!(chain, ClusterIp(_) | External(EntryKind::NodePort, _))
+        };
+        let drawing = self.references.keys().filter(has_own_draw).count();
+        if self.chains.len() <= self.references.len() + drawing + kept {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);
         self.references.keys().for_each(|chain| require(&mut used, *chain));
+        if self.chains.len() <= used.len() + kept {
+            return BTreeSet::new();
+        }
         self.chains.difference(&used).copied().collect()
     }
 

@@ -77,15 +77,6 @@ pub(crate) enum Outlet {
     Drop,
 }
 
-impl Outlet {
-    const fn chains_taken(self) -> usize {
-        match self {
-            Outlet::Balance(_) => 1,
-            Outlet::Reject | Outlet::Drop => 0,
-        }
-    }
-}
-
 impl Restricted {
     /// The chain for clients inside the ranges.
     pub(crate) const fn chain(self) -> ServingChain {
@@ -148,24 +139,6 @@ impl ServingChain {
                     })
                     .collect()
             }
-        }
-    }
-
-    /// How many chains this one takes, itself included, if it shares none with others. The
-    /// rejection is there in any case.
-    pub(crate) const fn chains_taken(self) -> usize {
-        match self {
-            ServingChain::Reject => 0,
-            ServingChain::Balance(..) => 1,
-            ServingChain::ClusterIp(_) | ServingChain::External(..) => 2,
-            ServingChain::ExternalLocal(_, inside, outside) => {
-                1 + inside.chains_taken() + outside.chains_taken()
-            }
-            ServingChain::Allowed(restricted) => 1 + restricted.chain().chains_taken(),
-            ServingChain::ResetStrays(beyond) => match beyond.chain() {
-                Some(chain) => 1 + chain.chains_taken(),
-                None => 1,
-            },
         }
     }
 }

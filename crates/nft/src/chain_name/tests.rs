@@ -1,12 +1,9 @@
 //! Names of chains, to and fro, and what they lead to.
 
-use std::collections::BTreeSet;
-
 use super::*;
-use crate::table::require;
 
 #[test]
-fn every_name_leads_back_to_its_chain_and_every_chain_knows_how_many_it_takes() {
+fn every_name_leads_back_to_its_chain() {
     let mut chains = vec![ServingChain::Reject];
     for affinity in [None, Some(1), Some(10_800)] {
         let draw = |slots| Draw { slots, affinity, part: 0 };
@@ -39,9 +36,6 @@ fn every_name_leads_back_to_its_chain_and_every_chain_knows_how_many_it_takes() 
     assert!(restricted.len() > 20);
     for chain in chains.into_iter().chain(restricted) {
         assert_eq!(ServingChain::from_name(&chain.to_string()), Some(chain), "{chain}");
-        let mut taken = BTreeSet::from([ServingChain::Reject]);
-        require(&mut taken, chain);
-        assert_eq!(chain.chains_taken(), taken.len() - 1, "{chain}: {taken:?}");
     }
     let others = [
         "services",

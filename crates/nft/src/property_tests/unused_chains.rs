@@ -112,9 +112,9 @@ fn unused_chains_are_kept_whatever_the_used_ones_are_but_not_too_many() {
     assert!(has_chain(&machine, 100), "one that was just left");
     for count in 103..250 {
         machine.apply(&serve(&mut index, 0..count));
-        // 64, one for each of the 80 that two frontends share, and those of a change.
+        // 64, and those of a change.
         let unused = machine.chains() - used;
-        assert!(unused <= 64 + 80 + 6, "{unused} unused chains after {count} scalings");
+        assert!(unused <= 64 + 4, "{unused} unused chains after {count} scalings");
     }
     assert!(!has_chain(&machine, 100) && has_chain(&machine, 249));
 }
