@@ -159,11 +159,6 @@ impl Container {
         }
     }
 
-    /// Whether keys end in a slot number.
-    pub(crate) const fn has_slots(self) -> bool {
-        matches!(self, Container::Endpoints(..))
-    }
-
     /// Whether values are endpoints, and keys end in the number of a slot or seat.
     pub(crate) const fn holds_endpoints(self) -> bool {
         matches!(self, Container::Endpoints(..) | Container::SeatedEndpoints(..))

@@ -19,8 +19,8 @@ const LISTED_SLOTS: u32 = 4096;
 /// The elements of one container by key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ObservedElements {
-    /// Whether keys end in a slot.
-    has_slots: bool,
+    /// Whether values are endpoints and keys end in a slot, so that there are lists.
+    lists_endpoints: bool,
     /// Endpoints without comments, by frontend and slot.
     slots: HashMap<Key, Vec<Option<EndpointAddress>>>,
     /// All other elements.
@@ -31,9 +31,9 @@ pub(crate) struct ObservedElements {
 }
 
 impl ObservedElements {
-    /// No elements, of a container whose keys end in a slot or do not.
-    pub(crate) fn new(has_slots: bool) -> ObservedElements {
-        ObservedElements { has_slots, ..ObservedElements::default() }
+    /// No elements, of a container that holds endpoints or none.
+    pub(crate) fn new(lists_endpoints: bool) -> ObservedElements {
+        ObservedElements { lists_endpoints, ..ObservedElements::default() }
     }
 
     /// Enters an element. One with the same key is replaced.
@@ -132,7 +132,7 @@ impl ObservedElements {
 
     /// The frontend and the slot of a key, if it is kept in a list.
     fn listed(&self, key: &Key) -> Option<(Key, usize)> {
-        let (frontend, slot) = key.split_slot().filter(|_| self.has_slots)?;
+        let (frontend, slot) = key.split_slot().filter(|_| self.lists_endpoints)?;
         (slot < LISTED_SLOTS).then_some((frontend, usize::try_from(slot).ok()?))
     }
 }
@@ -163,8 +163,8 @@ mod tests {
             element(82, LISTED_SLOTS, endpoint(5), None),
             element(82, u32::MAX, endpoint(6), None),
         ];
-        for has_slots in [true, false] {
-            let mut observed = ObservedElements::new(has_slots);
+        for lists_endpoints in [true, false] {
+            let mut observed = ObservedElements::new(lists_endpoints);
             for Element { key, value, comment } in elements.clone() {
                 let there = ObservedElement { value, comment };
                 observed.insert(key, there.clone());
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn what_is_spoilt_is_found_and_not_taken() {
-        for has_slots in [true, false] {
-            let mut observed = ObservedElements::new(has_slots);
+        for lists_endpoints in [true, false] {
+            let mut observed = ObservedElements::new(lists_endpoints);
             let elements = [0, 1].map(|slot| element(80, slot, endpoint(1), None));
             for Element { key, value, comment } in elements.clone() {
                 observed.insert(key, ObservedElement { value, comment });

@@ -40,7 +40,7 @@ impl TableWriter<'_> {
             None => NfListObject::Set(Box::new(set)),
             Some(data) => NfListObject::Map(Box::new(map(set, data))),
         })?;
-        nft_form::container(&mut object, container.has_slots());
+        nft_form::container(&mut object, key.last() == Some(&Field::Slot));
         Ok(object)
     }
 }

@@ -33,10 +33,10 @@ fn remember_in_map(statement: &mut Value) {
 
 /// A set or a map. The crate has neither the type `integer`, which nft gives to the slot
 /// that may end a key, nor `verdict`, and nft joins the types of a map's value to one string.
-pub(super) fn container(object: &mut Value, has_slots: bool) {
+pub(super) fn container(object: &mut Value, ends_in_slot: bool) {
     let Some(object) = object.as_object_mut().and_then(|it| it.values_mut().next()) else { return };
     if let Some(types) = object.get_mut("type").and_then(Value::as_array_mut)
-        && has_slots
+        && ends_in_slot
     {
         types.push("integer".into());
     }
