@@ -9,6 +9,7 @@
 
 mod element;
 mod guard;
+mod mending;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +18,10 @@ use std::collections::BTreeSet;
 use portolan_netlink::NetlinkError;
 use portolan_netlink::ipvs::ServerKey;
 use portolan_netlink::nftables::{
-    Batch, Connection, ElementOperation, Family, Receipt, Table, clip_comment,
+    Batch, Connection, ElementOperation, Family, Receipt, Set, clip_comment,
 };
-use tracing::debug;
 
-use self::element::{Element, SET, decode, encode, set};
-use self::guard::Guard;
+use self::element::{Element, SET, decode, encode, has_servers};
 use crate::options::IpvsOptions;
 
 /// The set of our virtual servers, in both families.
@@ -68,78 +67,6 @@ impl Registry {
         self.former_marks = former_marks;
     }
 
-    /// Makes what is not there of the tables, their sets and rules, whatever others have made
-    /// of them.
-    pub(crate) fn create(&mut self) -> Result<(), NetlinkError> {
-        if self.is_dormant()? {
-            // A transaction that switches a table on may neither add nor delete base chains
-            // (`nf_tables_addchain`, `nf_tables_updtable`, v6.9).
-            return self.make_anew();
-        }
-        match self.mend() {
-            Err(NetlinkError::Refused(refusal)) => {
-                debug!(%refusal, "the register of virtual servers is made anew");
-                self.make_anew()
-            }
-            mended => mended,
-        }
-    }
-
-    /// Makes what is not there. Others may have made what does not let itself be deleted.
-    fn mend(&mut self) -> Result<(), NetlinkError> {
-        let mut batch = Batch::new(None);
-        for family in Family::ALL {
-            if !self.exists(family)? {
-                batch.add_table(family, &self.declaration());
-            }
-            if !self.has_set(family)? {
-                batch.add_set(family, &self.table, &set(family));
-            }
-            let guard = guard(family, &self.table, self.mark | self.former_marks);
-            if !guard.is_there(&mut self.connection)? {
-                guard.delete_all(&mut self.connection, &mut batch)?;
-                guard.write(&mut batch);
-            }
-        }
-        self.commit(&mut batch)
-    }
-
-    /// Deletes the tables and makes them again, with the servers that they have, in one
-    /// transaction.
-    fn make_anew(&mut self) -> Result<(), NetlinkError> {
-        let mut batch = Batch::new(None);
-        for family in Family::ALL {
-            let servers = self.elements(family)?;
-            if self.exists(family)? {
-                batch.delete_table(family, &self.table);
-            }
-            batch.add_table(family, &self.declaration());
-            batch.add_set(family, &self.table, &set(family));
-            guard(family, &self.table, self.mark | self.former_marks).write(&mut batch);
-            let mut writer = batch.elements(family, &self.table, SET, ElementOperation::Add);
-            for (key, comment) in servers {
-                writer.push(&key, None, comment.as_deref());
-            }
-        }
-        self.commit(&mut batch)
-    }
-
-    fn declaration(&self) -> Table {
-        let comment = Some("virtual servers of IPVS that Portolan made".to_owned());
-        Table { name: self.table.clone(), comment, dormant: false }
-    }
-
-    /// Whether the kernel has the rules and heeds them. Without the set it has none.
-    pub(crate) fn is_guarded(&mut self) -> Result<bool, NetlinkError> {
-        for family in Family::ALL {
-            let guard = guard(family, &self.table, self.mark | self.former_marks);
-            if !guard.is_there(&mut self.connection)? {
-                return Ok(false);
-            }
-        }
-        Ok(!self.is_dormant()?)
-    }
-
     /// Whether there is such a table in one of the families.
     pub(crate) fn is_there(&mut self) -> Result<bool, NetlinkError> {
         Ok(self.exists(Family::Ip)? || self.exists(Family::Ip6)?)
@@ -147,18 +74,6 @@ impl Registry {
 
     fn exists(&mut self, family: Family) -> Result<bool, NetlinkError> {
         Ok(self.connection.tables(family)?.iter().any(|table| table.name == self.table))
-    }
-
-    /// Whether one of the tables is there and switched off (`flags dormant`).
-    fn is_dormant(&mut self) -> Result<bool, NetlinkError> {
-        let is_dormant = |table: Table| table.name == self.table && table.dormant;
-        let [v4, v6] = Family::ALL.map(|family| self.connection.tables(family));
-        Ok(v4?.into_iter().chain(v6?).any(is_dormant))
-    }
-
-    /// Whether there is a table with the set.
-    fn has_set(&mut self, family: Family) -> Result<bool, NetlinkError> {
-        Ok(self.connection.sets(family, &self.table)?.iter().any(|set| set.name == SET))
     }
 
     /// All that are ours, whether or not they were really made.
@@ -171,9 +86,19 @@ impl Registry {
         Ok(servers)
     }
 
-    /// Those of a family as they are written, with their comments.
+    /// The set of that name, whoever declared it.
+    fn found(&mut self, family: Family) -> Result<Option<Set>, NetlinkError> {
+        let sets = self.connection.sets(family, &self.table)?;
+        Ok(sets.into_iter().find(|set| set.name == SET))
+    }
+
+    /// Those of a family as they are written, with their comments. What others declared
+    /// otherwise may have elements that look like servers and are none.
     fn elements(&mut self, family: Family) -> Result<Vec<Element>, NetlinkError> {
         let mut elements = Vec::new();
+        if !self.found(family)?.is_some_and(|set| has_servers(family, &set)) {
+            return Ok(elements);
+        }
         self.connection.elements(family, &self.table, SET, &mut |element| {
             if decode(family, element.key).is_some() {
                 elements.push((element.key.to_vec(), element.comment.map(str::to_owned)));
@@ -238,8 +163,4 @@ impl Registry {
         self.bytes_sent = self.bytes_sent.saturating_add(receipt.bytes as u64);
         self.transactions = self.transactions.saturating_add(1);
     }
-}
-
-const fn guard(family: Family, table: &str, marks: u32) -> Guard<'_> {
-    Guard { family, table, servers: SET, marks }
 }

@@ -4,6 +4,7 @@
 mod afterwards;
 mod fake;
 mod marks;
+mod register;
 mod routes;
 mod schedulers;
 

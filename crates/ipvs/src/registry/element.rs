@@ -27,6 +27,18 @@ pub(super) fn set(family: Family) -> Set {
     }
 }
 
+/// Whether a set is declared as ours is. It may be larger.
+pub(super) fn is_declared(family: Family, found: &Set) -> bool {
+    // Old kernels do not keep comments, and whoever else writes one changes nothing.
+    found.size.is_some_and(|size| size >= SIZE)
+        && Set { comment: None, ..found.clone() } == Set { size: found.size, ..set(family) }
+}
+
+/// Whether each element of a set is one server, if it can be decoded.
+pub(super) fn has_servers(family: Family, found: &Set) -> bool {
+    found.key == set(family).key && !found.interval
+}
+
 /// Address, protocol and port, each padded to 4 bytes; and whether it is IPv6.
 pub(super) fn encode(key: &ServerKey) -> Option<(bool, Vec<u8>)> {
     let ServerKey::Address { protocol, address } = key else { return None };

@@ -1,12 +1,13 @@
 //! The register in a network namespace of its own.
 
+mod declarations;
 mod mending;
 
 use std::net::{TcpListener, TcpStream};
 
 use portolan_lab::namespaced;
 use portolan_netlink::nftables::{
-    BaseChain, Chain, ChainKind, CtKey, Expression, Hook, Policy, Register, Rule,
+    BaseChain, Chain, ChainKind, CtKey, Expression, Hook, Policy, Register, Rule, Table,
 };
 
 use super::*;

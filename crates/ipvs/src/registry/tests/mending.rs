@@ -34,7 +34,7 @@ fn register(families: impl IntoIterator<Item = Family>) -> BTreeSet<(Vec<u8>, Op
 }
 
 /// A register with a server in each family.
-fn filled() -> Registry {
+pub(super) fn filled() -> Registry {
     let mut registry = opened();
     registry.create().unwrap();
     let server = |text: &str| {
