@@ -7,6 +7,9 @@
 //! look the sender of a marked packet up in the same tables
 //! (`net.ipv4.conf.all.src_valid_mark`), where it must not look like this node.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -75,10 +78,10 @@ impl Paths {
             .chain(superfluous.map(|rule| Operation::DeleteRule(*rule)))
             .collect();
         let refused = self.execute(&operations)?;
-        let refused = refused.iter().filter_map(|index| operations.get(*index));
-        self.refused_rules = refused
+        self.refused_rules = at(&refused, &operations)
+            .into_iter()
             .filter_map(|operation| match operation {
-                Operation::AddRule(rule) => Some(*rule),
+                Operation::AddRule(rule) => Some(rule),
                 _ => None,
             })
             .collect();
@@ -110,13 +113,19 @@ impl Paths {
         self.former_rules.iter().fold(0, |marks, rule| marks | rule.mark)
     }
 
-    /// No packet gets those marks any more.
+    /// No packet gets those marks any more. Rules that the kernel does not delete are
+    /// remembered.
     pub(crate) fn forget_former_marks(&mut self) -> Result<(), NetlinkError> {
         let rules = self.former_rules.iter().copied();
         let operations: Vec<Operation> = rules.map(Operation::DeleteRule).collect();
-        self.execute(&operations)?;
-        self.former_rules.clear();
+        let refused = self.execute(&operations)?;
+        self.keep_former(&refused);
         Ok(())
+    }
+
+    /// Of the rules of an earlier process only these are still there.
+    fn keep_former(&mut self, indices: &BTreeSet<usize>) {
+        self.former_rules = at(indices, &self.former_rules);
     }
 
     /// Whether the kernel has the rules, and the routes as we know them.
@@ -253,4 +262,9 @@ impl Paths {
         }
         Ok(failures.into_iter().map(|failure| failure.index).collect())
     }
+}
+
+/// Those that have these indices.
+fn at<T: Copy>(indices: &BTreeSet<usize>, all: &[T]) -> Vec<T> {
+    indices.iter().filter_map(|index| all.get(*index)).copied().collect()
 }
