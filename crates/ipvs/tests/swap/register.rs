@@ -37,6 +37,15 @@ fn entangle(family: Family, batch: &mut Batch) {
     batch.elements(family, TABLE, &map.name, ElementOperation::Add).push(&[0, 9], goto, None);
 }
 
+/// A set of another key in the place of ours: it takes none of our servers.
+fn declare_otherwise(family: Family, batch: &mut Batch) {
+    let chains = ["early-output", "new-output", "input", "not-handed-over"];
+    chains.into_iter().for_each(|chain| batch.flush_chain(family, TABLE, chain));
+    let (name, key) = ("virtual-servers".to_owned(), vec![Field::Port]);
+    batch.delete_set(family, TABLE, &name);
+    batch.add_set(family, TABLE, &Set { name, key, size: Some(1 << 18), ..Set::default() });
+}
+
 #[test]
 fn whatever_others_make_of_the_register_it_is_mended_and_nobody_notices() {
     let name = "register::whatever_others_make_of_the_register_it_is_mended_and_nobody_notices";
@@ -46,8 +55,8 @@ fn whatever_others_make_of_the_register_it_is_mended_and_nobody_notices() {
             let mut node = Node::start(v6, Mode::Ipvs, Duration::from_secs(600));
             let mut clients = Clients::connect(&node, 10, 5);
             let new_connections = NewConnections::start(&node.topology, &node.frontends());
-            let edits: [fn(Family, &mut Batch); 3] =
-                [switch_off, switch_off_without_a_rule, entangle];
+            let edits: [fn(Family, &mut Batch); 4] =
+                [switch_off, switch_off_without_a_rule, entangle, declare_otherwise];
             for (number, edit) in edits.into_iter().enumerate() {
                 node.run(|| {
                     let mut batch = Batch::new(None);
