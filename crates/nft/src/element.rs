@@ -69,6 +69,13 @@ impl Selection {
         self.container.is_none_or(|wanted| wanted == container)
     }
 
+    /// Whether elements are asked for that there are more of the more endpoints there are.
+    fn has_pools(self) -> bool {
+        use Container::{Endpoints, SeatedEndpoints, Seats};
+        self.container
+            .is_none_or(|it| matches!(it, Endpoints(..) | Seats(..) | SeatedEndpoints(..)))
+    }
+
     fn has_family(self, family: Family) -> bool {
         self.family.is_none_or(|wanted| wanted == family)
     }
@@ -95,7 +102,9 @@ pub(crate) fn own_elements(
             if selection.has(Container::SourceRanges) {
                 range_elements(port, frontend, &mut emit);
             }
-            pool_elements(port, slots, (frontend, parts), selection, &mut emit);
+            if selection.has_pools() {
+                pool_elements(port, slots, (frontend, parts), selection, &mut emit);
+            }
         }
     }
 }
@@ -175,24 +184,6 @@ pub(crate) fn count_own_elements(
                     count(Container::Endpoints(kind, side, part), endpoints, None);
                 }
             }
-        }
-    }
-}
-
-/// Hands out the parts of a family's map of endpoints in which a service has elements, one as
-/// often as there are frontends with some in it.
-pub(crate) fn parts_of(
-    service: &PlacedService,
-    family: Family,
-    partition: Partition,
-    emit: &mut dyn FnMut(Container),
-) {
-    let parts = partition.of(family);
-    for port in service.plan.ports.iter().filter(|it| it.family == family) {
-        for (frontend, _) in in_parts(port) {
-            let key = frontend_key(port, frontend);
-            let part = parts.of(EntryKind::Address, Pool::Cluster, &key);
-            emit(Container::Endpoints(EntryKind::Address, Pool::Cluster, part));
         }
     }
 }

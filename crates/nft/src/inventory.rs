@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use portolan_core::{Family, ObjectName};
 
 use crate::container::Container;
-use crate::element::{Element, Selection, own_elements, parts_of, shared_element};
+use crate::element::{Element, Selection, count_own_elements, own_elements, shared_element};
 use crate::partition::Partition;
 use crate::slots::PlacedService;
 use crate::structure::FamilySettings;
@@ -33,19 +33,19 @@ impl Inventory<'_> {
         self.select(None, &mut self.services.values(), visit);
     }
 
-    /// Finds out which services have elements in which part of the map of endpoints, in one
-    /// walk, for whoever is to fill these containers.
+    /// Finds out which services have elements in which container, in one walk, for whoever is to
+    /// fill several.
     pub(crate) fn sources(&self, containers: &[Container]) -> Sources<'_> {
         let mut sources = Sources::default();
-        if containers.iter().filter(|container| container.is_part()).count() < 2 {
+        if containers.len() < 2 {
             return sources;
         }
-        let family = self.settings.family;
+        let wanted = containers.iter().filter(|container| !container.is_shared());
+        sources.0 = wanted.map(|container| (*container, Vec::new())).collect();
         for service in self.services.values() {
-            parts_of(service, family, self.partition, &mut |part| {
-                let services: &mut Vec<&PlacedService> = sources.0.entry(part).or_default();
-                if services.last().is_none_or(|last| !std::ptr::eq(*last, service)) {
-                    services.push(service);
+            count_own_elements(service, self.partition, &mut |family, container, count, _| {
+                if family == self.settings.family && count > 0 {
+                    sources.enter(container, service);
                 }
             });
         }
@@ -107,7 +107,17 @@ fn addresses(family: Family) -> [IpAddr; 2] {
     }
 }
 
-/// The services that have elements in each part of a divided map. Empty where it is whole, or
-/// only one part is asked for.
+/// The services that have elements in each container that is to be filled. Empty where there is
+/// only one.
 #[derive(Debug, Default)]
 pub(crate) struct Sources<'a>(BTreeMap<Container, Vec<&'a PlacedService>>);
+
+impl<'a> Sources<'a> {
+    /// Enters a service, all of whose elements are found one after another.
+    fn enter(&mut self, container: Container, service: &'a PlacedService) {
+        let Some(services) = self.0.get_mut(&container) else { return };
+        if services.last().is_none_or(|last| !std::ptr::eq(*last, service)) {
+            services.push(service);
+        }
+    }
+}
