@@ -202,8 +202,9 @@ impl FamilyState {
             use ServingChain::{ClusterIp, External};
             matches!(chain, ClusterIp(_) | External(EntryKind::NodePort, _))
         };
-        let drawing = self.references.keys().filter(has_own_draw).count();
-        if self.chains.len() <= self.references.len() + drawing + kept {
+        let drawing = || self.references.keys().filter(has_own_draw).count();
+        let unexplained = self.chains.len().saturating_sub(self.references.len() + kept);
+        if unexplained == 0 || unexplained <= drawing() {
             return BTreeSet::new();
         }
         let mut used = BTreeSet::from([ServingChain::Reject]);

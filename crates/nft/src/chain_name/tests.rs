@@ -1,4 +1,4 @@
-//! Names of chains, to and fro, and what they lead to.
+//! Names of chains, to and fro.
 
 use super::*;
 
