@@ -238,11 +238,7 @@ impl Container {
 
     /// Whether a set of the kernel is declared as this container is, whatever its size.
     pub(crate) fn is_declared_by(self, family: Family, set: &Set) -> bool {
-        // Comments are for people, and old kernels do not keep them.
-        set.size.is_some_and(|size| {
-            Set { comment: None, ..set.clone() }
-                == Set { comment: None, ..self.declaration(family, size) }
-        })
+        set.size.is_some_and(|size| set.is_declared_as(&self.declaration(family, size)))
     }
 
     /// Whether it is one of the maps that endpoints are divided into.

@@ -29,9 +29,7 @@ pub(super) fn set(family: Family) -> Set {
 
 /// Whether a set is declared as ours is. It may be larger.
 pub(super) fn is_declared(family: Family, found: &Set) -> bool {
-    // Old kernels do not keep comments, and whoever else writes one changes nothing.
-    found.size.is_some_and(|size| size >= SIZE)
-        && Set { comment: None, ..found.clone() } == Set { size: found.size, ..set(family) }
+    found.size.is_some_and(|size| size >= SIZE) && found.is_declared_as(&set(family))
 }
 
 /// Whether each element of a set is one server, if it can be decoded.

@@ -35,6 +35,15 @@ pub struct Set {
     pub has_statements: bool,
 }
 
+impl Set {
+    /// Whether another set is declared in the same way, whatever the sizes. Comments are for people,
+    /// and old kernels do not keep them.
+    pub fn is_declared_as(&self, other: &Set) -> bool {
+        let bare = |set: &Set| Set { comment: None, size: None, ..set.clone() };
+        bare(self) == bare(other)
+    }
+}
+
 /// What the keys of a map lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetData {
